@@ -1,0 +1,73 @@
+// A hypervisor host as Ballast knows it: what changes rarely (facts) and what was measured last (load).
+// An empty optional means "not known", which is never the same as zero.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/units.h"
+
+namespace ballast {
+
+/// CPUs the host can offer to guests of one virtualisation type ("kvm" or "qemu").
+struct CpuSupport {
+    std::set<std::string> models;    // named models usable without loss
+    std::set<std::string> features;  // features of the host model, expanded
+    std::string host_model;          // vendor and model of what host-passthrough gives
+    std::set<std::string> machines;  // machine types, canonical names and aliases
+};
+
+/// What a host is; read when the connection comes up and refreshed now and then.
+struct HostFacts {
+    std::string uuid;
+    std::string hostname;
+    unsigned cpus = 0;
+    Bytes memory_total;
+    std::string arch;
+    std::map<std::string, CpuSupport> cpu_by_virt_type;
+    std::set<std::string> networks;             // active libvirt networks
+    std::set<std::string> bridges;              // host interfaces a guest could be bridged to
+    std::map<std::string, std::string> pools;   // active storage pools: name -> target path (may be empty)
+    std::set<std::string> shared_paths;         // path prefixes the operator or the pool type declares shared
+    std::string libvirt_version;                // "9.0.0"
+    std::string hypervisor_version;             // QEMU's, "7.2.0"
+};
+
+/// Pressure stall information, avg10 as ratios 0-1 [Linux Documentation/accounting/psi.rst].
+struct Pressure {
+    std::optional<double> cpu_some;
+    std::optional<double> memory_some;
+    std::optional<double> memory_full;
+    std::optional<double> io_some;
+    std::optional<double> io_full;
+};
+
+/// What was measured over the last sampling interval.
+struct HostLoad {
+    std::optional<double> cpu_used_cores;       // busy time of all modes, in CPUs
+    std::optional<Bytes> memory_available;      // free + reclaimable
+    std::optional<double> swap_in_mib_per_s;    // host swapping
+    Pressure pressure;
+};
+
+enum class Connection { connecting, up, down };
+
+struct Host {
+    HostId id;
+    HostFacts facts;
+    HostLoad load;
+    Connection connection = Connection::connecting;
+    std::optional<Instant> sampled_at;  // when the last complete sample ended
+    bool stale = true;                  // no sample recent enough to act on; set by the inventory's keeper
+    bool maintenance = false;           // in or entering maintenance: leave, do not come
+    bool accepts_vms = true;            // false: never a target (operator's `target: false`)
+    std::string problem;                // why it is down or stale, for people; empty when fine
+};
+
+std::string to_string(Connection connection);
+
+}  // namespace ballast

@@ -1,0 +1,39 @@
+// Everything the policy may look at, at one moment. Ordered containers only: the same inventory always gives
+// the same plan, byte for byte.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "model/host.h"
+#include "model/ids.h"
+#include "model/vm.h"
+
+namespace ballast {
+
+/// A migration that is under way (or accepted and about to start): it uses its source and its target.
+struct InFlight {
+    OperationId operation;
+    VmId vm;
+    HostId from;
+    HostId to;
+};
+
+/// A move that ended, by Ballast or by hand: what the cooldown and ping-pong rules look at.
+struct PastMove {
+    VmId vm;
+    HostId from;
+    HostId to;
+    Instant ended;
+    bool succeeded = true;
+    bool by_hand = false;
+};
+
+struct Inventory {
+    std::map<HostId, Host> hosts;
+    std::map<VmId, Vm> vms;
+    std::vector<InFlight> in_flight;
+    std::vector<PastMove> past_moves;  // oldest first, bounded by the keeper
+};
+
+}  // namespace ballast

@@ -1,0 +1,89 @@
+// The stable text forms of the model's enumerations.
+#include "model/host.h"
+#include "model/migration.h"
+#include "model/operation.h"
+#include "model/plan.h"
+#include "model/vm.h"
+
+namespace ballast {
+
+std::string to_string(Connection connection) {
+    switch (connection) {
+        case Connection::connecting: return "connecting";
+        case Connection::up: return "up";
+        case Connection::down: return "down";
+    }
+    return "down";
+}
+
+std::string to_string(VmState state) {
+    switch (state) {
+        case VmState::running: return "running";
+        case VmState::paused: return "paused";
+        case VmState::shut_off: return "shut off";
+        case VmState::crashed: return "crashed";
+        case VmState::other: return "other";
+    }
+    return "other";
+}
+
+std::string to_string(Trigger trigger) {
+    switch (trigger) {
+        case Trigger::overload: return "overload";
+        case Trigger::maintenance: return "maintenance";
+        case Trigger::manual: return "manual";
+    }
+    return "manual";
+}
+
+namespace {
+constexpr std::pair<OperationState, const char*> operation_states[] = {
+    {OperationState::waiting, "waiting"},     {OperationState::planned, "planned"},
+    {OperationState::prepared, "prepared"},   {OperationState::running, "running"},
+    {OperationState::verifying, "verifying"}, {OperationState::done, "done"},
+    {OperationState::rolled_back, "rolled_back"}, {OperationState::cancelled, "cancelled"},
+    {OperationState::failed, "failed"},
+};
+}  // namespace
+
+std::string to_string(OperationState state) {
+    for (const auto& [value, name] : operation_states)
+        if (value == state) return name;
+    return "failed";
+}
+
+std::optional<OperationState> operation_state_from(const std::string& name) {
+    for (const auto& [value, text] : operation_states)
+        if (name == text) return value;
+    return std::nullopt;
+}
+
+bool is_final(OperationState state) { return state >= OperationState::done; }
+
+namespace {
+const char* text(Presence::PauseReason reason) {
+    switch (reason) {
+        case Presence::PauseReason::none: return "";
+        case Presence::PauseReason::migration: return " (by a migration)";
+        case Presence::PauseReason::starting_up: return " (starting up)";
+        case Presence::PauseReason::post_copy: return " (in post-copy)";
+        case Presence::PauseReason::post_copy_failed: return " (post-copy failed)";
+        case Presence::PauseReason::io_error: return " (by an IO error)";
+        case Presence::PauseReason::user: return " (by a user)";
+        case Presence::PauseReason::other: return "";
+    }
+    return "";
+}
+}  // namespace
+
+std::string to_string(const Presence& presence) {
+    switch (presence.state) {
+        case Presence::State::absent: return "absent";
+        case Presence::State::defined: return "shut off";
+        case Presence::State::running: return "running";
+        case Presence::State::paused: return std::string("paused") + text(presence.pause_reason);
+    }
+    return "absent";
+}
+
+}  // namespace ballast

@@ -1,0 +1,65 @@
+#include "model/reason.h"
+
+namespace ballast {
+
+namespace {
+struct Row {
+    Reason reason;
+    const char* name;
+    const char* sentence;
+};
+
+// One row a reason, in declaration order.
+constexpr Row rows[] = {
+    {Reason::opted_out, "opted_out", "a rule or its own metadata says that it must not be moved"},
+    {Reason::not_running, "not_running", "it is not running, so there is nothing to move live"},
+    {Reason::host_device, "host_device", "a device of the host is passed through to it"},
+    {Reason::local_storage, "local_storage", "one of its disks or boot files is not on shared storage"},
+    {Reason::unsafe_cache, "unsafe_cache", "a disk's cache mode makes live migration unsafe"},
+    {Reason::shared_folder, "shared_folder", "it uses a folder of the host (virtiofs or 9p)"},
+    {Reason::block_job, "block_job", "a block job (backup, commit, copy) is running on it"},
+    {Reason::already_moving, "already_moving", "it is already being moved"},
+    {Reason::cooldown, "cooldown", "it was moved too recently"},
+    {Reason::facts_unknown, "facts_unknown", "its definition could not be read"},
+    {Reason::memory, "memory", "not enough memory would be left there"},
+    {Reason::cpu, "cpu", "the host would be too busy after the move"},
+    {Reason::cpu_model, "cpu_model", "the host cannot offer the CPU this guest was started with"},
+    {Reason::machine_type, "machine_type", "the host lacks the emulator, architecture or machine type"},
+    {Reason::network, "network", "a network or bridge it needs is not active there"},
+    {Reason::storage, "storage", "storage it needs is not present there"},
+    {Reason::pinned, "pinned", "a rule allows it on certain hosts only"},
+    {Reason::keep_apart, "keep_apart", "a VM it must be kept apart from runs there"},
+    {Reason::same_host, "same_host", "it runs there already"},
+    {Reason::host_stale, "host_stale", "the host has not reported recently enough"},
+    {Reason::host_unreachable, "host_unreachable", "the host's libvirt does not answer"},
+    {Reason::host_maintenance, "host_maintenance", "the host is in maintenance"},
+    {Reason::host_excluded, "host_excluded", "the host is excluded as a target"},
+    {Reason::limit_outgoing, "limit_outgoing", "as many migrations as allowed already leave its host"},
+    {Reason::limit_incoming, "limit_incoming", "as many migrations as allowed already reach the host"},
+    {Reason::limit_cluster, "limit_cluster", "as many migrations as allowed already run in the cluster"},
+    {Reason::no_benefit, "no_benefit", "the move would not help enough"},
+    {Reason::no_target, "no_target", "no host can take it"},
+    {Reason::mode_observe, "mode_observe", "the mode allows recommendations only"},
+    {Reason::paused, "paused", "an operator paused all action"},
+};
+
+const Row& row(Reason reason) {
+    for (const Row& r : rows)
+        if (r.reason == reason) return r;
+    return rows[0];
+}
+}  // namespace
+
+std::string to_string(Reason reason) { return row(reason).name; }
+std::string explain(Reason reason) { return row(reason).sentence; }
+
+const std::vector<Reason>& all_reasons() {
+    static const std::vector<Reason> reasons = [] {
+        std::vector<Reason> all;
+        for (const Row& r : rows) all.push_back(r.reason);
+        return all;
+    }();
+    return reasons;
+}
+
+}  // namespace ballast

@@ -1,0 +1,94 @@
+// What an operator may set about deciding and moving. Plain values with the shipped defaults; config/ fills them
+// from policy.d/*.yaml and docs/policy.md describes each key. All ratios are 0-1.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/units.h"
+
+namespace ballast::policy {
+
+enum class Mode { observe, confirm, automatic };
+std::string to_string(Mode mode);
+std::optional<Mode> mode_from(const std::string& name);
+
+/// A condition with hysteresis: it sets when the value stays above `above` for `persistence`, and clears when the
+/// value falls below `below`.
+struct Threshold {
+    double above = 1;
+    double below = 1;
+    Duration persistence = std::chrono::minutes{5};
+};
+
+struct OverloadOptions {
+    bool enabled = true;
+    // VMware DPM acts on 81 % over 5 min [vSphere Resource Management]; ProxLB and oVirt users settle near 80 %.
+    Threshold cpu{0.80, 0.70, std::chrono::minutes{5}};
+    // 5 % CPU Ready per vCPU is VMware's usual warning level, 10 % its critical one.
+    Threshold ready{0.05, 0.02, std::chrono::minutes{5}};
+    Threshold memory{0.92, 0.85, std::chrono::minutes{5}};
+    // PSI memory "some" avg10; only hosts whose kernel is local report it.
+    Threshold memory_pressure{0.20, 0.05, std::chrono::minutes{5}};
+    unsigned max_moves_per_cycle = 4;       // do not overshoot: measure again before moving more
+};
+
+/// Room that stays free on every host whatever is planned.
+struct ReserveOptions {
+    double cpu = 0.10;                      // of the host's CPUs
+    double memory = 0.05;                   // of the host's memory
+    Bytes memory_min = mib(512);            // and never less than this
+};
+
+struct LimitOptions {
+    unsigned outgoing_per_host = 2;
+    unsigned incoming_per_host = 2;
+    unsigned cluster = 5;
+};
+
+struct CooldownOptions {
+    Duration vm = std::chrono::minutes{30};         // the same VM is not moved again for relief within this
+    Duration after_failure = std::chrono::minutes{5};
+    Duration by_hand = std::chrono::hours{2};       // an operator's own move is respected for this long
+};
+
+struct MigrationOptions {
+    std::optional<double> bandwidth_mib_per_s;      // of one migration; none: unlimited
+    double assumed_link_mib_per_s = 110;            // what a prediction assumes without a limit: 1 Gbit/s
+    std::vector<Duration> downtime_steps = {Duration{100}, Duration{150}, Duration{200},
+                                            Duration{300}, Duration{400}, Duration{500}};
+    bool auto_converge = true;
+    bool post_copy = false;                         // a VM may also allow it for itself
+    bool tls = false;
+    unsigned parallel_connections = 0;
+    Duration deadline_min = std::chrono::seconds{300};
+    Duration deadline_per_gib = std::chrono::seconds{150};
+    unsigned attempts = 3;                          // on different targets where there are any
+    Duration retry_delay = std::chrono::seconds{10};        // doubles with each attempt
+};
+
+/// VMs named by exact name, UUID or a pattern with * and ?.
+struct Rule {
+    enum class Kind { keep_apart, pin, never_move } kind = Kind::never_move;
+    std::string name;
+    std::vector<std::string> vms;
+    std::vector<HostId> hosts;                      // for pin
+    std::string origin;                             // file:line, for explanations
+};
+
+struct Options {
+    Mode mode = Mode::observe;
+    OverloadOptions overload;
+    ReserveOptions reserve;
+    LimitOptions limits;
+    CooldownOptions cooldown;
+    MigrationOptions migration;
+    std::vector<Rule> rules;
+};
+
+/// Does the pattern (with * and ?) name this VM, by its name or its UUID?
+bool matches(const std::string& pattern, const std::string& vm_name, const VmId& id);
+
+}  // namespace ballast::policy

@@ -1,0 +1,52 @@
+// The decision engine: two pure functions. No clock, no IO, no randomness: the same arguments give the same plan,
+// byte for byte, on any machine.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "model/inventory.h"
+#include "model/plan.h"
+#include "policy/options.h"
+
+namespace ballast::policy {
+
+/// One detector's memory of one host.
+struct DetectorState {
+    std::optional<Instant> above_since;  // continuously above the limit since
+    bool set = false;                    // persisted; stays set until below the lower limit
+};
+
+struct HostMemory {
+    DetectorState cpu, ready, memory, memory_pressure;
+    double cpu_demand_cores = 0;         // smoothed demand of its VMs and of itself
+    double ready_ratio = 0;
+    std::optional<Instant> last_sample;  // the sample these were made from; the same one is not counted twice
+};
+
+struct VmMemory {
+    double cpu_demand_cores = 0;         // smoothed
+    double dirty_mib_per_s = 0;
+    std::optional<Instant> last_sample;
+};
+
+/// What the detectors remember between two cycles. A value: kept by the caller, printed into decision records.
+struct Memory {
+    std::map<HostId, HostMemory> hosts;
+    std::map<VmId, VmMemory> vms;
+};
+
+/// Feeds one inventory into the estimators and detectors. Stale hosts keep their last state and gain nothing.
+Memory observe(Memory memory, const Inventory& inventory, const Options& options, Instant now);
+
+/// Relief of overloaded hosts and evacuation of hosts in maintenance.
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
+
+/// Why this VM can or cannot go to each host now: empty list = it can. For `migrate VM --to HOST` and explain.
+std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory, const Options& options, VmId vm,
+                                HostId target, Instant now);
+
+/// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009].
+Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options);
+
+}  // namespace ballast::policy

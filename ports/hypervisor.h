@@ -1,0 +1,76 @@
+// The hosts' hypervisors as the rest of Ballast sees them. Implemented by hypervisor/ on libvirt, by sim/ on
+// simulated hosts. Called on the io_context's thread only; every call returns by its deadline (Errors: timed_out,
+// unavailable, not_found, refused). A call on one host never waits for another host.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/counters.h"
+#include "model/host.h"
+#include "model/migration.h"
+#include "model/result.h"
+#include "model/vm.h"
+
+namespace ballast {
+
+/// Something happened to a VM or a host. A hint: whoever hears it looks again.
+struct HypervisorEvent {
+    enum class Kind {
+        connected,          // vm is empty
+        disconnected,       // vm is empty
+        vm_started,         // also: arrived by migration
+        vm_stopped,         // also: left by migration; see detail
+        vm_changed,         // paused, resumed, defined, undefined, metadata, device added or removed
+        migration_iteration,
+        job_completed,
+    };
+    Kind kind = Kind::vm_changed;
+    HostId host;
+    VmId vm;
+    std::string detail;
+};
+
+class Hypervisor {
+public:
+    template <class T>
+    using Task = boost::asio::awaitable<Result<T>>;
+
+    virtual ~Hypervisor() = default;
+
+    virtual std::vector<HostId> hosts() const = 0;
+    virtual Connection connection(HostId host) const = 0;
+    /// The last connection or call error of a host, for people; empty when all is well.
+    virtual std::string problem(HostId host) const = 0;
+    /// The listener is called on the io_context's thread.
+    virtual void on_event(std::function<void(const HypervisorEvent&)> listener) = 0;
+
+    // What is there.
+    virtual Task<HostFacts> facts(HostId host) = 0;
+    /// One bulk statistics pass. Fails as a whole: a partial reading is never returned.
+    virtual Task<HostReading> read(HostId host) = 0;
+    virtual Task<VmFacts> vm_facts(HostId host, VmId vm) = 0;
+    virtual Task<Presence> presence(HostId host, VmId vm) = 0;
+
+    // Migration. `migrate` returns when libvirt's call returns, whatever that means for the guest: look at both hosts.
+    /// Asked of the target just before the start: memory, CPU, name and UUID free, storage and networks present.
+    /// An error of code `refused` says why not.
+    virtual Task<void> can_accept(MigrationRequest request) = 0;
+    virtual Task<void> migrate(MigrationRequest request) = 0;
+    virtual Task<MigrationProgress> progress(HostId host, VmId vm) = 0;
+    /// Statistics of the last completed migration, kept by the host where it ended.
+    virtual Task<MigrationProgress> completed(HostId host, VmId vm) = 0;
+    virtual Task<void> abort_migration(HostId source, VmId vm) = 0;
+    virtual Task<void> set_max_downtime(HostId source, VmId vm, Duration downtime) = 0;
+    virtual Task<void> start_post_copy(HostId source, VmId vm) = 0;
+
+    // Clean-up after a migration that did not end well, and what does not travel by itself.
+    virtual Task<void> resume(HostId host, VmId vm) = 0;
+    virtual Task<void> destroy(HostId host, VmId vm) = 0;
+    virtual Task<void> undefine(HostId host, VmId vm) = 0;
+    virtual Task<void> set_autostart(HostId host, VmId vm, bool autostart) = 0;
+};
+
+}  // namespace ballast
