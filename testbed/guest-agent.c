@@ -247,6 +247,7 @@ static void run_command(char *line) {
 static void take_commands(void) {
     static char buffer[512];
     static size_t used;
+    if (port < 0) port = open_port(); /* the driver makes the port some time after its module is in */
     if (port < 0) return;
     ssize_t got = read(port, buffer + used, sizeof buffer - 1 - used);
     if (got <= 0) return;
@@ -355,7 +356,6 @@ int main(void) {
     read_kernel_command_line();
     bring_up_network();
     start_threads();
-    port = open_port();
     int button = open_power_button();
     /* The beat goes before the load, or a busy guest would look like a stopped one. */
     struct sched_param first = {.sched_priority = 10};

@@ -95,8 +95,11 @@ class Host:
         groups = cgroup.detect()
         groups.create(self.name)
         groups.limit(self.name, settings["cpu"], settings["memory"])
+        # A namespace given by path does not make nspawn treat the network as the host's own: /proc/sys/net would be
+        # read-only and /sys/class/net this machine's, and libvirt could start no network.
         process.start_daemon(self._nspawn(), os.path.join(self.folder, "console.log"),
-                             os.path.join(self.folder, "nspawn.json"), groups.procs(self.name))
+                             os.path.join(self.folder, "nspawn.json"), groups.procs(self.name),
+                             {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         if not process.wait_until(self.leader, _START_TIMEOUT_S):
             raise Problem(f"{self.name} did not start; see {self.folder}/console.log")
 

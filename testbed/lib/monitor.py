@@ -73,7 +73,7 @@ def start():
     """Starts the process unless it runs."""
     os.makedirs(state("heartbeat"), exist_ok=True)
     if not process.recorded(state("monitor.json")):
-        process.start_daemon(["/usr/bin/python3", sys.argv[0], "_monitor"], state("monitor.log"), state("monitor.json"))
+        process.start_daemon(["/usr/bin/python3", os.path.realpath(sys.argv[0]), "_monitor"], state("monitor.log"), state("monitor.json"))
 
 
 def stop():

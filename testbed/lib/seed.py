@@ -14,7 +14,8 @@ _UNITS = {
 # Units that others pull in and that have no business in a container sharing one kernel.
 _MASKED = ("systemd-udevd.service", "systemd-timesyncd.service", "rpcbind.service", "rpcbind.socket", "nfs-ganesha.service",
            "lxcfs.service", "systemd-resolved.service", "systemd-networkd.service", "networking.service",
-           "systemd-journald-audit.socket", "apparmor.service", "proc-fs-nfsd.mount", "nfs-blkmap.service",
+           "systemd-journald-audit.socket", "apparmor.service", "proc-fs-nfsd.mount", "sys-kernel-debug.mount",
+           "sys-kernel-tracing.mount", "nfs-blkmap.service",
            "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "e2scrub_reap.service")
 
 _QEMU_CONF = """user = "root"
