@@ -66,8 +66,10 @@ public:
 };
 
 /// All calls from the io_context's thread. Errors: unavailable and timed_out (outcome unknown: read again),
-/// no_space, corrupt, invalid (empty key, key > 1 KiB, value > 1 MiB, more than 128 changes). A guard that does not
-/// hold is not an error.
+/// no_space, corrupt, cancelled (the store is closing), not_found (a put names a lease that is gone), invalid (empty
+/// key or prefix to erase, key > 1 KiB, value > 1 MiB, more than 128 guards or changes, more than 1.25 MiB in all, one
+/// key put twice or both put and erased). A guard that does not hold is not an error. Both revisions of an absent key
+/// are 0, and its value equals nothing. Keys and values are bytes.
 class Store {
 public:
     template <class T>

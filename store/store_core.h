@@ -1,0 +1,61 @@
+// How the embedded store is put together; see embedded_store.h. On the io_context's thread, except where it says
+// that the worker thread does it.
+#pragma once
+
+#include <deque>
+
+#include "store/alarm.h"
+#include "store/call.h"
+#include "store/embedded_store.h"
+#include "store/engine.h"
+#include "store/lease_table.h"
+#include "store/worker.h"
+
+namespace ballast::store {
+
+class StoreCore : public EmbeddedStore {
+public:
+    StoreCore(boost::asio::any_io_executor executor, Clock& clock, EmbeddedStoreOptions options,
+              std::unique_ptr<Engine> engine, std::vector<StoredLease> leases, std::vector<std::string> notes);
+    ~StoreCore() override;
+
+    Task<std::optional<KeyValue>> get(std::string key) override;
+    Task<std::vector<KeyValue>> list(std::string prefix) override;
+    Task<Commit> commit(Transaction transaction) override;
+    Task<Revision> revision() override;
+    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision after,
+                                       std::function<void(const std::vector<WatchEvent>&)> changed,
+                                       std::function<void()> compacted) override;
+    Task<LeaseId> grant(Duration time_to_live) override;
+    Task<void> keep_alive(LeaseId lease) override;
+    Task<void> revoke(LeaseId lease) override;
+    std::vector<std::string> notes() const override { return notes_; }
+    void on_note(std::function<void(const std::string&)> listener) override { listener_ = std::move(listener); }
+
+private:
+    /// Runs `work` on the worker and `then` with its result back here, also when nobody waits for it any more.
+    template <class T>
+    std::shared_ptr<Call<T>> submit(std::function<Result<T>(Engine&)> work, std::function<void(Result<T>&)> then);
+
+    void publish(Result<Applied>& applied);
+    void expire_leases();
+    void expire(LeaseId lease);
+    void time_out_calls();
+    void on_alarm();
+    void set_alarm();
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    const EmbeddedStoreOptions options_;
+    std::vector<std::string> notes_;
+    std::function<void(const std::string&)> listener_;
+    std::unique_ptr<Engine> engine_;  // the worker thread's
+    std::shared_ptr<WatchHub> hub_;
+    LeaseTable leases_;
+    std::deque<std::shared_ptr<PendingCall>> pending_;  // by deadline
+    std::shared_ptr<StoreCore*> self_;                  // null once destroyed: for handlers under way
+    Alarm alarm_;
+    Worker worker_;  // last: its thread uses the engine
+};
+
+}  // namespace ballast::store
