@@ -1,0 +1,80 @@
+#include "config/codec.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "config/quantities.h"
+#include "config/text.h"
+
+namespace ballast::config {
+
+Codec<bool> boolean() { return scalar<bool>("true or false", true, parse_boolean, write_boolean); }
+
+Codec<double> ratio(double low, double high) {
+    return within(scalar<double>("percentage", false, parse_ratio, write_ratio), low, high);
+}
+
+Codec<Bytes> bytes(Bytes low, Bytes high) {
+    return within(scalar<Bytes>("size", false, parse_bytes, write_bytes), low, high);
+}
+
+Codec<Duration> duration(Duration low, Duration high) {
+    return within(scalar<Duration>("duration", false, parse_duration, write_duration), low, high);
+}
+
+Codec<double> rate(double low_mib_per_s, double high_mib_per_s) {
+    return within(scalar<double>("rate", false, parse_rate, write_rate), low_mib_per_s, high_mib_per_s);
+}
+
+Codec<unsigned> count(unsigned low, unsigned high) {
+    const auto write = [](std::uint64_t value) { return std::to_string(value); };
+    auto wide = within<std::uint64_t>(scalar<std::uint64_t>("whole number", true, parse_count, write), low, high);
+    return converted<unsigned, std::uint64_t>(
+        std::move(wide), [](std::uint64_t value) { return static_cast<unsigned>(value); },
+        [](unsigned value) { return std::uint64_t{value}; });
+}
+
+Codec<std::string> text(std::string type, std::function<Result<std::string>(const std::string&)> check) {
+    return scalar<std::string>(std::move(type), false, std::move(check), yaml_text);
+}
+
+Codec<std::string> choice(std::vector<std::string> words) {
+    std::string type;
+    for (const auto& word : words) type += (type.empty() ? "" : word == words.back() ? " or " : ", ") + ("`" + word + "`");
+    const auto check = [words, type](const std::string& word) -> Result<std::string> {
+        if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+        const auto near = did_you_mean(word, words);
+        return Error{ErrorCode::invalid, {}, "expected " + type + ", found " + quoted(word) +
+                                                 (near ? "; did you mean `" + *near + "`?" : "")};
+    };
+    return scalar<std::string>(type, false, check, yaml_text);
+}
+
+namespace {
+
+bool is_plain(const std::string& value) {
+    const auto harmless = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._-/+").find(c) != std::string::npos;
+    };
+    const auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '/'; };
+    if (value.empty() || !letter(value.front()) || !std::all_of(value.begin(), value.end(), harmless)) return false;
+    // Words that YAML readers take for something else than text.
+    static const std::set<std::string> special = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+    std::string lower = value;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    return !special.contains(lower);
+}
+
+}  // namespace
+
+std::string yaml_text(const std::string& value) {
+    if (is_plain(value)) return value;
+    std::string quoted_value = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\') quoted_value += '\\';
+        quoted_value += c;
+    }
+    return quoted_value + "\"";
+}
+
+}  // namespace ballast::config

@@ -1,0 +1,115 @@
+// Every key of /etc/ballast/ballast.yaml. The defaults stand in config/daemon_options.h.
+#include "config/names.h"
+#include "config/option_table.h"
+#include "config/quantities.h"
+#include "config/text.h"
+#include "config/uri.h"
+
+namespace ballast::config {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+using Rows = std::vector<Option<DaemonOptions>>;
+
+std::vector<Option<HostOptions>> host_rows() {
+    const auto path = text("absolute path", check_path);
+    const auto id = converted<HostId, std::string>(
+        text("name", check_name), [](const std::string& name) { return HostId{name}; },
+        [](const HostId& host) { return host.value; });
+    return {
+        option<HostOptions>("name", id, field(&HostOptions::id), "how the host is called everywhere; unique; required"),
+        option<HostOptions>("uri", text("libvirt URI or an alias from libvirt.conf", check_uri_or_alias),
+                            field(&HostOptions::uri), "how this daemon reaches it; default `qemu:///system`; unique"),
+        option<HostOptions>("peer_uri", or_word(text("libvirt URI", check_uri), "derived"), field(&HostOptions::peer_uri),
+                            "how the other hosts reach it; default `derived`: a remote `uri` itself, or "
+                            "qemu+ssh://HOSTNAME/system for the local host"),
+        option<HostOptions>("shared_storage", list_of(path, 0), field(&HostOptions::shared_storage),
+                            "paths on it that the other hosts share, besides those for all hosts"),
+        option<HostOptions>("target", boolean(), field(&HostOptions::target),
+                            "false: VMs may leave it but not come; default true"),
+    };
+}
+
+std::optional<HostOptions> finish_host(const HostOptions& host, const Node& node, Reader& reader) {
+    if (host.id.empty()) {
+        reader.error(node, "a host needs a `name`");
+        return std::nullopt;
+    }
+    if (!reader.declare("host name", host.id.value, node)) return std::nullopt;
+    if (!reader.declare("host URI", host.uri, node)) return std::nullopt;
+    if (host.peer_uri && !reader.declare("peer URI", *host.peer_uri, node)) return std::nullopt;
+    return host;
+}
+
+Option<DaemonOptions> hosts() {
+    auto codec = list_of_maps<HostOptions, HostOptions>(host_rows(), finish_host, [](const HostOptions& host) { return host; });
+    auto row = option<DaemonOptions>("hosts", std::move(codec), field(&DaemonOptions::hosts),
+                                     "the hosts to watch; when empty, the local one by qemu:///system under its "
+                                     "short hostname");
+    for (const auto& field_row : host_rows()) row.fields.push_back(field_row.info);
+    return row;
+}
+
+template <class V>
+void add(Rows& rows, const std::string& key, Codec<V> codec, V DaemonOptions::*member, std::string doc) {
+    rows.push_back(option<DaemonOptions>(key, std::move(codec), field(member), std::move(doc)));
+}
+
+void add_sampling(Rows& rows) {
+    add(rows, "shared_storage", list_of(text("absolute path", check_path), 0), &DaemonOptions::shared_storage,
+        "paths that all hosts share, such as an NFS mount; disks elsewhere keep a VM where it is");
+    add<Duration>(rows, "interval", duration(seconds{1}, minutes{10}), &DaemonOptions::interval,
+                  "how often every host is measured");
+    add<Duration>(rows, "stale_after", duration(seconds{2}, hours{1}), &DaemonOptions::stale_after,
+                  "figures older than this are not acted on; has to be more than `interval`");
+    add<Duration>(rows, "call_deadline", duration(seconds{1}, minutes{10}), &DaemonOptions::call_deadline,
+                  "a libvirt call that takes longer is given up");
+    add(rows, "proc_path", text("absolute path", check_path), &DaemonOptions::proc_path,
+        "where the local kernel's memory pressure and swap counters are read");
+}
+
+void add_surroundings(Rows& rows) {
+    add(rows, "state_dir", text("absolute path", check_path), &DaemonOptions::state_dir, "journal and history");
+    add(rows, "socket", text("absolute path", check_socket_path), &DaemonOptions::socket, "where ballastctl connects");
+    add(rows, "policy_dir", text("absolute path", check_path), &DaemonOptions::policy_dir, "its *.yaml are the policy");
+    add(rows, "admin_group", text("group name", check_name), &DaemonOptions::admin_group,
+        "members may act: move VMs, change the mode, set maintenance");
+    add(rows, "view_group", text("group name", check_name), &DaemonOptions::view_group, "members may look only");
+    add(rows, "metrics.listen", text("ADDRESS:PORT or \"\" for none", check_listen_address), &DaemonOptions::metrics_listen,
+        "where Prometheus reads the metrics");
+    add(rows, "metrics.per_vm", boolean(), &DaemonOptions::metrics_per_vm,
+        "series for every VM, which is many in a large cluster");
+    add(rows, "log_level", choice({"trace", "debug", "info", "warning", "error"}), &DaemonOptions::log_level,
+        "what goes to the journal");
+}
+
+Rows rows() {
+    Rows all = {hosts()};
+    add_sampling(all);
+    add_surroundings(all);
+    return all;
+}
+
+Constraint<DaemonOptions> stale_is_later() {
+    return {{"interval", "stale_after"}, [](const DaemonOptions& options) -> std::optional<std::string> {
+                if (options.stale_after > options.interval) return std::nullopt;
+                return "`stale_after` (" + write_duration(options.stale_after) + ") has to be more than `interval` (" +
+                       write_duration(options.interval) + ")";
+            }};
+}
+
+}  // namespace
+
+const Table<DaemonOptions>& daemon_table() {
+    static const Table<DaemonOptions> table = {"One daemon: which hosts it watches, where it listens and keeps its state.",
+                                               {{"metrics", "Metrics for Prometheus."}},
+                                               rows(),
+                                               {stale_is_later()}};
+    return table;
+}
+
+}  // namespace ballast::config

@@ -1,0 +1,273 @@
+// Every key of policy.d/*.yaml. The defaults stand in policy/options.h with their sources; here is what an operator
+// may write and what he is told about it.
+#include "config/names.h"
+#include "config/option_table.h"
+#include "config/quantities.h"
+#include "config/text.h"
+
+namespace ballast::config {
+
+namespace {
+
+using policy::CooldownOptions;
+using policy::LimitOptions;
+using policy::MigrationOptions;
+using policy::Mode;
+using policy::Options;
+using policy::OverloadOptions;
+using policy::ReserveOptions;
+using policy::Rule;
+using policy::Threshold;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+using Rows = std::vector<Option<Options>>;
+
+Codec<Mode> mode() {
+    return converted<Mode, std::string>(
+        choice({"observe", "confirm", "automatic"}),
+        [](const std::string& word) {
+            return word == "observe" ? Mode::observe : word == "confirm" ? Mode::confirm : Mode::automatic;
+        },
+        [](const Mode& value) -> std::string {
+            return value == Mode::observe ? "observe" : value == Mode::confirm ? "confirm" : "automatic";
+        });
+}
+
+void add_threshold(Rows& rows, const std::string& section, Threshold OverloadOptions::*member) {
+    rows.push_back(option<Options>(section + ".above", ratio(0.001, 1), field(&Options::overload, member, &Threshold::above),
+                                   "overloaded when above this ..."));
+    rows.push_back(option<Options>(section + ".for", duration(seconds{1}, hours{24}),
+                                   field(&Options::overload, member, &Threshold::persistence),
+                                   "... for this long without a break"));
+    rows.push_back(option<Options>(section + ".below", ratio(0, 0.999), field(&Options::overload, member, &Threshold::below),
+                                   "relieved when below this; has to be less than `above`"));
+}
+
+void add_overload(Rows& rows) {
+    rows.push_back(option<Options>("overload.enabled", boolean(), field(&Options::overload, &OverloadOptions::enabled),
+                                   "relieve overloaded hosts at all; false still empties hosts in maintenance"));
+    add_threshold(rows, "overload.cpu", &OverloadOptions::cpu);
+    add_threshold(rows, "overload.ready_time", &OverloadOptions::ready);
+    add_threshold(rows, "overload.memory", &OverloadOptions::memory);
+    add_threshold(rows, "overload.memory_pressure", &OverloadOptions::memory_pressure);
+    rows.push_back(option<Options>("overload.max_moves_per_cycle", count(1, 100),
+                                   field(&Options::overload, &OverloadOptions::max_moves_per_cycle),
+                                   "VMs moved before the hosts are measured again; more may overshoot"));
+}
+
+void add_reserve(Rows& rows) {
+    rows.push_back(option<Options>("reserve.cpu", ratio(0, 0.9), field(&Options::reserve, &ReserveOptions::cpu),
+                                   "of the host's CPUs, kept free whatever is planned"));
+    rows.push_back(option<Options>("reserve.memory", ratio(0, 0.9), field(&Options::reserve, &ReserveOptions::memory),
+                                   "of the host's memory, kept free whatever is planned"));
+    rows.push_back(option<Options>("reserve.memory_min", bytes(Bytes{0}, gib(16384)),
+                                   field(&Options::reserve, &ReserveOptions::memory_min),
+                                   "kept free even where the share above is less"));
+}
+
+// 64 is the number of ports libvirt opens for migrations to one host, 49152-49215 [libvirt 9.0 qemu.conf].
+void add_limits(Rows& rows) {
+    rows.push_back(option<Options>("limits.outgoing_per_host", count(1, 64),
+                                   field(&Options::limits, &LimitOptions::outgoing_per_host),
+                                   "migrations that leave one host at the same time"));
+    rows.push_back(option<Options>("limits.incoming_per_host", count(1, 64),
+                                   field(&Options::limits, &LimitOptions::incoming_per_host),
+                                   "migrations that reach one host at the same time"));
+    rows.push_back(option<Options>("limits.cluster", count(1, 1000), field(&Options::limits, &LimitOptions::cluster),
+                                   "migrations at the same time in the whole cluster"));
+}
+
+void add_cooldown(Rows& rows) {
+    rows.push_back(option<Options>("cooldown.vm", duration(seconds{0}, hours{24 * 30}),
+                                   field(&Options::cooldown, &CooldownOptions::vm),
+                                   "a VM that was moved is not moved again for relief within this"));
+    rows.push_back(option<Options>("cooldown.after_failure", duration(seconds{0}, hours{24 * 30}),
+                                   field(&Options::cooldown, &CooldownOptions::after_failure),
+                                   "a VM whose migration failed is left alone for this long"));
+    rows.push_back(option<Options>("cooldown.by_hand", duration(seconds{0}, hours{24 * 30}),
+                                   field(&Options::cooldown, &CooldownOptions::by_hand),
+                                   "a VM that an operator moved stays there for at least this long"));
+}
+
+template <class V>
+void add_migration(Rows& rows, const std::string& key, Codec<V> codec, V MigrationOptions::*member, std::string doc) {
+    rows.push_back(option<Options>("migration." + key, std::move(codec), field(&Options::migration, member), std::move(doc)));
+}
+
+void add_migration_speed(Rows& rows) {
+    // 1 MiB/s to 100 GiB/s: below, no VM ever arrives; above, no network card exists.
+    add_migration(rows, "bandwidth", or_word(rate(1, 102400), "unlimited"), &MigrationOptions::bandwidth_mib_per_s,
+                  "limit of one migration");
+    add_migration(rows, "assumed_link", rate(1, 102400), &MigrationOptions::assumed_link_mib_per_s,
+                  "what a prediction takes for the network when `bandwidth` is unlimited");
+    add_migration(rows, "downtime_steps", list_of(duration(milliseconds{1}, seconds{60}), 1),
+                  &MigrationOptions::downtime_steps,
+                  "pause allowed for the switch-over, raised step by step while a migration does not converge");
+    add_migration(rows, "auto_converge", boolean(), &MigrationOptions::auto_converge,
+                  "slow the guest down when it writes memory faster than the network carries it");
+    add_migration(rows, "post_copy", boolean(), &MigrationOptions::post_copy,
+                  "allow the switch to post-copy as a last resort; a network failure then pauses the guest");
+    add_migration(rows, "tls", boolean(), &MigrationOptions::tls,
+                  "encrypt the migration stream; the hosts need certificates for it");
+    add_migration(rows, "parallel_connections", count(0, 16), &MigrationOptions::parallel_connections,
+                  "connections of one migration; 0 is one ordinary stream");
+}
+
+void add_migration_patience(Rows& rows) {
+    add_migration<Duration>(rows, "deadline_min", duration(seconds{10}, hours{24}), &MigrationOptions::deadline_min,
+                            "a migration that takes longer than this, and than `deadline_per_gib` allows, is aborted");
+    add_migration<Duration>(rows, "deadline_per_gib", duration(seconds{1}, hours{1}), &MigrationOptions::deadline_per_gib,
+                            "time allowed per GiB of the VM's memory");
+    add_migration(rows, "attempts", count(1, 10), &MigrationOptions::attempts,
+                  "tries before a move is given up, on different targets where there are any");
+    add_migration<Duration>(rows, "retry_delay", duration(seconds{1}, hours{1}), &MigrationOptions::retry_delay,
+                            "wait before the second try; doubles with each further one");
+}
+
+/// A rule as it is written: each kind of rule is a key of its own.
+struct RuleForm {
+    std::string name;
+    std::vector<std::string> keep_apart, pin, never_move, hosts;
+};
+
+std::vector<Option<RuleForm>> rule_rows() {
+    const auto patterns = list_of(text("VM name, UUID or pattern with * and ?", check_vm_pattern), 1);
+    const auto host_names = list_of(text("host name", check_name), 1);
+    return {
+        option<RuleForm>("name", text("name", check_name), field(&RuleForm::name), "shown in explanations; unique; required"),
+        option<RuleForm>("keep_apart", patterns, field(&RuleForm::keep_apart), "these VMs never share a host"),
+        option<RuleForm>("pin", patterns, field(&RuleForm::pin), "these VMs run on `hosts` only"),
+        option<RuleForm>("never_move", patterns, field(&RuleForm::never_move), "these VMs are never moved by Ballast"),
+        option<RuleForm>("hosts", host_names, field(&RuleForm::hosts), "with `pin`: names from the daemon's `hosts`"),
+    };
+}
+
+std::optional<std::string> problem_of(const RuleForm& form) {
+    const int kinds = int{!form.keep_apart.empty()} + int{!form.pin.empty()} + int{!form.never_move.empty()};
+    if (form.name.empty()) return "a rule needs a `name`";
+    const std::string rule = "rule " + quoted(form.name);
+    if (kinds == 0) return rule + " needs one of `keep_apart`, `pin` and `never_move`";
+    if (kinds > 1) return rule + " mixes `keep_apart`, `pin` and `never_move`; write one rule for each";
+    if (!form.pin.empty() && form.hosts.empty()) return rule + ": `pin` needs `hosts`";
+    if (form.pin.empty() && !form.hosts.empty()) return rule + ": `hosts` belongs to `pin` only";
+    return std::nullopt;
+}
+
+std::optional<Rule> finish_rule(const RuleForm& form, const Node& node, Reader& reader) {
+    if (const auto problem = problem_of(form)) {
+        reader.error(node, *problem);
+        return std::nullopt;
+    }
+    if (!reader.declare("rule name", form.name, node)) return std::nullopt;
+    Rule rule;
+    rule.name = form.name;
+    rule.kind = !form.keep_apart.empty() ? Rule::Kind::keep_apart
+                : !form.pin.empty()      ? Rule::Kind::pin
+                                         : Rule::Kind::never_move;
+    for (const auto* vms : {&form.keep_apart, &form.pin, &form.never_move}) {
+        rule.vms.insert(rule.vms.end(), vms->begin(), vms->end());
+    }
+    for (const auto& host : form.hosts) rule.hosts.push_back(HostId{host});
+    rule.origin = reader.file() + ":" + std::to_string(node.line);
+    return rule;
+}
+
+RuleForm form_of(const Rule& rule) {
+    RuleForm form;
+    form.name = rule.name;
+    (rule.kind == Rule::Kind::keep_apart ? form.keep_apart : rule.kind == Rule::Kind::pin ? form.pin : form.never_move) =
+        rule.vms;
+    for (const auto& host : rule.hosts) form.hosts.push_back(host.value);
+    return form;
+}
+
+Option<Options> rules() {
+    auto row = option<Options>("rules", list_of_maps<Rule, RuleForm>(rule_rows(), finish_rule, form_of),
+                               field(&Options::rules), "what must never be planned; every file may add to the list");
+    for (const auto& field_row : rule_rows()) row.fields.push_back(field_row.info);
+    row.adds_up = true;
+    row.merge = [](Options& into, const Options& from) {
+        into.rules.insert(into.rules.end(), from.rules.begin(), from.rules.end());
+    };
+    return row;
+}
+
+Constraint<Options> below_is_less(const std::string& section, Threshold OverloadOptions::*member) {
+    return {{section + ".above", section + ".below"}, [section, member](const Options& options) -> std::optional<std::string> {
+                const Threshold& threshold = options.overload.*member;
+                if (threshold.below < threshold.above) return std::nullopt;
+                return "`" + section + ".below` (" + write_ratio(threshold.below) + ") has to be less than `" + section +
+                       ".above` (" + write_ratio(threshold.above) + ")";
+            }};
+}
+
+Constraint<Options> steps_rise() {
+    return {{"migration.downtime_steps"}, [](const Options& options) -> std::optional<std::string> {
+                const auto& steps = options.migration.downtime_steps;
+                for (std::size_t i = 1; i < steps.size(); ++i) {
+                    if (steps[i] > steps[i - 1]) continue;
+                    return "`migration.downtime_steps` has to rise, but " + write_duration(steps[i]) + " follows " +
+                           write_duration(steps[i - 1]);
+                }
+                return std::nullopt;
+            }};
+}
+
+// QEMU refuses multifd together with post-copy [QEMU 7.2 migration/migration.c].
+Constraint<Options> no_parallel_post_copy() {
+    return {{"migration.post_copy", "migration.parallel_connections"},
+            [](const Options& options) -> std::optional<std::string> {
+                if (!options.migration.post_copy || options.migration.parallel_connections == 0) return std::nullopt;
+                return "`migration.post_copy` and `migration.parallel_connections` exclude each other; set one of them only";
+            }};
+}
+
+Constraint<Options> cluster_covers_host() {
+    return {{"limits.outgoing_per_host", "limits.incoming_per_host", "limits.cluster"},
+            [](const Options& options) -> std::optional<std::string> {
+                const auto& limits = options.limits;
+                if (std::max(limits.outgoing_per_host, limits.incoming_per_host) <= limits.cluster) return std::nullopt;
+                return "`limits.cluster` (" + std::to_string(limits.cluster) + ") is less than what one host is allowed";
+            }};
+}
+
+Rows rows() {
+    Rows all = {option<Options>("mode", mode(), field(&Options::mode),
+                                "observe: recommend only; confirm: wait for an operator's approval; automatic: act")};
+    add_overload(all);
+    add_reserve(all);
+    add_limits(all);
+    add_cooldown(all);
+    add_migration_speed(all);
+    add_migration_patience(all);
+    all.push_back(rules());
+    return all;
+}
+
+}  // namespace
+
+const Table<Options>& policy_table() {
+    static const Table<Options> table = {
+        "Policy: when hosts count as overloaded, what stays free, and how VMs are moved.",
+        {{"overload", "When a host is overloaded and VMs leave it."},
+         {"overload.cpu", "CPU demand, of the host's CPUs."},
+         {"overload.ready_time", "Share of time that vCPUs wait for a CPU, mean over the host's VMs."},
+         {"overload.memory", "Memory in use, of the host's memory."},
+         {"overload.memory_pressure",
+          "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
+         {"reserve", "Room that stays free on every host whatever is planned."},
+         {"limits", "How many migrations run at the same time."},
+         {"cooldown", "How long VMs are left alone after a move."},
+         {"migration", "How a VM is moved."}},
+        rows(),
+        {below_is_less("overload.cpu", &OverloadOptions::cpu), below_is_less("overload.ready_time", &OverloadOptions::ready),
+         below_is_less("overload.memory", &OverloadOptions::memory),
+         below_is_less("overload.memory_pressure", &OverloadOptions::memory_pressure), steps_rise(),
+         no_parallel_post_copy(), cluster_covers_host()}};
+    return table;
+}
+
+}  // namespace ballast::config
