@@ -56,6 +56,7 @@ static atomic_int dirty_mib_per_s;
 static atomic_int working_set_mib = 16;
 static atomic_ulong dirtied_pages, disk_writes, disk_errors, late_beats;
 static atomic_ulong beat_sequence;
+static atomic_int drivers_loaded;
 static uint32_t boot_number;
 
 static uint64_t now_ms(void) {
@@ -140,8 +141,7 @@ static void *dirty_loop(void *unused) {
 
 /* ---- disk ---- */
 
-static void *disk_loop(void *unused) {
-    (void)unused;
+static void *disk_loop(void) {
     void *sector;
     int disk = open("/dev/vda", O_RDWR | O_DIRECT | O_SYNC);
     if (disk < 0 || posix_memalign(&sector, SECTOR, SECTOR)) return NULL;
@@ -247,7 +247,7 @@ static void run_command(char *line) {
 static void take_commands(void) {
     static char buffer[512];
     static size_t used;
-    if (port < 0) port = open_port(); /* the driver makes the port some time after its module is in */
+    if (port < 0 && atomic_load(&drivers_loaded)) port = open_port(); /* which the driver makes a little later */
     if (port < 0) return;
     ssize_t got = read(port, buffer + used, sizeof buffer - 1 - used);
     if (got <= 0) return;
@@ -264,14 +264,14 @@ static void take_commands(void) {
 
 /* ---- start ---- */
 
-static void load_modules(void) {
+static void load_modules(int serial) {
     FILE *list = fopen("/modules/list", "r");
     char name[128], path[160];
     while (list && fscanf(list, "%127s", name) == 1) {
         snprintf(path, sizeof path, "/modules/%s", name);
         int file = open(path, O_RDONLY);
         if (file < 0) continue;
-        syscall(SYS_finit_module, file, "", 0);
+        if (syscall(SYS_finit_module, file, "", 0)) dprintf(serial, "module %s: %s\n", name, strerror(errno));
         close(file);
     }
     if (list) fclose(list);
@@ -307,7 +307,15 @@ static void bring_up_network(void) {
     if (any >= 0) ioctl(any, SIOCSIFFLAGS, &request);
 }
 
-static void start_threads(void) {
+/* Loading drivers takes an emulated guest half a second, for which the heartbeat need not wait. */
+static void *device_loop(void *serial) {
+    load_modules((int)(intptr_t)serial);
+    bring_up_network();
+    atomic_store(&drivers_loaded, 1);
+    return disk_loop();
+}
+
+static void start_threads(int serial) {
     pthread_t thread;
     pthread_attr_t small;
     pthread_attr_init(&small);
@@ -315,7 +323,7 @@ static void start_threads(void) {
     long vcpus = sysconf(_SC_NPROCESSORS_ONLN);
     for (long i = 0; i < vcpus && i < MAX_VCPUS; i++) pthread_create(&thread, &small, cpu_loop, (void *)(intptr_t)i);
     pthread_create(&thread, &small, dirty_loop, NULL);
-    pthread_create(&thread, &small, disk_loop, NULL);
+    pthread_create(&thread, &small, device_loop, (void *)(intptr_t)serial);
 }
 
 static int open_power_button(void) {
@@ -332,8 +340,10 @@ static int open_power_button(void) {
     return -1;
 }
 
-static void check_power_button(int button) {
+static void check_power_button(void) {
+    static int button = -1;
     struct input_event event;
+    if (button < 0 && atomic_load(&drivers_loaded)) button = open_power_button();
     while (button >= 0 && read(button, &event, sizeof event) == sizeof event)
         if (event.type == EV_KEY && event.code == KEY_POWER && event.value) power_off();
 }
@@ -352,11 +362,8 @@ int main(void) {
     getrandom(&boot_number, sizeof boot_number, GRND_INSECURE);
     int serial = open_serial();
     dprintf(serial, "\nGUEST-UP %llu\n", (unsigned long long)now_ms());
-    load_modules();
     read_kernel_command_line();
-    bring_up_network();
-    start_threads();
-    int button = open_power_button();
+    start_threads(serial);
     /* The beat goes before the load, or a busy guest would look like a stopped one. */
     struct sched_param first = {.sched_priority = 10};
     sched_setscheduler(0, SCHED_FIFO, &first);
@@ -365,6 +372,6 @@ int main(void) {
         sleep_until_ms(next);
         beat(serial);
         take_commands();
-        check_power_button(button);
+        check_power_button();
     }
 }

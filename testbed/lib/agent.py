@@ -36,7 +36,7 @@ def ask(name, request, timeout=_ANSWER_TIMEOUT_S):
             answer = _ask_one(path, request, min(1.0, timeout))
             if answer is not None:
                 return _parse(name, request, answer)
-        if time.monotonic() > deadline:
+        if not found or time.monotonic() > deadline:
             break
         time.sleep(0.05)
     if not found:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -75,6 +76,7 @@ def short(command):
     words = list(command)
     if words and words[0] == "nsenter" and "--" in words:
         words = words[words.index("--") + 1:]
+        words = list(itertools.dropwhile(lambda word: word in ("env", "-i") or re.match("[A-Z]+=", word), words))
     text = " ".join(words)
     return text if len(text) <= 100 else text[:97] + "..."
 

@@ -22,7 +22,7 @@ from host import Host, all_hosts, hosts_on
 
 DEFAULTS = {"cpu": 0.6, "memory": 1 << 30, "link": None}
 _TOOLS = ("virsh", "systemd-nspawn", "qemu-img", "qemu-system-x86_64", "ip", "tc", "lxcfs", "gcc", "cpio", "nsenter",
-          "ssh-keygen", "rpcinfo")
+          "ssh-keygen", "rpcinfo", "showmount")
 
 
 def up(number, changes, with_nfs):

@@ -98,10 +98,18 @@ def create(options, host):
         host.virsh("create", file, timeout=60)
     else:
         host.virsh("define", file)
+        _start(host, options)
+    _keep_settings(options.name, cpu=options.cpu, dirty=options.dirty, ws=options.working_set)
+
+
+def _start(host, options):
+    try:
         host.virsh("start", options.name, timeout=60)
         if options.autostart:
             host.virsh("autostart", options.name)
-    _keep_settings(options.name, cpu=options.cpu, dirty=options.dirty, ws=options.working_set)
+    except Problem:
+        host.virsh("undefine", options.name, check=False)
+        raise
 
 
 def listing():

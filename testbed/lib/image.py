@@ -10,7 +10,7 @@ from base import CACHE, Problem, read_text, run, state, write_text
 SOURCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guest-agent.c")
 _PACKAGE = "linux-image-cloud-amd64"
 # In the order they have to be loaded.
-_MODULES = ("virtio", "virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_console",
+_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_console",
             "virtio_balloon", "virtio_blk", "failover", "net_failover", "virtio_net", "button", "evdev")
 
 
@@ -20,9 +20,10 @@ def provide():
     os.makedirs(CACHE, exist_ok=True)
     if not os.path.exists(kernel):
         _fetch_kernel(kernel)
-    if not os.path.exists(initrd) or read_text(initrd + ".source") != read_text(SOURCE):
+    recipe = read_text(SOURCE) + read_text(os.path.abspath(__file__))
+    if not os.path.exists(initrd) or read_text(initrd + ".recipe") != recipe:
         _build_initrd(initrd)
-        write_text(initrd + ".source", read_text(SOURCE))
+        write_text(initrd + ".recipe", recipe)
     os.makedirs(state("vms"), exist_ok=True)
     for path in (kernel, initrd):
         shutil.copy2(path, state("vms"))

@@ -14,7 +14,6 @@ _CONFIG = """NFS_CORE_PARAM {{
   Enable_RQUOTA = false;
   NFS_Port = 2049;
   MNT_Port = 20048;
-  Plugins_Dir = /usr/lib/ganesha;
 }}
 NFSv4 {{ Graceless = true; RecoveryBackend = fs; RecoveryRoot = {folder}/recovery; }}
 EXPORT {{
@@ -50,14 +49,19 @@ def start():
         log = state("nfs", "ganesha.log")
         process.start_daemon(["ganesha.nfsd", "-F", "-L", log, "-f", state("nfs", "ganesha.conf"), "-p",
                               state("nfs", "ganesha.pid")], log, state("nfs", "ganesha.json"))
-    if not process.wait_until(serves, 20, 0.2):
+    if not process.wait_until(serves, 20, 0.2) or not exports():
         raise Problem(f"nfs-ganesha does not serve; see {state('nfs', 'ganesha.log')} or use 'up --no-nfs'")
 
 
 def serves():
-    """True when a client can mount."""
+    """True when the server answers a client; one whose export is faulty answers too: see exports()."""
     return succeeds(["rpcinfo", "-T", "tcp", STORAGE_IP, "100005", "3"], 3) \
         and succeeds(["rpcinfo", "-T", "tcp", STORAGE_IP, "100003", "3"], 3)
+
+
+def exports():
+    """True when the server offers the export."""
+    return export_path() in run(["showmount", "-e", "--no-headers", STORAGE_IP], check=False, timeout=5)
 
 
 def running():
