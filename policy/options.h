@@ -11,6 +11,8 @@
 
 namespace ballast::policy {
 
+using ballast::to_string;  // or to_string(Mode) would hide that of Duration, whose namespace is std::chrono
+
 enum class Mode { observe, confirm, automatic };
 std::string to_string(Mode mode);
 std::optional<Mode> mode_from(const std::string& name);

@@ -15,19 +15,24 @@ namespace ballast::policy {
 struct DetectorState {
     std::optional<Instant> above_since;  // continuously above the limit since
     bool set = false;                    // persisted; stays set until below the lower limit
+    std::optional<Instant> last_value;   // sample time of the last known value; a long gap starts the detector anew
 };
 
 struct HostMemory {
     DetectorState cpu, ready, memory, memory_pressure;
-    double cpu_demand_cores = 0;         // smoothed demand of its VMs and of itself
+    double cpu_demand_cores = 0;  // smoothed demand of its VMs and of itself
     double ready_ratio = 0;
     std::optional<Instant> last_sample;  // the sample these were made from; the same one is not counted twice
+    double other_cpu_cores = 0;          // smoothed use by anything but its VMs (kernel, vhost, other processes)
+    bool cpu_known = false;  // its own use or that of all its VMs was measured; else the demand means nothing
 };
 
 struct VmMemory {
-    double cpu_demand_cores = 0;         // smoothed
+    double cpu_demand_cores = 0;  // smoothed
     double dirty_mib_per_s = 0;
-    std::optional<Instant> last_sample;
+    std::optional<Instant> last_sample;  // absent: its CPU use was never measured
+    double ready_ratio = 0;              // smoothed
+    bool dirty_known = false;            // false: dirty_mib_per_s means nothing
 };
 
 /// What the detectors remember between two cycles. A value: kept by the caller, printed into decision records.
@@ -45,6 +50,10 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
 /// Why this VM can or cannot go to each host now: empty list = it can. For `migrate VM --to HOST` and explain.
 std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory, const Options& options, VmId vm,
                                 HostId target, Instant now);
+
+/// True for reasons that advise against a move but do not make it impossible: an operator's own move may go against
+/// them (cooldown, cpu, no_benefit) or has to wait for them (limit_outgoing, limit_incoming, limit_cluster).
+bool advisory(Reason reason);
 
 /// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009].
 Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options);

@@ -1,0 +1,14 @@
+#include "policy/constraints/constraint.h"
+
+namespace ballast::policy::constraints {
+
+void network(const ClusterView&, const Vm& vm, const Host& target, Purpose, Objections& out) {
+    for (const std::string& name : vm.facts.requirements.networks)
+        if (!target.facts.networks.contains(name))
+            out.push_back({Reason::network, "network " + name + " is not active there"});
+    for (const std::string& name : vm.facts.requirements.bridges)
+        if (!target.facts.bridges.contains(name))
+            out.push_back({Reason::network, "bridge " + name + " is missing there"});
+}
+
+}  // namespace ballast::policy::constraints

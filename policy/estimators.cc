@@ -1,0 +1,88 @@
+#include "policy/estimators.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ballast::policy {
+
+namespace {
+constexpr Duration longest_smoothing = std::chrono::seconds{30};
+constexpr double assumed_vcpu_use = 0.5;  // see demand_cores()
+}  // namespace
+
+std::optional<double> known(const std::optional<double>& measured) {
+    if (measured && std::isfinite(*measured) && *measured >= 0) return measured;
+    return std::nullopt;
+}
+
+bool is_fresh(const Host& host) {
+    return host.connection == Connection::up && !host.stale && host.sampled_at.has_value();
+}
+
+Duration smoothing_time(const OverloadOptions& overload) {
+    return std::min(overload.cpu.persistence / 4, longest_smoothing);
+}
+
+double weight_of(Duration elapsed, Duration smoothing) {
+    if (smoothing <= Duration::zero()) return 1;
+    if (elapsed <= Duration::zero()) return 0;
+    return 1 - std::exp(-static_cast<double>(elapsed.count()) / static_cast<double>(smoothing.count()));
+}
+
+double blend(double old_value, double new_value, double weight) {
+    return old_value + weight * (new_value - old_value);
+}
+
+std::optional<double> measured_demand(const Vm& vm) {
+    const auto used = known(vm.load.cpu_used_cores);
+    if (!used) return std::nullopt;
+    const double vcpus = std::max(1U, vm.facts.vcpus);
+    const double ready = std::min(known(vm.load.ready_ratio).value_or(0), 1.0);
+    return std::min(*used + ready * vcpus, vcpus);
+}
+
+bool demand_known(const Vm& vm, const Memory& memory) {
+    const auto found = memory.vms.find(vm.id);
+    return found != memory.vms.end() && found->second.last_sample.has_value();
+}
+
+double demand_cores(const Vm& vm, const Memory& memory) {
+    if (demand_known(vm, memory)) return known(memory.vms.at(vm.id).cpu_demand_cores).value_or(0);
+    return assumed_vcpu_use * vm.facts.vcpus;
+}
+
+void ReadyMean::add(const Vm& vm) {
+    any_vm = true;
+    const auto ready = known(vm.load.ready_ratio);
+    if (!ready) return;
+    const double count = std::max(1U, vm.facts.vcpus);
+    waiting_vcpus += std::min(*ready, 1.0) * count;
+    vcpus += count;
+}
+
+std::optional<double> ReadyMean::value() const {
+    if (vcpus > 0) return waiting_vcpus / vcpus;
+    return any_vm ? std::nullopt : std::optional<double>{0};
+}
+
+std::optional<double> measured_memory_ratio(const Host& host) {
+    const Bytes total = host.facts.memory_total;
+    if (!host.load.memory_available || total == Bytes{}) return std::nullopt;
+    return static_cast<double>((total - *host.load.memory_available).count) / static_cast<double>(total.count);
+}
+
+Bytes memory_bound(const Vm& vm) {
+    if (vm.facts_known) return vm.facts.memory;
+    return std::max(vm.facts.memory, vm.load.memory_rss.value_or(Bytes{}));
+}
+
+Bytes memory_resident(const Vm& vm) {
+    // The emulator's own memory is in RSS too; only the guest's travels, so its maximum bounds it.
+    return std::min(vm.load.memory_rss.value_or(memory_bound(vm)), memory_bound(vm));
+}
+
+bool occupies_host(const Vm& vm) {
+    return vm.state != VmState::shut_off;
+}
+
+}  // namespace ballast::policy

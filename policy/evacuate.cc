@@ -1,0 +1,175 @@
+#include "policy/evacuate.h"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "policy/estimators.h"
+#include "policy/targets.h"
+
+namespace ballast::policy {
+
+namespace {
+
+struct Placement {
+    const Vm* vm;
+    TargetChoice target;
+    std::vector<Rejection> refused_targets;
+};
+
+struct Packing {
+    ClusterView view;
+    std::vector<Placement> placed;
+    std::vector<const Vm*> unplaced;
+    Bytes unplaced_memory;
+};
+
+// How a packing orders the VMs and picks among the targets that are possible.
+struct Strategy {
+    bool fewest_targets_first;  // those with little choice choose before the others
+    bool best_fit;              // fill hosts up rather than spread over them
+};
+
+constexpr Strategy strategies[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
+using Size = std::tuple<Bytes, double>;
+Size size_of(const Vm& vm, const Context& context) {
+    return {memory_bound(vm), demand_cores(vm, context.memory)};
+}
+
+// Big before small, as in best-fit-decreasing; equal ones by id, so that the order is always the same.
+void sort_by_size(std::vector<const Vm*>& vms, const Context& context) {
+    std::sort(vms.begin(), vms.end(), [&](const Vm* a, const Vm* b) {
+        return std::tuple(size_of(*b, context), a->id) < std::tuple(size_of(*a, context), b->id);
+    });
+}
+
+void sort_by_choice(std::vector<const Vm*>& vms, const ClusterView& view) {
+    std::map<VmId, std::size_t> count;
+    for (const Vm* vm : vms) count[vm->id] = choices_for(view, *vm, Purpose::evacuation).size();
+    std::stable_sort(vms.begin(), vms.end(), [&](const Vm* a, const Vm* b) { return count[a->id] < count[b->id]; });
+}
+
+// Below the lower limit, below the upper one, or beyond: CPU is a preference here, in these three steps.
+int cpu_step(const TargetChoice& choice, const OverloadOptions& limits) {
+    return choice.cpu_after <= limits.cpu.below ? 0 : choice.cpu_after <= limits.cpu.above ? 1 : 2;
+}
+
+// `choices` come with the roomiest first.
+const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Strategy& strategy,
+                         const OverloadOptions& limits) {
+    return *std::min_element(choices.begin(), choices.end(), [&](const TargetChoice& a, const TargetChoice& b) {
+        if (strategy.best_fit) return a.memory_left < b.memory_left;
+        return cpu_step(a, limits) < cpu_step(b, limits);
+    });
+}
+
+Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy& strategy) {
+    const Context& context = view.context();
+    Packing packing{view, {}, {}, {}};
+    sort_by_size(vms, context);
+    if (strategy.fewest_targets_first) sort_by_choice(vms, view);
+    for (const Vm* vm : vms) {
+        const auto choices = choices_for(packing.view, *vm, Purpose::evacuation);
+        if (choices.empty()) {
+            packing.unplaced.push_back(vm);
+            packing.unplaced_memory += memory_bound(*vm);
+            continue;
+        }
+        const TargetChoice& target = pick(choices, strategy, context.options.overload);
+        packing.placed.push_back({vm, target, refusals_everywhere(packing.view, *vm, Purpose::evacuation)});
+        packing.view.apply(*vm, target.host);
+    }
+    return packing;
+}
+
+Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms) {
+    const auto rest = [](const Packing& p) { return std::tuple(p.unplaced.size(), p.unplaced_memory); };
+    std::optional<Packing> best;
+    for (const Strategy& strategy : strategies) {
+        Packing packing = pack(view, vms, strategy);
+        if (!best || rest(packing) < rest(*best)) best.emplace(std::move(packing));
+        if (best->unplaced.empty()) break;
+    }
+    return std::move(*best);
+}
+
+// Who has to leave: everything that occupies the host and is not on its way already.
+struct Leaving {
+    std::vector<const Vm*> movable;
+    std::map<HostId, unsigned> vms, under_way, staying;
+};
+
+Leaving collect(const ClusterView& view, Evacuation& evacuation) {
+    Leaving leaving;
+    for (const auto& [host, use] : view.hosts()) {
+        if (!use.host->maintenance) continue;
+        for (const VmId& id : use.occupants) {
+            const Vm& vm = view.context().inventory.vms.at(id);
+            if (vm.host != host) continue;
+            ++leaving.vms[host];
+            if (view.is_moving(id)) {
+                ++leaving.under_way[host];
+                continue;
+            }
+            const auto refusals = vm_refusals(view, vm, Purpose::evacuation);
+            if (refusals.empty())
+                leaving.movable.push_back(&vm);
+            else
+                ++leaving.staying[host];
+            evacuation.immovable.insert(evacuation.immovable.end(), refusals.begin(), refusals.end());
+        }
+    }
+    return leaving;
+}
+
+void add_unplaced(const Packing& packing, Leaving& leaving, Evacuation& evacuation) {
+    for (const Vm* vm : packing.unplaced) {
+        ++leaving.staying[vm->host];
+        const auto refused = refusals_everywhere(packing.view, *vm, Purpose::evacuation);
+        evacuation.immovable.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
+        evacuation.rejections.insert(evacuation.rejections.end(), refused.begin(), refused.end());
+    }
+}
+
+void add_drafts(Packing& packing, Evacuation& evacuation) {
+    std::stable_sort(packing.placed.begin(), packing.placed.end(), [](const Placement& a, const Placement& b) {
+        return a.vm->facts.wishes.priority > b.vm->facts.wishes.priority;
+    });
+    for (Placement& placement : packing.placed)
+        evacuation.drafts.push_back({placement.vm->id, placement.target.host, Trigger::maintenance,
+                                     placement.vm->host.value + " is in maintenance",
+                                     std::move(placement.refused_targets)});
+}
+
+void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuation) {
+    for (const auto& [host, use] : view.hosts()) {
+        if (!use.host->maintenance) continue;
+        const unsigned all = leaving.vms[host];
+        const unsigned under_way = leaving.under_way[host];
+        const unsigned staying = leaving.staying[host];
+        std::string text = host.value + " is in maintenance";
+        if (all == 0)
+            text += " and empty";
+        else
+            text += ": " + std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " + std::to_string(under_way) +
+                    " under way, " + std::to_string(all - under_way - staying) + " to be moved, " +
+                    std::to_string(staying) + " cannot leave";
+        evacuation.findings.push_back({host, Trigger::maintenance, text, staying == 0});
+    }
+}
+
+}  // namespace
+
+Evacuation evacuate(ClusterView& view) {
+    Evacuation evacuation;
+    Leaving leaving = collect(view, evacuation);
+    Packing packing = best_packing(view, leaving.movable);
+    add_unplaced(packing, leaving, evacuation);
+    add_findings(view, leaving, evacuation);
+    view = packing.view;
+    add_drafts(packing, evacuation);
+    return evacuation;
+}
+
+}  // namespace ballast::policy

@@ -1,0 +1,102 @@
+#include "policy/need.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "policy/capacity.h"
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+constexpr double unlimited = std::numeric_limits<double>::infinity();
+
+// Pressure says that memory is short, not by how much: give away a twentieth of the host at a time, then measure again.
+constexpr double pressure_step = 0.05;
+
+// Below this a need is rounding, not load: a thousandth of a CPU, one MiB.
+constexpr double least_cpu = 1e-3;
+constexpr double least_memory = 1024.0 * 1024.0;
+
+// After two time constants 86 % of a smoothed value are from after the move.
+bool is_settling(const Context& context, const HostId& host) {
+    const auto& last_sample = remembered(context, host).last_sample;
+    const Duration settling = 2 * smoothing_time(context.options.overload);
+    const auto& moves = context.inventory.past_moves;
+    return std::any_of(moves.begin(), moves.end(), [&](const PastMove& move) {
+        return move.succeeded && move.from == host && (!last_sample || *last_sample < move.ended + settling);
+    });
+}
+
+// CPUs that the host's vCPUs wait for beyond what the lower limit tolerates.
+double waiting_cores(const Context& context, const HostId& host) {
+    const auto on_host = context.vms_on.find(host);
+    if (on_host == context.vms_on.end()) return 0;
+    double waiting = 0;
+    for (const VmId& id : on_host->second) {
+        const auto memory = context.memory.vms.find(id);
+        if (memory == context.memory.vms.end()) continue;
+        waiting += known(memory->second.ready_ratio).value_or(0) * context.inventory.vms.at(id).facts.vcpus;
+    }
+    const double ready = remembered(context, host).ready_ratio;
+    const double tolerated = context.options.overload.ready.below;
+    return ready > tolerated ? waiting * (1 - tolerated / ready) : 0;
+}
+
+std::string limit_text(const Threshold& limit) {
+    return " (limit " + percent(limit.above) + " for " + to_string(limit.persistence) + ")";
+}
+
+void append(std::string& text, const std::string& clause) {
+    text += (text.empty() ? "" : " and ") + clause;
+}
+
+}  // namespace
+
+Goal goal_of(const ClusterView& view, const HostId& host) {
+    const Context& context = view.context();
+    const OverloadOptions& limits = context.options.overload;
+    const HostMemory& detectors = remembered(context, host);
+    const HostUse& use = view.at(host);
+    const bool settling = is_settling(context, host);
+    Goal goal{unlimited, unlimited};
+    if (detectors.cpu.set) goal.cpu_cores = limits.cpu.below * use.usable_cpus;
+    if (detectors.ready.set && !settling)
+        goal.cpu_cores = std::min(goal.cpu_cores, use.cpu_now - waiting_cores(context, host));
+    const double total = static_cast<double>(use.host->facts.memory_total.count);
+    if (detectors.memory.set) goal.memory_bytes = limits.memory.below * total;
+    if (detectors.memory_pressure.set && !settling)
+        goal.memory_bytes = std::min(goal.memory_bytes, use.memory_now - pressure_step * total);
+    return goal;
+}
+
+Need need_of(const ClusterView& view, const HostId& host, const Goal& goal) {
+    const HostUse& use = view.at(host);
+    Need need;
+    if (use.cpu - goal.cpu_cores > least_cpu) need.cpu_cores = use.cpu - goal.cpu_cores;
+    if (use.memory_used - goal.memory_bytes > least_memory) need.memory_bytes = use.memory_used - goal.memory_bytes;
+    return need;
+}
+
+std::string overload_text(const ClusterView& view, const HostId& host) {
+    const OverloadOptions& limits = view.context().options.overload;
+    const HostMemory& detectors = remembered(view.context(), host);
+    const HostUse& use = view.at(host);
+    std::string text;
+    if (detectors.cpu.set)
+        append(text, "wants " + percent(ratio_of(use.cpu_now, use.usable_cpus)) + " of its usable CPU" +
+                         limit_text(limits.cpu));
+    if (detectors.ready.set)
+        append(text, "lets its vCPUs wait for a CPU " + percent(detectors.ready_ratio) + " of the time" +
+                         limit_text(limits.ready));
+    const double total = static_cast<double>(use.host->facts.memory_total.count);
+    if (detectors.memory.set)
+        append(text, "uses " + percent(ratio_of(use.memory_now, total)) + " of its memory" + limit_text(limits.memory));
+    if (detectors.memory_pressure.set)
+        append(text, "stalls on memory " + percent(known(use.host->load.pressure.memory_some).value_or(0)) +
+                         " of the time" + limit_text(limits.memory_pressure));
+    return host.value + " " + text;
+}
+
+}  // namespace ballast::policy

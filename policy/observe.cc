@@ -1,0 +1,113 @@
+// observe(): one inventory into estimators and detectors.
+#include <algorithm>
+#include <vector>
+
+#include "policy/capacity.h"
+#include "policy/detectors.h"
+#include "policy/estimators.h"
+#include "policy/policy.h"
+
+namespace ballast::policy {
+
+namespace {
+
+// A VM can be missing from a cycle or two while it changes hosts; what is known of it shall survive that.
+constexpr Duration remembered_for = std::chrono::minutes{10};
+
+void forget_the_vanished(Memory& memory, const Inventory& inventory, Instant now) {
+    std::erase_if(memory.hosts, [&](const auto& entry) { return !inventory.hosts.contains(entry.first); });
+    std::erase_if(memory.vms, [&](const auto& entry) {
+        const auto& last = entry.second.last_sample;
+        return !inventory.vms.contains(entry.first) && (!last || now - *last > remembered_for);
+    });
+}
+
+void observe_vm(VmMemory& memory, const Vm& vm, Instant at, Duration smoothing) {
+    const auto demand = measured_demand(vm);
+    if (!demand || (memory.last_sample && *memory.last_sample >= at)) return;
+    const double weight = memory.last_sample ? weight_of(at - *memory.last_sample, smoothing) : 1;
+    memory.cpu_demand_cores = blend(memory.cpu_demand_cores, *demand, weight);
+    if (const auto ready = known(vm.load.ready_ratio))
+        memory.ready_ratio = blend(memory.ready_ratio, std::min(*ready, 1.0), weight);
+    if (const auto dirty = known(vm.load.dirty_rate_mib_per_s)) {
+        memory.dirty_mib_per_s = blend(memory.dirty_mib_per_s, *dirty, memory.dirty_known ? weight : 1);
+        memory.dirty_known = true;
+    }
+    memory.last_sample = at;
+}
+
+// Sums over the VMs of one host: as just measured, and smoothed.
+struct Totals {
+    double raw_used = 0, raw_demand = 0, smoothed_demand = 0;
+    bool all_known = true;
+    ReadyMean ready;
+};
+
+void add_vm(Totals& totals, const Vm& vm, const VmMemory& memory) {
+    const auto demand = measured_demand(vm);
+    // Not measured this time: what it wanted last stands in, or its use would count as the host's own.
+    totals.raw_demand += demand.value_or(memory.cpu_demand_cores);
+    totals.raw_used += demand ? std::min(*known(vm.load.cpu_used_cores), *demand) : memory.cpu_demand_cores;
+    totals.smoothed_demand += memory.cpu_demand_cores;
+    totals.all_known = totals.all_known && memory.last_sample.has_value();
+    totals.ready.add(vm);
+}
+
+void step_detectors(HostMemory& memory, const Host& host, const Totals& totals, double other_raw,
+                    const Options& options, std::optional<double> ready) {
+    const OverloadOptions& limits = options.overload;
+    const Instant at = *host.sampled_at;
+    const double usable = usable_cpus(host, options);
+    // Rises with the sample at once, falls with the smoothed value: a dip of one sample does not start the wait anew.
+    std::optional<double> cpu;
+    if (memory.cpu_known && usable > 0) cpu = std::max(totals.raw_demand + other_raw, memory.cpu_demand_cores) / usable;
+    memory.cpu = step(memory.cpu, cpu, limits.cpu, at);
+    if (ready) ready = std::max(*ready, memory.ready_ratio);
+    memory.ready = step(memory.ready, ready, limits.ready, at);
+    memory.memory = step(memory.memory, measured_memory_ratio(host), limits.memory, at);
+    memory.memory_pressure =
+        step(memory.memory_pressure, known(host.load.pressure.memory_some), limits.memory_pressure, at);
+}
+
+void observe_host(HostMemory& memory, const Host& host, const Totals& totals, const Options& options) {
+    const Instant at = *host.sampled_at;
+    const double weight =
+        memory.last_sample ? weight_of(at - *memory.last_sample, smoothing_time(options.overload)) : 1;
+    double other_raw = 0;
+    const auto used = known(host.load.cpu_used_cores);
+    if (used) {
+        other_raw = std::max(0.0, std::min(*used, double{host.facts.cpus + 0.0}) - totals.raw_used);
+        memory.other_cpu_cores = blend(memory.other_cpu_cores, other_raw, memory.cpu_known ? weight : 1);
+    }
+    memory.cpu_known = used.has_value() || totals.all_known;
+    memory.cpu_demand_cores = totals.smoothed_demand + memory.other_cpu_cores;
+    const auto ready = totals.ready.value();
+    if (ready) memory.ready_ratio = blend(memory.ready_ratio, *ready, weight);
+    memory.last_sample = at;
+    step_detectors(memory, host, totals, other_raw, options, ready);
+}
+
+bool has_new_sample(const Host& host, const HostMemory& memory) {
+    return is_fresh(host) && (!memory.last_sample || *host.sampled_at > *memory.last_sample);
+}
+
+}  // namespace
+
+Memory observe(Memory memory, const Inventory& inventory, const Options& options, Instant now) {
+    forget_the_vanished(memory, inventory, now);
+    std::map<HostId, Totals> totals;
+    for (const auto& [id, vm] : inventory.vms) {
+        const auto host = inventory.hosts.find(vm.host);
+        if (host == inventory.hosts.end() || !occupies_host(vm) || !is_fresh(host->second)) continue;
+        VmMemory& remembered = memory.vms[id];
+        observe_vm(remembered, vm, *host->second.sampled_at, smoothing_time(options.overload));
+        add_vm(totals[vm.host], vm, remembered);
+    }
+    for (const auto& [id, host] : inventory.hosts) {
+        HostMemory& remembered = memory.hosts[id];
+        if (has_new_sample(host, remembered)) observe_host(remembered, host, totals[id], options);
+    }
+    return memory;
+}
+
+}  // namespace ballast::policy

@@ -1,0 +1,53 @@
+#include "policy/options.h"
+
+namespace ballast::policy {
+
+std::string to_string(Mode mode) {
+    switch (mode) {
+        case Mode::observe:
+            return "observe";
+        case Mode::confirm:
+            return "confirm";
+        case Mode::automatic:
+            return "automatic";
+    }
+    return "observe";
+}
+
+std::optional<Mode> mode_from(const std::string& name) {
+    for (const Mode mode : {Mode::observe, Mode::confirm, Mode::automatic})
+        if (name == to_string(mode)) return mode;
+    return std::nullopt;
+}
+
+namespace {
+// Iterative on purpose: a recursive glob takes exponential time on "*a*a*a*", and patterns come from people.
+bool glob(const std::string& pattern, const std::string& text) {
+    std::size_t p = 0;
+    std::size_t t = 0;
+    std::size_t star = std::string::npos;  // the last * seen
+    std::size_t resume = 0;                // where in the text it took over
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            resume = t;
+        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+            ++p;
+            ++t;
+        } else if (star != std::string::npos) {
+            p = star + 1;
+            t = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size() && pattern[p] == '*') ++p;
+    return p == pattern.size();
+}
+}  // namespace
+
+bool matches(const std::string& pattern, const std::string& vm_name, const VmId& id) {
+    return glob(pattern, vm_name) || glob(pattern, id.value);
+}
+
+}  // namespace ballast::policy

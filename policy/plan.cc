@@ -1,0 +1,93 @@
+// plan() and refusals(): the planners, one after the other, on one view of the cluster.
+#include <iterator>
+
+#include "policy/constraints/constraint.h"
+#include "policy/detectors.h"
+#include "policy/estimators.h"
+#include "policy/evacuate.h"
+#include "policy/policy.h"
+#include "policy/relieve.h"
+
+namespace ballast::policy {
+
+namespace {
+
+std::string state_of(const ClusterView& view, const HostUse& use) {
+    const Host& host = *use.host;
+    const HostMemory& detectors = remembered(view.context(), host.id);
+    if (host.connection == Connection::down) return "down";
+    if (!is_fresh(host)) return "stale";
+    if (host.maintenance) return use.occupants.empty() ? "maintenance" : "draining";
+    if (any_set(detectors)) return "overloaded";
+    return any_above(detectors) ? "hot" : "ok";
+}
+
+HostView view_of(const ClusterView& view, const HostId& host) {
+    HostView result;
+    const HostUse& use = view.at(host);
+    const HostMemory& detectors = remembered(view.context(), host);
+    result.cpu_demand = view.cpu_ratio(host);
+    result.memory_demand = view.memory_ratio(host);
+    result.ready = known(detectors.ready_ratio).value_or(0);
+    result.overloaded = any_set(detectors);
+    result.state = state_of(view, use);
+    return result;
+}
+
+template <class T>
+void append(std::vector<T>& all, std::vector<T>&& more) {
+    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+    const Context context = make_context(inventory, memory, options, now);
+    const ClusterView before(context);
+    ClusterView view = before;
+    Plan plan;
+    for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
+    // What an operator ordered gets its room first; relief then sees where those VMs will be. But relief leaves first:
+    // its moves are few, and somebody suffers now.
+    Evacuation evacuation = evacuate(view);
+    Relief relief = relieve(view);
+    append(relief.drafts, std::move(evacuation.drafts));
+    plan.moves = finished(std::move(relief.drafts), before);
+    plan.findings = std::move(relief.findings);
+    append(plan.findings, std::move(evacuation.findings));
+    plan.immovable = std::move(evacuation.immovable);
+    plan.rejections = std::move(relief.rejections);
+    append(plan.rejections, std::move(evacuation.rejections));
+    plan.score_before = before.imbalance();
+    plan.score_after = view.imbalance();
+    return plan;
+}
+
+std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory, const Options& options, VmId vm,
+                                HostId target, Instant now) {
+    const auto found = inventory.vms.find(vm);
+    if (found == inventory.vms.end()) return {{vm, target, Reason::facts_unknown, "there is no such VM"}};
+    const auto host = inventory.hosts.find(target);
+    if (host == inventory.hosts.end()) return {{vm, target, Reason::host_unreachable, "there is no such host"}};
+    const Context context = make_context(inventory, memory, options, now);
+    const ClusterView view(context);
+    auto all = vm_refusals(view, found->second, Purpose::manual);
+    append(all, target_refusals(view, found->second, host->second, Purpose::manual));
+    return all;
+}
+
+bool advisory(Reason reason) {
+    switch (reason) {
+        case Reason::cooldown:
+        case Reason::cpu:
+        case Reason::no_benefit:
+        case Reason::limit_outgoing:
+        case Reason::limit_incoming:
+        case Reason::limit_cluster:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace ballast::policy

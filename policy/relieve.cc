@@ -1,0 +1,160 @@
+#include "policy/relieve.h"
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "policy/constraints/constraint.h"
+#include "policy/detectors.h"
+#include "policy/estimators.h"
+#include "policy/need.h"
+#include "policy/targets.h"
+
+namespace ballast::policy {
+
+namespace {
+
+// A move has to take at least this share of the host's capacity: less is noise and not worth a migration.
+constexpr double least_share = 0.01;
+
+struct Gain {
+    double covered = 0;  // share of the need this VM takes away, summed over CPU and memory
+    bool enough = false;
+};
+
+Gain gain_of(const Vm& vm, const Need& need, const Context& context) {
+    const double cpu = demand_cores(vm, context.memory);
+    const double memory = static_cast<double>(memory_resident(vm).count);
+    Gain gain;
+    if (need.cpu_cores > 0) gain.covered += std::min(1.0, cpu / need.cpu_cores);
+    if (need.memory_bytes > 0) gain.covered += std::min(1.0, memory / need.memory_bytes);
+    gain.enough = cpu >= need.cpu_cores && memory >= need.memory_bytes;
+    return gain;
+}
+
+bool helps(const Vm& vm, const Need& need, const HostUse& source, const Context& context) {
+    const double memory = static_cast<double>(memory_resident(vm).count);
+    const double total = static_cast<double>(source.host->facts.memory_total.count);
+    return (need.cpu_cores > 0 && demand_cores(vm, context.memory) >= least_share * source.usable_cpus) ||
+           (need.memory_bytes > 0 && memory >= least_share * total);
+}
+
+struct Candidate {
+    const Vm* vm = nullptr;
+    Gain gain;
+    Prediction cost;
+    std::vector<TargetChoice> targets;
+};
+
+// Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
+auto cost_of(const Candidate& c) {
+    return c.cost.duration + 10 * c.cost.downtime;
+}
+
+// One that ends the overload beats one that does not; of those the cheapest, else the one that helps most.
+bool better(const Candidate& a, const Candidate& b) {
+    const auto rank = [](const Candidate& c) {
+        return std::tuple(!c.cost.converges, !c.gain.enough, c.gain.enough ? 0.0 : -c.gain.covered, cost_of(c));
+    };
+    return std::tuple(rank(a), a.vm->id) < std::tuple(rank(b), b.vm->id);
+}
+
+// The VMs of one overloaded host: those that may move, and why the others may not.
+struct Pool {
+    std::vector<const Vm*> movable;
+    std::vector<Rejection> refusals;
+};
+
+Pool pool_of(const ClusterView& view, const HostId& host, const Need& need) {
+    const Context& context = view.context();
+    Pool pool;
+    for (const VmId& id : view.at(host).occupants) {
+        const Vm& vm = context.inventory.vms.at(id);
+        if (vm.host != host || view.is_moving(id)) continue;
+        auto refusals = vm_refusals(view, vm, Purpose::relief);
+        if (!demand_known(vm, context.memory))
+            refusals.push_back({id, std::nullopt, Reason::no_benefit, "its load was not measured yet"});
+        else if (!helps(vm, need, view.at(host), context))
+            refusals.push_back({id, std::nullopt, Reason::no_benefit,
+                                "it takes only " + fixed(demand_cores(vm, context.memory), 2) + " CPU and " +
+                                    to_string(memory_resident(vm))});
+        if (refusals.empty()) pool.movable.push_back(&vm);
+        pool.refusals.insert(pool.refusals.end(), refusals.begin(), refusals.end());
+    }
+    return pool;
+}
+
+std::optional<Candidate> best_candidate(const ClusterView& view, const HostId& host, const Need& need) {
+    const Context& context = view.context();
+    std::optional<Candidate> best;
+    for (const Vm* vm : pool_of(view, host, need).movable) {
+        Candidate candidate{vm, gain_of(*vm, need, context),
+                            predict(*vm, context.memory.vms.at(vm->id), context.options.migration),
+                            choices_for(view, *vm, Purpose::relief)};
+        if (candidate.targets.empty() || (best && !better(candidate, *best))) continue;
+        best = std::move(candidate);
+    }
+    return best;
+}
+
+void add_rejections(const ClusterView& view, const HostId& host, const Need& need, std::vector<Rejection>& out) {
+    const Pool pool = pool_of(view, host, need);
+    out.insert(out.end(), pool.refusals.begin(), pool.refusals.end());
+    for (const Vm* vm : pool.movable) {
+        if (!choices_for(view, *vm, Purpose::relief).empty()) continue;
+        const auto refused = refusals_everywhere(view, *vm, Purpose::relief);
+        out.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
+        out.insert(out.end(), refused.begin(), refused.end());
+    }
+}
+
+std::string outcome_text(const ClusterView& view, const HostId& host, std::size_t moves, bool resolved) {
+    const std::string reached = percent(view.cpu_ratio(host)) + " CPU, " + percent(view.memory_ratio(host)) + " memory";
+    if (moves > 0)
+        return std::to_string(moves) + (moves == 1 ? " move brings it to " : " moves bring it to ") + reached +
+               (resolved ? "" : ", not yet below its limits");
+    if (resolved && view.at(host).outgoing > 0) return "moves under way bring it to " + reached;
+    return resolved ? "waiting for it to be measured again: " + reached : "no VM can be moved to relieve it";
+}
+
+void relieve_host(ClusterView& view, const HostId& host, std::size_t most_moves, Relief& relief) {
+    const std::string cause = overload_text(view, host);
+    const Goal goal = goal_of(view, host);
+    const std::size_t before = relief.drafts.size();
+    Need need = need_of(view, host, goal);
+    while (!need.none() && relief.drafts.size() < most_moves) {
+        auto best = best_candidate(view, host, need);
+        if (!best) break;
+        relief.drafts.push_back({best->vm->id, best->targets.front().host, Trigger::overload, cause,
+                                 not_chosen(view, *best->vm, Purpose::relief, best->targets)});
+        view.apply(*best->vm, best->targets.front().host);
+        need = need_of(view, host, goal);
+    }
+    if (!need.none()) add_rejections(view, host, need, relief.rejections);
+    const std::string outcome = outcome_text(view, host, relief.drafts.size() - before, need.none());
+    relief.findings.push_back({host, Trigger::overload, cause + "; " + outcome, need.none()});
+}
+
+// Hottest first: it gets the targets with the most room.
+std::vector<HostId> overloaded_hosts(const ClusterView& view) {
+    std::vector<HostId> hosts;
+    for (const auto& [id, use] : view.hosts())
+        if (is_fresh(*use.host) && !use.host->maintenance && any_set(remembered(view.context(), id)))
+            hosts.push_back(id);
+    std::stable_sort(hosts.begin(), hosts.end(), [&](const HostId& a, const HostId& b) {
+        return std::max(view.cpu_ratio(a), view.memory_ratio(a)) > std::max(view.cpu_ratio(b), view.memory_ratio(b));
+    });
+    return hosts;
+}
+
+}  // namespace
+
+Relief relieve(ClusterView& view) {
+    Relief relief;
+    const OverloadOptions& options = view.context().options.overload;
+    if (!options.enabled) return relief;
+    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, host, options.max_moves_per_cycle, relief);
+    return relief;
+}
+
+}  // namespace ballast::policy

@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "policy/draft.h"
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+// Slots in use during one wave.
+struct Wave {
+    std::map<HostId, unsigned> outgoing, incoming;
+    unsigned cluster = 0;
+
+    void take(const HostId& from, const HostId& to) {
+        ++outgoing[from];
+        ++incoming[to];
+        ++cluster;
+    }
+    bool has_room(const HostId& from, const HostId& to, const LimitOptions& limits) const {
+        const auto used = [](const auto& counts, const HostId& host) {
+            const auto found = counts.find(host);
+            return found == counts.end() ? 0U : found->second;
+        };
+        return cluster < limits.cluster && used(outgoing, from) < limits.outgoing_per_host &&
+               used(incoming, to) < limits.incoming_per_host;
+    }
+};
+
+VmMemory memory_of(const VmId& vm, const Memory& memory) {
+    const auto found = memory.vms.find(vm);
+    return found == memory.vms.end() ? VmMemory{} : found->second;
+}
+
+std::string amount(const Vm& vm, const Memory& memory) {
+    return to_string(memory_bound(vm)) + ", " + fixed(demand_cores(vm, memory), 2) + " CPU";
+}
+
+Effect before_of(const ClusterView& view, const HostId& from, const HostId& to) {
+    Effect effect;
+    effect.source_cpu_before = view.cpu_ratio(from);
+    effect.target_cpu_before = view.cpu_ratio(to);
+    effect.source_memory_before = view.memory_ratio(from);
+    effect.target_memory_before = view.memory_ratio(to);
+    return effect;
+}
+
+void complete(Effect& effect, const ClusterView& view, const HostId& from, const HostId& to) {
+    effect.source_cpu_after = view.cpu_ratio(from);
+    effect.target_cpu_after = view.cpu_ratio(to);
+    effect.source_memory_after = view.memory_ratio(from);
+    effect.target_memory_after = view.memory_ratio(to);
+}
+
+std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, const Memory& memory) {
+    const std::string subject = vm.facts.name + " (" + amount(vm, memory) + ")";
+    if (draft.trigger == Trigger::maintenance)
+        return draft.cause + "; " + subject + " goes to " + draft.to.value + ", then at " +
+               percent(effect.target_memory_after) + " of its memory and " + percent(effect.target_cpu_after) +
+               " of its usable CPU";
+    return draft.cause + "; moving " + subject + " brings it to " + percent(effect.source_cpu_after) + " CPU, " +
+           percent(effect.source_memory_after) + " memory and " + draft.to.value + " to " +
+           percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory";
+}
+
+Move finish(Draft draft, unsigned wave, ClusterView& view) {
+    const Context& context = view.context();
+    const Vm& vm = context.inventory.vms.at(draft.vm);
+    Move move;
+    move.vm = draft.vm;
+    move.from = vm.host;
+    move.to = draft.to;
+    move.trigger = draft.trigger;
+    move.wave = wave;
+    move.effect = before_of(view, move.from, move.to);
+    view.apply(vm, draft.to);
+    complete(move.effect, view, move.from, move.to);
+    move.prediction = predict(vm, memory_of(vm.id, context.memory), context.options.migration);
+    move.reason = sentence(draft, vm, move.effect, context.memory);
+    move.refused_targets = std::move(draft.refused_targets);
+    return move;
+}
+
+}  // namespace
+
+std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& context) {
+    std::vector<Wave> waves(1);
+    for (const InFlight& move : context.inventory.in_flight) waves[0].take(move.from, move.to);
+    std::vector<unsigned> result;
+    for (const Draft& draft : drafts) {
+        const HostId& from = context.inventory.vms.at(draft.vm).host;
+        std::size_t wave = 0;
+        while (wave < waves.size() && !waves[wave].has_room(from, draft.to, context.options.limits)) ++wave;
+        if (wave == waves.size()) waves.emplace_back();
+        waves[wave].take(from, draft.to);
+        result.push_back(static_cast<unsigned>(wave));
+    }
+    return result;
+}
+
+std::vector<Move> finished(std::vector<Draft> drafts, const ClusterView& before) {
+    const std::vector<unsigned> waves = waves_of(drafts, before.context());
+    std::vector<std::size_t> order(drafts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return waves[a] < waves[b]; });
+    ClusterView view = before;
+    std::vector<Move> moves;
+    for (const std::size_t index : order) moves.push_back(finish(std::move(drafts[index]), waves[index], view));
+    return moves;
+}
+
+}  // namespace ballast::policy
