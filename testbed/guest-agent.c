@@ -101,6 +101,7 @@ static void *cpu_loop(void *argument) {
 
 static uint8_t *area;
 static size_t area_pages;
+static size_t touched_pages; /* of the area; the rest is not backed by memory yet */
 
 static void resize_area(size_t pages) {
     if (pages == area_pages) return;
@@ -109,6 +110,7 @@ static void resize_area(size_t pages) {
     if (area == MAP_FAILED) area = NULL, pages = 0;
     if (area) madvise(area, pages * PAGE, MADV_NOHUGEPAGE);
     area_pages = pages;
+    touched_pages = 0;
 }
 
 static void touch_pages(size_t count) {
@@ -119,6 +121,7 @@ static void touch_pages(size_t count) {
         *(volatile uint64_t *)(area + next * PAGE) = ++stamp;
     }
     atomic_fetch_add(&dirtied_pages, count);
+    touched_pages = touched_pages + count < area_pages ? touched_pages + count : area_pages;
 }
 
 static void *dirty_loop(void *unused) {
@@ -186,7 +189,7 @@ static void reply(const char *format, ...) {
 static int available_mib(void) {
     struct sysinfo info;
     sysinfo(&info);
-    return (int)((uint64_t)info.freeram * info.mem_unit / 1048576) + (int)(area_pages / (1048576 / PAGE)) - RESERVE_MIB;
+    return (int)((uint64_t)info.freeram * info.mem_unit / 1048576) + (int)(touched_pages / (1048576 / PAGE)) - RESERVE_MIB;
 }
 
 /* Applies one key=value; returns NULL or what is wrong with it. */

@@ -44,6 +44,8 @@ _XML = """<domain type='{type}'>
 """
 
 _NETWORK = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
+# Debian's kernel unpacks itself to 16 MiB and needs 51.5 MiB from there (its header's pref_address and init_size).
+LEAST_MEMORY = 72 << 20
 # The translation cache is most of what an emulated guest costs beyond its own memory; this one needs little.
 _TCG = "<tcg><tb-cache unit='MiB'>32</tb-cache></tcg>"
 

@@ -208,7 +208,7 @@ def _guest_verb(actions, name, text, perform_it, changes=False):
 def _add_create_options(create):
     create.add_argument("name", metavar="NAME")
     create.add_argument("host", metavar="HOST")
-    create.add_argument("--memory", type=_size, default=96 << 20, help="64MiB or more (96MiB)")
+    create.add_argument("--memory", type=_size, default=96 << 20, help="72MiB or more (96MiB)")
     create.add_argument("--vcpus", type=_number(1, 64), default=1)
     create.add_argument("--cpu", type=_percent, default=0, help="duty cycle of each vCPU in percent (0)")
     create.add_argument("--dirty", type=_number(0), default=0, metavar="MiB/s", help="memory dirtied a second (0)")
@@ -225,8 +225,9 @@ def _add_create_options(create):
 def _create(options):
     if options.transient and options.autostart:
         raise Problem("a transient guest cannot autostart; leave out --transient or --autostart")
-    if options.memory < 64 << 20:
-        raise Problem("the guest's kernel does not boot in less than 64MiB; give --memory 64MiB or more")
+    if options.memory < guest.LEAST_MEMORY:
+        raise Problem(f"the guest's kernel does not boot in {base.show_bytes(options.memory)}; give --memory "
+                      f"{base.show_bytes(guest.LEAST_MEMORY)} or more")
     guest.create(options, host.named(options.host))
 
 
