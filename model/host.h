@@ -25,7 +25,7 @@ struct CpuSupport {
 struct HostFacts {
     std::string uuid;
     std::string hostname;
-    unsigned cpus = 0;
+    double cpus = 0;                            // CPUs that guests may use: those online, or what the operator says
     Bytes memory_total;
     std::string arch;
     std::map<std::string, CpuSupport> cpu_by_virt_type;

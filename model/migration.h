@@ -20,6 +20,7 @@ struct MigrationRequest {
     unsigned parallel_connections = 0;            // 0: one stream
     std::optional<double> bandwidth_mib_per_s;    // nothing: libvirt's default (unlimited)
     Duration max_downtime{};                      // the first step of the ladder
+    Duration give_up_after{};                     // stop waiting for the call, not for the migration itself
 };
 
 enum class MigrationPhase { none, starting, copying, post_copy, completed, failed, cancelled };

@@ -49,6 +49,7 @@ struct Operation {
     Prediction prediction;
     std::optional<Outcome> outcome;
     std::string message;                     // how it ended or what it waits for, for people
+    bool alarm = false;                      // a person has to look: message says at what
     bool persistent = false;                 // the VM's definition is kept on disk, and moves with it
     bool autostart = false;                  // carried over: it does not travel with a migration
     Bytes memory;                            // the VM's memory, for the deadline

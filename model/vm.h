@@ -40,7 +40,7 @@ struct VmRequirements {
     std::set<std::string> files;            // absolute paths that must be shared (disks, kernel, initrd, nvram)
 };
 
-/// The owner's wishes, from libvirt metadata (namespace https://ballast.dev/xmlns/1): they travel with the VM.
+/// The owner's wishes, from libvirt metadata (namespace urn:ballast:vm:1): they travel with the VM.
 struct VmWishes {
     bool no_migrate = false;
     std::vector<HostId> only_on;            // empty: anywhere

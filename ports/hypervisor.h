@@ -24,6 +24,7 @@ struct HypervisorEvent {
         vm_started,         // also: arrived by migration
         vm_stopped,         // also: left by migration; see detail
         vm_changed,         // paused, resumed, defined, undefined, metadata, device added or removed
+        switchover,         // its source paused it to hand it over: from here on the target may run it
         migration_iteration,
         job_completed,
     };

@@ -1,0 +1,23 @@
+// What a host is: read in a lane's thread, slow calls allowed.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "hypervisor/handles.h"
+#include "model/host.h"
+
+namespace ballast::hypervisor {
+
+Result<HostFacts> read_host_facts(virConnectPtr connection, const std::string& host);
+
+struct NodeMemory {
+    Bytes total;
+    Bytes available;  // free + buffers + cached
+};
+Result<NodeMemory> read_memory(virConnectPtr connection);
+
+/// From virConnectGetDomainCapabilities and the host's capabilities XML. Pure.
+CpuSupport cpu_support_from(const std::string& domain_capabilities_xml, const std::string& capabilities_xml);
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,118 @@
+#include "hypervisor/host_link.h"
+
+#include <algorithm>
+
+#include "hypervisor/events.h"
+
+namespace ballast::hypervisor {
+
+namespace {
+constexpr unsigned max_abandoned = 8;  // threads left in calls of a hung libvirtd, a host
+constexpr unsigned max_workers = 16;   // below libvirtd's 20 workers, so that control calls still get through
+constexpr unsigned idle_workers = 2;   // connections kept open for the next migration
+constexpr Duration ping_every = std::chrono::seconds{5};
+constexpr Duration backoff_first = std::chrono::seconds{1};
+constexpr Duration backoff_last = std::chrono::seconds{15};
+
+// A password prompt would hang for ever: make ssh fail instead [libvirt remote URI parameter no_tty].
+std::string without_prompt(const std::string& uri) {
+    if (uri.find("+ssh://") == std::string::npos || uri.find("no_tty=") != std::string::npos) return uri;
+    return uri + (uri.find('?') == std::string::npos ? '?' : '&') + "no_tty=1";
+}
+
+template <class Lanes>
+void prune(Lanes& lanes) {
+    std::erase_if(lanes, [](const auto& lane) { return lane->lost(); });
+    std::size_t idle = 0;
+    std::erase_if(lanes, [&](const auto& lane) { return !lane->busy() && ++idle > idle_workers; });
+}
+}  // namespace
+
+HostLink::HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      listener_(std::move(listener)),
+      wake_(std::make_shared<boost::asio::steady_timer>(executor_)) {
+    options_.uri = without_prompt(options_.uri);
+}
+
+Error HostLink::down() const { return {ErrorCode::unavailable, options_.id.value, problem_}; }
+
+HostLink::LanePtr HostLink::renewed(LanePtr& lane, std::function<Result<void>(virConnectPtr)> opened) {
+    if (lane && !lane->lost()) return lane;
+    if (*abandoned_ >= max_abandoned) return nullptr;
+    lane = std::make_shared<Lane>(executor_, options_.uri, abandoned_, std::move(opened));
+    return lane;
+}
+
+HostLink::LanePtr HostLink::control_lane() {
+    auto heard = [wake = wake_, listener = listener_](const HypervisorEvent& event) {
+        if (event.kind == HypervisorEvent::Kind::disconnected)
+            wake->cancel();  // the supervisor looks and says so
+        else
+            listener(event);
+    };
+    return renewed(control_, [id = options_.id, executor = executor_, heard](virConnectPtr connection) {
+        return subscribe_events(connection, id, executor, heard);
+    });
+}
+
+HostLink::LanePtr HostLink::statistics_lane() { return renewed(statistics_); }
+
+HostLink::LanePtr HostLink::idle_worker() {
+    prune(workers_);
+    const auto idle = std::find_if(workers_.begin(), workers_.end(), [](const auto& lane) { return !lane->busy(); });
+    if (idle != workers_.end()) return *idle;
+    if (workers_.size() >= max_workers || *abandoned_ >= max_abandoned) return nullptr;
+    return workers_.emplace_back(std::make_shared<Lane>(executor_, options_.uri, abandoned_));
+}
+
+boost::asio::awaitable<Result<void>> HostLink::ping() {
+    auto lane = control_lane();
+    if (!lane) co_return Error{ErrorCode::unavailable, options_.id.value, "too many calls hang in its libvirt"};
+    std::function<Result<void>(virConnectPtr)> work = [id = options_.id.value](virConnectPtr connection) -> Result<void> {
+        const Text name(virConnectGetHostname(connection));  // a real round trip; virConnectIsAlive is not
+        if (!name) return last_error(id);
+        return {};
+    };
+    co_return co_await lane->call<void>(std::move(work), options_.call_deadline);
+}
+
+void HostLink::came_up() {
+    if (connection_ == Connection::up) return;
+    connection_ = Connection::up;
+    problem_.clear();
+    listener_({HypervisorEvent::Kind::connected, options_.id, {}, {}});
+}
+
+void HostLink::went_down(std::string why) {
+    problem_ = std::move(why);
+    if (connection_ == Connection::down) return;
+    connection_ = Connection::down;
+    listener_({HypervisorEvent::Kind::disconnected, options_.id, {}, problem_});
+}
+
+// A call hung: tell everybody now rather than let each of them find out by waiting.
+void HostLink::suspect(const std::string& why) {
+    went_down(why);
+    wake_->cancel();
+}
+
+boost::asio::awaitable<void> HostLink::supervise() {
+    Duration backoff = backoff_first;
+    for (;;) {
+        auto answer = co_await ping();
+        if (answer) {
+            came_up();
+            backoff = backoff_first;
+        } else {
+            went_down(answer.error().message);
+        }
+        wake_->expires_after(answer ? ping_every : backoff);
+        if (!answer) backoff = std::min(backoff * 2, backoff_last);
+        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await wake_->async_wait(token);
+    }
+}
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,90 @@
+// Everything between the daemon and one host's libvirt: a control lane (events, presence, progress, abort), a
+// statistics lane, and one lane per blocking migration; plus a supervisor that keeps them connected with backoff.
+// All members are called on the io_context's thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hypervisor/lane.h"
+#include "model/host.h"
+#include "ports/hypervisor.h"
+
+namespace ballast::hypervisor {
+
+/// How one host is reached.
+struct LinkOptions {
+    HostId id;
+    std::string uri;       // from here
+    std::string peer_uri;  // from the other hosts, for peer-to-peer migration
+    Duration call_deadline = std::chrono::seconds{10};
+    std::vector<std::string> shared_paths;
+    std::optional<double> cpus;  // what guests may use, when it is not all CPUs
+};
+
+using Listener = std::function<void(const HypervisorEvent&)>;
+
+class HostLink {
+public:
+    HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener);
+
+    /// Runs until the executor stops: connects, watches, reconnects. Spawn it once.
+    boost::asio::awaitable<void> supervise();
+
+    const LinkOptions& options() const { return options_; }
+    Connection connection() const { return connection_; }
+    const std::string& problem() const { return problem_; }
+
+    enum class Kind { control, statistics };
+
+    /// Errors: unavailable at once while the host is down; timed_out after the call deadline.
+    template <class T>
+    boost::asio::awaitable<Result<T>> call(Kind kind, std::function<Result<T>(virConnectPtr)> work) {
+        if (connection_ != Connection::up) co_return down();
+        auto lane = kind == Kind::control ? control_lane() : statistics_lane();
+        if (!lane) co_return Error{ErrorCode::unavailable, options_.id.value, "too many calls hang in its libvirt"};
+        auto result = co_await lane->call<T>(std::move(work), options_.call_deadline);
+        if (!result && result.error().code == ErrorCode::timed_out) suspect(result.error().message);
+        co_return result;
+    }
+
+    /// In a lane of its own for as long as it takes, up to `deadline`.
+    template <class T>
+    boost::asio::awaitable<Result<T>> blocking_call(std::function<Result<T>(virConnectPtr)> work, Duration deadline) {
+        if (connection_ != Connection::up) co_return down();
+        auto lane = idle_worker();
+        if (!lane) co_return Error{ErrorCode::unavailable, options_.id.value, "all its migration workers are busy"};
+        co_return co_await lane->call<T>(std::move(work), deadline);
+    }
+
+private:
+    using LanePtr = std::shared_ptr<Lane>;
+
+    Error down() const;
+    LanePtr control_lane();
+    LanePtr statistics_lane();
+    LanePtr idle_worker();
+    LanePtr renewed(LanePtr& lane, std::function<Result<void>(virConnectPtr)> opened = {});
+    Result<void> subscribe(virConnectPtr connection) const;  // runs in the control lane's thread
+    boost::asio::awaitable<Result<void>> ping();
+    void came_up();
+    void went_down(std::string why);
+    void suspect(const std::string& why);
+
+    boost::asio::any_io_executor executor_;
+    LinkOptions options_;
+    Listener listener_;
+    Connection connection_ = Connection::connecting;
+    std::string problem_ = "not connected yet";
+    AbandonedCount abandoned_ = std::make_shared<std::atomic<unsigned>>(0);
+    LanePtr control_;
+    LanePtr statistics_;
+    std::vector<LanePtr> workers_;
+    std::shared_ptr<boost::asio::steady_timer> wake_;  // cancelled to make the supervisor look at once
+};
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,110 @@
+#include "hypervisor/lane.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+namespace ballast::hypervisor {
+
+namespace {
+// Five probes, five seconds apart: a silent peer is given up after 25 s, libvirtd's own default.
+constexpr int keepalive_interval_s = 5;
+constexpr unsigned keepalive_count = 5;
+}  // namespace
+
+struct Lane::Shared {
+    std::string uri;
+    std::function<Result<void>(virConnectPtr)> opened;
+    AbandonedCount abandoned;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Job> jobs;
+    bool leaving = false;
+    bool working = false;
+
+    Result<ConnectHandle> open() const {
+        ConnectHandle connection(virConnectOpen(uri.c_str()));
+        if (!connection) return last_error(uri);
+        virConnectSetKeepAlive(connection.get(), keepalive_interval_s, keepalive_count);
+        if (opened) {
+            auto ready = opened(connection.get());
+            if (!ready) return ready.error();
+        }
+        return connection;
+    }
+
+    std::optional<Job> next() {
+        std::unique_lock lock(mutex);
+        working = false;
+        changed.wait(lock, [this] { return leaving || !jobs.empty(); });
+        if (leaving) return std::nullopt;
+        Job job = std::move(jobs.front());
+        jobs.pop_front();
+        working = true;
+        return job;
+    }
+
+    void run() {
+        pthread_setname_np(pthread_self(), "libvirt-lane");
+        ConnectHandle connection;
+        while (auto job = next()) {
+            if (connection && virConnectIsAlive(connection.get()) != 1) connection.reset();
+            if (connection) {
+                (*job)(connection.get());
+                continue;
+            }
+            auto fresh = open();
+            if (fresh) connection = std::move(*fresh);
+            (*job)(fresh ? Result<virConnectPtr>(connection.get()) : Result<virConnectPtr>(fresh.error()));
+        }
+        connection.reset();
+        std::lock_guard lock(mutex);
+        if (counted) --*abandoned;
+    }
+
+    bool counted = false;  // left behind in the middle of a call
+};
+
+Lane::Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned,
+           std::function<Result<void>(virConnectPtr)> opened)
+    : executor_(std::move(executor)), uri_(std::move(uri)), shared_(std::make_shared<Shared>()), abandoned_(abandoned) {
+    shared_->uri = uri_;
+    shared_->opened = std::move(opened);
+    shared_->abandoned = std::move(abandoned);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the io_context's
+    std::thread([shared = shared_] { shared->run(); }).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Lane::~Lane() { leave(); }
+
+void Lane::enqueue(Job job) {
+    std::lock_guard lock(shared_->mutex);
+    shared_->jobs.push_back(std::move(job));
+    shared_->changed.notify_one();
+}
+
+void Lane::leave() {
+    if (lost_) return;
+    lost_ = true;
+    std::deque<Job> unserved;
+    {
+        std::lock_guard lock(shared_->mutex);
+        shared_->leaving = true;
+        unserved.swap(shared_->jobs);
+        if (shared_->working) {
+            shared_->counted = true;
+            ++*abandoned_;
+        }
+        shared_->changed.notify_one();
+    }
+    for (Job& job : unserved) job(Error{ErrorCode::unavailable, uri_, "an earlier call has not returned"});
+}
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,88 @@
+// One worker thread with one libvirt connection of its own. A call that blocks past its deadline is abandoned
+// together with its lane: the thread ends when libvirt lets it go, and a fresh lane takes its place, so that a
+// hung libvirtd holds up nobody else.
+//
+// All members are called on the io_context's thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hypervisor/handles.h"
+#include "model/units.h"
+
+namespace ballast::hypervisor {
+
+/// How many lanes were left behind with a call that has not returned yet; shared by the lanes of a host.
+using AbandonedCount = std::shared_ptr<std::atomic<unsigned>>;
+
+class Lane {
+public:
+    using Job = std::function<void(Result<virConnectPtr>)>;
+
+    /// `opened` runs in the lane's thread on every new connection; an error closes it again.
+    Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned,
+         std::function<Result<void>(virConnectPtr)> opened = {});
+    ~Lane();  // leaves: see leave()
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
+    /// Runs `work` in the lane's thread. Errors: what `work` returns; unavailable when no connection can be had;
+    /// timed_out after `deadline` (the work may still happen: the lane is then lost, see lost()).
+    template <class T>
+    boost::asio::awaitable<Result<T>> call(std::function<Result<T>(virConnectPtr)> work, Duration deadline);
+
+    /// True after a call timed out: nothing more can be run here.
+    bool lost() const { return lost_; }
+    bool busy() const { return pending_ > 0; }
+
+private:
+    struct Shared;
+    template <class T>
+    struct Slot;
+
+    void enqueue(Job job);
+    void leave();
+
+    boost::asio::any_io_executor executor_;
+    std::string uri_;
+    std::shared_ptr<Shared> shared_;
+    AbandonedCount abandoned_;
+    unsigned pending_ = 0;
+    bool lost_ = false;
+};
+
+template <class T>
+struct Lane::Slot {
+    explicit Slot(const boost::asio::any_io_executor& executor) : ended(executor) {}
+    boost::asio::steady_timer ended;
+    std::optional<Result<T>> result;
+};
+
+template <class T>
+boost::asio::awaitable<Result<T>> Lane::call(std::function<Result<T>(virConnectPtr)> work, Duration deadline) {
+    if (lost_) co_return Error{ErrorCode::unavailable, uri_, "an earlier call has not returned yet"};
+    auto slot = std::make_shared<Slot<T>>(executor_);
+    slot->ended.expires_after(deadline);
+    enqueue([slot, work = std::move(work), executor = executor_](Result<virConnectPtr> connection) {
+        auto result = connection ? work(*connection) : Result<T>(connection.error());
+        boost::asio::post(executor, [slot, result = std::move(result)]() mutable {
+            slot->result = std::move(result);
+            slot->ended.cancel();
+        });
+    });
+    ++pending_;
+    auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+    const auto [interrupted] = co_await slot->ended.async_wait(token);
+    --pending_;
+    if (slot->result) co_return std::move(*slot->result);
+    if (interrupted) co_return Error{ErrorCode::cancelled, uri_, "nobody waits for the answer any more"};
+    leave();
+    co_return Error{ErrorCode::timed_out, uri_, "no answer within " + to_string(deadline)};
+}
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,186 @@
+#include "hypervisor/libvirt_hypervisor.h"
+
+#include "hypervisor/domain_stats.h"
+#include "hypervisor/domain_xml.h"
+#include "hypervisor/event_loop.h"
+#include "hypervisor/host_facts.h"
+#include "hypervisor/migration.h"
+#include "hypervisor/reading.h"
+
+namespace ballast::hypervisor {
+
+namespace {
+Error unknown(const HostId& host) { return {ErrorCode::not_found, host.value, "no such host is configured"}; }
+
+std::function<Result<void>(virDomainPtr)> checked(VmId vm, std::function<int(virDomainPtr)> call) {
+    return [vm = std::move(vm), call = std::move(call)](virDomainPtr domain) -> Result<void> {
+        if (call(domain) < 0) return last_error(vm.value);
+        return {};
+    };
+}
+}  // namespace
+
+LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock,
+                                     std::vector<LinkOptions> hosts)
+    : clock_(clock) {
+    start_event_loop();
+    for (LinkOptions& options : hosts) {
+        const HostId id = options.id;
+        auto tell = [this](const HypervisorEvent& event) {
+            for (const auto& listener : listeners_) listener(event);
+        };
+        auto& link = links_[id] = std::make_unique<HostLink>(executor, std::move(options), tell);
+        boost::asio::co_spawn(executor, link->supervise(), boost::asio::detached);
+    }
+}
+
+HostLink* LibvirtHypervisor::find(const HostId& host) const {
+    const auto found = links_.find(host);
+    return found == links_.end() ? nullptr : found->second.get();
+}
+
+std::vector<HostId> LibvirtHypervisor::hosts() const {
+    std::vector<HostId> ids;
+    for (const auto& [id, link] : links_) ids.push_back(id);
+    return ids;
+}
+
+Connection LibvirtHypervisor::connection(HostId host) const {
+    const HostLink* link = find(host);
+    return link == nullptr ? Connection::down : link->connection();
+}
+
+std::string LibvirtHypervisor::problem(HostId host) const {
+    const HostLink* link = find(host);
+    return link == nullptr ? "not configured" : link->problem();
+}
+
+void LibvirtHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
+    listeners_.push_back(std::move(listener));
+}
+
+Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
+    HostLink* link = find(host);
+    if (link == nullptr) co_return unknown(host);
+    std::function<Result<HostFacts>(virConnectPtr)> work = [name = host.value](virConnectPtr connection) {
+        return read_host_facts(connection, name);
+    };
+    auto facts = co_await link->call<HostFacts>(HostLink::Kind::statistics, std::move(work));
+    if (facts) {
+        for (const std::string& path : link->options().shared_paths) facts->shared_paths.insert(path);
+        if (link->options().cpus) facts->cpus = *link->options().cpus;
+    }
+    co_return facts;
+}
+
+Hypervisor::Task<HostReading> LibvirtHypervisor::read(HostId host) {
+    HostLink* link = find(host);
+    if (link == nullptr) co_return unknown(host);
+    std::function<Result<HostReading>(virConnectPtr)> work = [name = host.value](virConnectPtr connection) {
+        return read_host(connection, name);
+    };
+    auto reading = co_await link->call<HostReading>(HostLink::Kind::statistics, std::move(work));
+    if (reading) reading->at = clock_.now();
+    co_return reading;
+}
+
+template <class T>
+Hypervisor::Task<T> LibvirtHypervisor::with_domain(HostId host, VmId vm, std::function<Result<T>(virDomainPtr)> act,
+                                                   HostLink::Kind kind) {
+    HostLink* link = find(host);
+    if (link == nullptr) co_return unknown(host);
+    std::function<Result<T>(virConnectPtr)> work = [vm, act = std::move(act)](virConnectPtr connection) -> Result<T> {
+        auto domain = find_domain(connection, vm);
+        if (!domain) return domain.error();
+        return act(domain->get());
+    };
+    co_return co_await link->call<T>(kind, std::move(work));
+}
+
+Hypervisor::Task<VmFacts> LibvirtHypervisor::vm_facts(HostId host, VmId vm) {
+    std::function<Result<VmFacts>(virDomainPtr)> act = [](virDomainPtr domain) { return read_vm_facts(domain); };
+    return with_domain<VmFacts>(std::move(host), std::move(vm), std::move(act), HostLink::Kind::statistics);
+}
+
+Hypervisor::Task<Presence> LibvirtHypervisor::presence(HostId host, VmId vm) {
+    std::function<Result<Presence>(virDomainPtr)> act = [](virDomainPtr domain) { return read_presence(domain); };
+    auto presence = co_await with_domain<Presence>(std::move(host), std::move(vm), std::move(act));
+    if (!presence && presence.error().code == ErrorCode::not_found) co_return Presence{};
+    co_return presence;
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request) {
+    HostLink* source = find(request.from);
+    HostLink* target = find(request.to);
+    if (source == nullptr) co_return unknown(request.from);
+    if (target == nullptr) co_return unknown(request.to);
+    std::function<Result<std::string>(virDomainPtr)> describe = [](virDomainPtr domain) { return migratable_xml(domain); };
+    auto xml = co_await with_domain<std::string>(request.from, request.vm, std::move(describe));
+    if (!xml) co_return xml.error();
+    std::function<Result<void>(virConnectPtr)> check = [request, xml = *xml](virConnectPtr connection) {
+        return check_target(connection, request, xml);
+    };
+    co_return co_await target->call<void>(HostLink::Kind::statistics, std::move(check));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::migrate(MigrationRequest request) {
+    HostLink* source = find(request.from);
+    HostLink* target = find(request.to);
+    if (source == nullptr) co_return unknown(request.from);
+    if (target == nullptr) co_return unknown(request.to);
+    std::function<Result<void>(virConnectPtr)> work = [request, peer = target->options().peer_uri](virConnectPtr connection) {
+        return migrate_peer_to_peer(connection, request, peer);
+    };
+    co_return co_await source->blocking_call<void>(std::move(work), request.give_up_after);
+}
+
+Hypervisor::Task<MigrationProgress> LibvirtHypervisor::progress(HostId host, VmId vm) {
+    std::function<Result<MigrationProgress>(virDomainPtr)> act = [](virDomainPtr domain) { return read_progress(domain, 0); };
+    return with_domain<MigrationProgress>(std::move(host), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<MigrationProgress> LibvirtHypervisor::completed(HostId host, VmId vm) {
+    std::function<Result<MigrationProgress>(virDomainPtr)> act = [](virDomainPtr domain) {
+        return read_progress(domain, VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED);
+    };
+    return with_domain<MigrationProgress>(std::move(host), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::abort_migration(HostId source, VmId vm) {
+    auto act = checked(vm, virDomainAbortJob);
+    return with_domain<void>(std::move(source), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::set_max_downtime(HostId source, VmId vm, Duration downtime) {
+    auto act = checked(vm, [downtime](virDomainPtr domain) {
+        return virDomainMigrateSetMaxDowntime(domain, static_cast<unsigned long long>(downtime.count()), 0);
+    });
+    return with_domain<void>(std::move(source), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::start_post_copy(HostId source, VmId vm) {
+    auto act = checked(vm, [](virDomainPtr domain) { return virDomainMigrateStartPostCopy(domain, 0); });
+    return with_domain<void>(std::move(source), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::resume(HostId host, VmId vm) {
+    auto act = checked(vm, virDomainResume);
+    return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::destroy(HostId host, VmId vm) {
+    auto act = checked(vm, virDomainDestroy);
+    return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {
+    auto act = checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM); });
+    return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::set_autostart(HostId host, VmId vm, bool autostart) {
+    auto act = checked(vm, [autostart](virDomainPtr domain) { return virDomainSetAutostart(domain, autostart ? 1 : 0); });
+    return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+}
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,53 @@
+// The Hypervisor port on libvirt: one HostLink a host.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "hypervisor/host_link.h"
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+
+namespace ballast::hypervisor {
+
+class LibvirtHypervisor final : public Hypervisor {
+public:
+    /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs.
+    LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock, std::vector<LinkOptions> hosts);
+
+    std::vector<HostId> hosts() const override;
+    Connection connection(HostId host) const override;
+    std::string problem(HostId host) const override;
+    void on_event(std::function<void(const HypervisorEvent&)> listener) override;
+
+    Task<HostFacts> facts(HostId host) override;
+    Task<HostReading> read(HostId host) override;
+    Task<VmFacts> vm_facts(HostId host, VmId vm) override;
+    Task<Presence> presence(HostId host, VmId vm) override;
+
+    Task<void> can_accept(MigrationRequest request) override;
+    Task<void> migrate(MigrationRequest request) override;
+    Task<MigrationProgress> progress(HostId host, VmId vm) override;
+    Task<MigrationProgress> completed(HostId host, VmId vm) override;
+    Task<void> abort_migration(HostId source, VmId vm) override;
+    Task<void> set_max_downtime(HostId source, VmId vm, Duration downtime) override;
+    Task<void> start_post_copy(HostId source, VmId vm) override;
+
+    Task<void> resume(HostId host, VmId vm) override;
+    Task<void> destroy(HostId host, VmId vm) override;
+    Task<void> undefine(HostId host, VmId vm) override;
+    Task<void> set_autostart(HostId host, VmId vm, bool autostart) override;
+
+private:
+    HostLink* find(const HostId& host) const;
+    /// Finds the domain on the control lane and applies `act` to it.
+    template <class T>
+    Task<T> with_domain(HostId host, VmId vm, std::function<Result<T>(virDomainPtr)> act,
+                        HostLink::Kind kind = HostLink::Kind::control);
+
+    const Clock& clock_;
+    std::map<HostId, std::unique_ptr<HostLink>> links_;
+    std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
+};
+
+}  // namespace ballast::hypervisor

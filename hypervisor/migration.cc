@@ -1,0 +1,129 @@
+#include "hypervisor/migration.h"
+
+#include "hypervisor/domain_xml.h"
+#include "hypervisor/host_facts.h"
+
+namespace ballast::hypervisor {
+
+namespace {
+
+// QEMU's own memory beside the guest's: device models, migration buffers.
+constexpr Bytes emulator_overhead = mib(64);
+constexpr int auto_converge_initial = 20, auto_converge_increment = 10;  // percent, libvirt's and QEMU's defaults
+
+Error refuse(const MigrationRequest& request, std::string why) {
+    return {ErrorCode::refused, request.to.value, std::move(why)};
+}
+
+Result<void> check_identity(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
+    if (const DomainHandle same(virDomainLookupByUUIDString(target, request.vm.value.c_str())); same) {
+        if (virDomainIsActive(same.get()) == 1) return refuse(request, "a domain with this UUID is active there already");
+        if (facts.name != virDomainGetName(same.get())) return refuse(request, "this UUID is defined there under another name");
+        return {};
+    }
+    if (const DomainHandle other(virDomainLookupByName(target, facts.name.c_str())); other)
+        return refuse(request, "another domain named " + facts.name + " exists there");
+    return {};
+}
+
+Result<void> check_memory(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
+    const auto memory = read_memory(target);
+    if (!memory) return memory.error();
+    const Bytes needed = facts.memory + emulator_overhead;
+    if (memory->available < needed)
+        return refuse(request, "needs " + to_string(needed) + " of memory, " + to_string(memory->available) + " available");
+    return {};
+}
+
+Result<void> check_cpu(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts, const std::string& xml) {
+    const std::string cpu = cpu_element(xml);
+    if (cpu.empty() || facts.requirements.cpu.model.empty()) return {};
+    const int result = virConnectCompareHypervisorCPU(target, nullptr, facts.requirements.arch.c_str(), nullptr,
+                                                      facts.requirements.virt_type.c_str(), cpu.c_str(), 0);
+    if (result == VIR_CPU_COMPARE_INCOMPATIBLE) return refuse(request, "cannot offer the guest's CPU " + facts.requirements.cpu.model);
+    return {};  // an error means that this libvirt cannot tell; the migration itself checks again
+}
+
+Result<void> check_networks(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
+    for (const std::string& name : facts.requirements.networks) {
+        const NetworkHandle network(virNetworkLookupByName(target, name.c_str()));
+        if (!network || virNetworkIsActive(network.get()) != 1) return refuse(request, "network " + name + " is not active there");
+    }
+    return {};
+}
+
+Result<void> check_pools(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
+    for (const std::string& name : facts.requirements.pools) {
+        const PoolHandle pool(virStoragePoolLookupByName(target, name.c_str()));
+        if (!pool || virStoragePoolIsActive(pool.get()) != 1) return refuse(request, "storage pool " + name + " is not active there");
+    }
+    return {};
+}
+
+class Parameters {
+public:
+    ~Parameters() { virTypedParamsFree(list_, count_); }
+    Parameters() = default;
+    Parameters(const Parameters&) = delete;
+    Parameters& operator=(const Parameters&) = delete;
+
+    void add(const char* name, unsigned long long value) { virTypedParamsAddULLong(&list_, &count_, &capacity_, name, value); }
+    void add(const char* name, int value) { virTypedParamsAddInt(&list_, &count_, &capacity_, name, value); }
+    virTypedParameterPtr list() const { return list_; }
+    unsigned count() const { return static_cast<unsigned>(count_); }
+
+private:
+    virTypedParameterPtr list_ = nullptr;
+    int count_ = 0, capacity_ = 0;
+};
+
+void fill(Parameters& parameters, const MigrationRequest& request) {
+    if (request.bandwidth_mib_per_s)
+        parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH, static_cast<unsigned long long>(std::max(1.0, *request.bandwidth_mib_per_s)));
+    if (request.auto_converge) {
+        parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, auto_converge_initial);
+        parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, auto_converge_increment);
+    }
+    if (request.parallel_connections > 0)
+        parameters.add(VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, static_cast<int>(request.parallel_connections));
+}
+
+}  // namespace
+
+Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml) {
+    const auto facts = vm_facts_from_xml(domain_xml);
+    if (!facts) return facts.error();
+    auto checked = check_identity(target, request, *facts);
+    if (checked) checked = check_memory(target, request, *facts);
+    if (checked) checked = check_cpu(target, request, *facts, domain_xml);
+    if (checked) checked = check_networks(target, request, *facts);
+    if (checked) checked = check_pools(target, request, *facts);
+    virResetLastError();
+    return checked;
+}
+
+unsigned migration_flags(const MigrationRequest& request) {
+    unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR;
+    if (request.persistent) flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
+    if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
+    if (request.post_copy) flags |= VIR_MIGRATE_POSTCOPY;
+    // QEMU 7.2 cannot recover a post-copy migration that uses several connections.
+    if (request.parallel_connections > 0 && !request.post_copy) flags |= VIR_MIGRATE_PARALLEL;
+    if (request.tls) flags |= VIR_MIGRATE_TLS;
+    return flags;
+}
+
+Result<void> migrate_peer_to_peer(virConnectPtr source, const MigrationRequest& request, const std::string& peer_uri) {
+    auto domain = find_domain(source, request.vm);
+    if (!domain) return domain.error();
+    // Best effort: the executor raises it step by step anyway once the migration runs.
+    virDomainMigrateSetMaxDowntime(domain->get(), static_cast<unsigned long long>(request.max_downtime.count()), 0);
+    Parameters parameters;
+    fill(parameters, request);
+    if (virDomainMigrateToURI3(domain->get(), peer_uri.c_str(), parameters.list(), parameters.count(),
+                               migration_flags(request)) < 0)
+        return last_error(request.vm.value);
+    return {};
+}
+
+}  // namespace ballast::hypervisor

@@ -1,0 +1,21 @@
+// The migration call itself and the target's last check before it, in a lane's thread.
+#pragma once
+
+#include <string>
+
+#include "hypervisor/handles.h"
+#include "model/migration.h"
+
+namespace ballast::hypervisor {
+
+/// Asked of the target: is there room, is the name and UUID free, can it run this CPU, are its networks and
+/// pools there? Error refused with the reason for people.
+Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml);
+
+/// Blocks until libvirt returns. The migration is peer-to-peer: it goes on even when this process dies.
+Result<void> migrate_peer_to_peer(virConnectPtr source, const MigrationRequest& request, const std::string& peer_uri);
+
+/// The flags for a request [safety.md, Migration policy]: never UNSAFE, never TUNNELLED.
+unsigned migration_flags(const MigrationRequest& request);
+
+}  // namespace ballast::hypervisor
