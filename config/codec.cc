@@ -8,6 +8,12 @@
 
 namespace ballast::config {
 
+std::string with_article(const std::string& type) {
+    const bool words = type.starts_with('`') || type.starts_with("true") || type.starts_with("ADDRESS");
+    if (words) return type;
+    return (std::string_view("aeio").find(type.front()) != std::string_view::npos ? "an " : "a ") + type;
+}
+
 Codec<bool> boolean() { return scalar<bool>("true or false", true, parse_boolean, write_boolean); }
 
 Codec<double> ratio(double low, double high) {

@@ -23,15 +23,18 @@ struct Codec {
     std::function<std::string(const V&)> write;
 };
 
+/// "a duration", "an absolute path"; lists of words stay as they are.
+std::string with_article(const std::string& type);
+
 /// A value written as one word; `words_only` refuses quotes, which make a text of it.
 template <class V>
 Codec<V> scalar(std::string type, bool words_only, std::function<Result<V>(const std::string&)> parse,
                 std::function<std::string(const V&)> write) {
     auto read = [type, words_only, parse](const Node& node, Reader& reader) -> std::optional<V> {
         if (node.kind != Node::Kind::scalar) {
-            reader.error(node, "expected a " + type + ", found " + kind_name(node));
+            reader.error(node, "expected " + with_article(type) + ", found " + kind_name(node));
         } else if (words_only && node.quoted) {
-            reader.error(node, "expected a " + type + ", found text in quotes");
+            reader.error(node, "expected " + with_article(type) + ", found text in quotes");
         } else if (const auto value = parse(node.text)) {
             return *value;
         } else {
@@ -81,9 +84,9 @@ Codec<std::optional<V>> or_word(Codec<V> codec, const std::string& word) {
     return {codec.type + " or `" + word + "`", codec.range, std::move(read), std::move(write)};
 }
 
-/// At least `least` items, none twice.
+/// At least `least` items, none twice; `plural` is what people call them.
 template <class V>
-Codec<std::vector<V>> list_of(Codec<V> item, std::size_t least) {
+Codec<std::vector<V>> list_of(const std::string& plural, Codec<V> item, std::size_t least) {
     auto read = [item, least](const Node& node, Reader& reader) -> std::optional<std::vector<V>> {
         if (node.kind != Node::Kind::sequence) {
             reader.error(node, "expected a list in brackets, found " + kind_name(node));
@@ -106,7 +109,7 @@ Codec<std::vector<V>> list_of(Codec<V> item, std::size_t least) {
         for (const auto& value : values) text += (text.size() > 1 ? ", " : "") + inner(value);
         return text + "]";
     };
-    return {"list of: " + item.type, item.range, std::move(read), std::move(write)};
+    return {"list of " + plural, item.range, std::move(read), std::move(write)};
 }
 
 /// The same codec for another type that converts to and from V without loss.

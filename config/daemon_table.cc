@@ -24,10 +24,10 @@ std::vector<Option<HostOptions>> host_rows() {
         option<HostOptions>("name", id, field(&HostOptions::id), "how the host is called everywhere; unique; required"),
         option<HostOptions>("uri", text("libvirt URI or an alias from libvirt.conf", check_uri_or_alias),
                             field(&HostOptions::uri), "how this daemon reaches it; default `qemu:///system`; unique"),
-        option<HostOptions>("peer_uri", or_word(text("libvirt URI", check_uri), "derived"), field(&HostOptions::peer_uri),
+        option<HostOptions>("peer_uri", or_word(text("remote libvirt URI", check_peer_uri), "derived"), field(&HostOptions::peer_uri),
                             "how the other hosts reach it; default `derived`: a remote `uri` itself, or "
                             "qemu+ssh://HOSTNAME/system for the local host"),
-        option<HostOptions>("shared_storage", list_of(path, 0), field(&HostOptions::shared_storage),
+        option<HostOptions>("shared_storage", list_of("absolute paths", path, 0), field(&HostOptions::shared_storage),
                             "paths on it that the other hosts share, besides those for all hosts"),
         option<HostOptions>("target", boolean(), field(&HostOptions::target),
                             "false: VMs may leave it but not come; default true"),
@@ -39,9 +39,9 @@ std::optional<HostOptions> finish_host(const HostOptions& host, const Node& node
         reader.error(node, "a host needs a `name`");
         return std::nullopt;
     }
-    if (!reader.declare("host name", host.id.value, node)) return std::nullopt;
-    if (!reader.declare("host URI", host.uri, node)) return std::nullopt;
-    if (host.peer_uri && !reader.declare("peer URI", *host.peer_uri, node)) return std::nullopt;
+    if (!reader.declare("host name", host.id.value, value_of(node, "name"))) return std::nullopt;
+    if (!reader.declare("host URI", host.uri, value_of(node, "uri"))) return std::nullopt;
+    if (host.peer_uri && !reader.declare("peer URI", *host.peer_uri, value_of(node, "peer_uri"))) return std::nullopt;
     return host;
 }
 
@@ -60,7 +60,7 @@ void add(Rows& rows, const std::string& key, Codec<V> codec, V DaemonOptions::*m
 }
 
 void add_sampling(Rows& rows) {
-    add(rows, "shared_storage", list_of(text("absolute path", check_path), 0), &DaemonOptions::shared_storage,
+    add(rows, "shared_storage", list_of("absolute paths", text("absolute path", check_path), 0), &DaemonOptions::shared_storage,
         "paths that all hosts share, such as an NFS mount; disks elsewhere keep a VM where it is");
     add<Duration>(rows, "interval", duration(seconds{1}, minutes{10}), &DaemonOptions::interval,
                   "how often every host is measured");
@@ -79,12 +79,12 @@ void add_surroundings(Rows& rows) {
     add(rows, "admin_group", text("group name", check_name), &DaemonOptions::admin_group,
         "members may act: move VMs, change the mode, set maintenance");
     add(rows, "view_group", text("group name", check_name), &DaemonOptions::view_group, "members may look only");
+    add(rows, "log_level", choice({"trace", "debug", "info", "warning", "error"}), &DaemonOptions::log_level,
+        "what goes to the journal");
     add(rows, "metrics.listen", text("ADDRESS:PORT or \"\" for none", check_listen_address), &DaemonOptions::metrics_listen,
         "where Prometheus reads the metrics");
     add(rows, "metrics.per_vm", boolean(), &DaemonOptions::metrics_per_vm,
         "series for every VM, which is many in a large cluster");
-    add(rows, "log_level", choice({"trace", "debug", "info", "warning", "error"}), &DaemonOptions::log_level,
-        "what goes to the journal");
 }
 
 Rows rows() {

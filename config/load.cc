@@ -20,18 +20,18 @@ public:
 
     void add(const Source& source) {
         const auto root = parse_yaml(source.file, source.text, problems);
-        if (!root) {
-            incomplete_ = true;
-            return;
-        }
+        if (!root) return doubt_everything();
         T object{};
         Reader reader(source.file, problems, declared_);
         const auto given = read_map(table_.options, *root, object, reader);
-        incomplete_ = incomplete_ || reader.errors() > 0;
+        doubts_.insert(doubts_.end(), reader.doubts().begin(), reader.doubts().end());
         for (const auto& option : table_.options) {
             if (const auto place = given.find(option.info.key); place != given.end()) merge(option, object, place->second);
         }
     }
+
+    /// A file is missing from the picture: nothing can be said about what holds between keys.
+    void doubt_everything() { doubts_.emplace_back(); }
 
     Loaded<T> finish() {
         for (const auto& constraint : table_.constraints) ask(constraint);
@@ -56,16 +56,21 @@ private:
                                 option.write(value_) + " at " + to_string(known->second)});
     }
 
-    // A constraint on defaults alone holds; a broken key was reported already and would only mislead.
+    bool in_doubt(const std::string& key) const {
+        return std::any_of(doubts_.begin(), doubts_.end(), [&](const auto& prefix) { return key.starts_with(prefix); });
+    }
+
+    // A constraint on defaults alone holds; with a broken key, which was reported already, it would only mislead.
     void ask(const Constraint<T>& constraint) {
         std::optional<Place> last;
         for (const auto& key : constraint.keys) {
+            if (in_doubt(key)) return;
             const auto place = given_.find(key);
             if (place == given_.end()) continue;
             const auto& at = place->second;
             if (!last || std::tie(last->file, last->line, last->column) < std::tie(at.file, at.line, at.column)) last = at;
         }
-        if (!last || incomplete_) return;
+        if (!last) return;
         if (const auto problem = constraint.problem(value_)) {
             problems.push_back({last->file, last->line, last->column, *problem});
         }
@@ -74,12 +79,16 @@ private:
     const Table<T>& table_;
     Declared declared_;
     std::map<std::string, Place> given_;
-    bool incomplete_ = false;
+    std::vector<std::string> doubts_;  // prefixes of keys that may not be what was meant
     T value_{};
 };
 
 void add_file(auto& load, const std::string& path) {
-    if (auto text = read_file(path, load.problems)) load.add({path, std::move(*text)});
+    if (auto text = read_file(path, load.problems)) {
+        load.add({path, std::move(*text)});
+    } else {
+        load.doubt_everything();
+    }
 }
 
 bool knows(const DaemonOptions& daemon, const HostId& id) {

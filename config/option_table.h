@@ -91,8 +91,13 @@ std::map<std::string, Place> read_map(const std::vector<Option<T>>& options, con
     std::map<std::string, Place> given;
     walk(map, known, reader, [&](const std::string& key, const Member& member) {
         for (const auto& row : options) {
+            if (row.info.key != key) continue;
             const Reader::Subject subject(reader, key);
-            if (row.info.key == key && row.read(object, member.value, reader)) given[key] = reader.place(member.key);
+            if (row.read(object, member.value, reader)) {
+                given[key] = reader.place(member.key);
+            } else {
+                reader.doubt(key);
+            }
         }
     });
     return given;

@@ -49,13 +49,13 @@ void add_threshold(Rows& rows, const std::string& section, Threshold OverloadOpt
 void add_overload(Rows& rows) {
     rows.push_back(option<Options>("overload.enabled", boolean(), field(&Options::overload, &OverloadOptions::enabled),
                                    "relieve overloaded hosts at all; false still empties hosts in maintenance"));
+    rows.push_back(option<Options>("overload.max_moves_per_cycle", count(1, 100),
+                                   field(&Options::overload, &OverloadOptions::max_moves_per_cycle),
+                                   "VMs moved before the hosts are measured again; more may overshoot"));
     add_threshold(rows, "overload.cpu", &OverloadOptions::cpu);
     add_threshold(rows, "overload.ready_time", &OverloadOptions::ready);
     add_threshold(rows, "overload.memory", &OverloadOptions::memory);
     add_threshold(rows, "overload.memory_pressure", &OverloadOptions::memory_pressure);
-    rows.push_back(option<Options>("overload.max_moves_per_cycle", count(1, 100),
-                                   field(&Options::overload, &OverloadOptions::max_moves_per_cycle),
-                                   "VMs moved before the hosts are measured again; more may overshoot"));
 }
 
 void add_reserve(Rows& rows) {
@@ -103,7 +103,7 @@ void add_migration_speed(Rows& rows) {
                   "limit of one migration");
     add_migration(rows, "assumed_link", rate(1, 102400), &MigrationOptions::assumed_link_mib_per_s,
                   "what a prediction takes for the network when `bandwidth` is unlimited");
-    add_migration(rows, "downtime_steps", list_of(duration(milliseconds{1}, seconds{60}), 1),
+    add_migration(rows, "downtime_steps", list_of("durations", duration(milliseconds{1}, seconds{60}), 1),
                   &MigrationOptions::downtime_steps,
                   "pause allowed for the switch-over, raised step by step while a migration does not converge");
     add_migration(rows, "auto_converge", boolean(), &MigrationOptions::auto_converge,
@@ -134,8 +134,8 @@ struct RuleForm {
 };
 
 std::vector<Option<RuleForm>> rule_rows() {
-    const auto patterns = list_of(text("VM name, UUID or pattern with * and ?", check_vm_pattern), 1);
-    const auto host_names = list_of(text("host name", check_name), 1);
+    const auto patterns = list_of("VM names, UUIDs or patterns with * and ?", text("VM name, UUID or pattern", check_vm_pattern), 1);
+    const auto host_names = list_of("host names", text("host name", check_name), 1);
     return {
         option<RuleForm>("name", text("name", check_name), field(&RuleForm::name), "shown in explanations; unique; required"),
         option<RuleForm>("keep_apart", patterns, field(&RuleForm::keep_apart), "these VMs never share a host"),
@@ -153,6 +153,8 @@ std::optional<std::string> problem_of(const RuleForm& form) {
     if (kinds > 1) return rule + " mixes `keep_apart`, `pin` and `never_move`; write one rule for each";
     if (!form.pin.empty() && form.hosts.empty()) return rule + ": `pin` needs `hosts`";
     if (form.pin.empty() && !form.hosts.empty()) return rule + ": `hosts` belongs to `pin` only";
+    const bool alone = form.keep_apart.size() == 1 && form.keep_apart[0].find_first_of("*?") == std::string::npos;
+    if (alone) return rule + ": `keep_apart` needs two VMs or a pattern";
     return std::nullopt;
 }
 
@@ -161,7 +163,7 @@ std::optional<Rule> finish_rule(const RuleForm& form, const Node& node, Reader& 
         reader.error(node, *problem);
         return std::nullopt;
     }
-    if (!reader.declare("rule name", form.name, node)) return std::nullopt;
+    if (!reader.declare("rule name", form.name, value_of(node, "name"))) return std::nullopt;
     Rule rule;
     rule.name = form.name;
     rule.kind = !form.keep_apart.empty() ? Rule::Kind::keep_apart

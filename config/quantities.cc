@@ -232,7 +232,7 @@ std::string write_duration(Duration duration) {
 }
 
 std::string write_rate(double mib_per_s) {
-    for (const char* unit : {"MiB/s", "Gbit/s", "Mbit/s", "MB/s"}) {
+    for (const char* unit : {"GiB/s", "MiB/s", "Gbit/s", "Mbit/s", "MB/s"}) {
         const double whole = std::round(mib_per_s / *factor_of(rate_units, unit));
         const std::string text = shortest(whole) + unit;
         if (const auto back = parse_rate(text); whole >= 1 && whole < 1e15 && back && *back == mib_per_s) return text;

@@ -1,5 +1,6 @@
 #include "config/reader.h"
 
+#include <map>
 #include <utility>
 
 #include "config/text.h"
@@ -14,10 +15,14 @@ Reader::Reader(std::string file, Diagnostics& problems, Declared& declared)
     : file_(std::move(file)), problems_(problems), declared_(declared) {}
 
 void Reader::error(const Node& at, const std::string& message) {
+    const bool last = errors_ == max_problems_per_file;
     if (++errors_ > max_problems_per_file + 1) return;
-    const bool last = errors_ > max_problems_per_file;
     const std::string subject = subject_.empty() ? "" : subject_ + ": ";
     problems_.push_back({file_, at.line, at.column, last ? "too many problems; the rest is not shown" : subject + message});
+}
+
+void Reader::doubt(const std::string& prefix) {
+    if (doubts_.size() <= max_problems_per_file) doubts_.push_back(subject_.empty() ? prefix : subject_);
 }
 
 bool Reader::declare(const std::string& kind, const std::string& name, const Node& at) {
@@ -26,8 +31,9 @@ bool Reader::declare(const std::string& kind, const std::string& name, const Nod
     return added;
 }
 
-Reader::Subject::Subject(Reader& reader, std::string subject)
-    : reader_(reader), outer_(std::exchange(reader.subject_, std::move(subject))) {}
+Reader::Subject::Subject(Reader& reader, const std::string& key) : reader_(reader), outer_(reader.subject_) {
+    reader.subject_ += (outer_.empty() ? "" : ".") + key;
+}
 
 Reader::Subject::~Subject() { reader_.subject_ = std::move(outer_); }
 
@@ -74,8 +80,10 @@ std::optional<std::string> same_name_elsewhere(const Level& level, const std::st
 }
 
 void report_unknown(const Level& level, const Node& key, Reader& reader) {
+    reader.doubt(level.prefix);
     if (key.text == "<<" && !key.quoted) return reader.error(key, "merge keys (<<) are not supported");
     std::string message = "unknown key " + quoted(key.text);
+    if (reader.full()) return reader.error(key, message);
     if (const auto near = did_you_mean(key.text, names(level))) {
         message += "; did you mean `" + *near + "`?";
     } else if (const auto elsewhere = same_name_elsewhere(level, key.text)) {
@@ -89,12 +97,15 @@ void walk_level(const Level& level, const Node& map, Reader& reader, const Visit
 void walk_member(const Level& level, const Member& member, Reader& reader, const Visit& visit) {
     const std::string key = level.prefix + member.key.text;
     const bool section = is_section(level, key);
-    if (!section && !level.known.contains(key)) return report_unknown(level, member.key, reader);
+    const bool dotted = member.key.text.find('.') != std::string::npos;  // names of sections are nested, not joined
+    if (dotted || (!section && !level.known.contains(key))) return report_unknown(level, member.key, reader);
     if (member.value.kind == Node::Kind::null) {
+        reader.doubt(key);
         return reader.error(member.key, "`" + key + "` has no value; give it one or remove the line");
     }
     if (!section) return visit(key, member);
     if (member.value.kind != Node::Kind::map) {
+        reader.doubt(key);
         return reader.error(member.value, "`" + key + "` is a section of keys, found " + kind_name(member.value));
     }
     walk_level({level.known, key + "."}, member.value, reader, visit);
@@ -111,6 +122,7 @@ void walk_level(const Level& level, const Node& map, Reader& reader, const Visit
         if (added) {
             walk_member(level, member, reader, visit);
         } else {
+            reader.doubt(level.prefix);
             reader.error(member.key, "duplicate key " + quoted(member.key.text) + ", already given in line " +
                                          std::to_string(first->second));
         }

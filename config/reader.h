@@ -35,16 +35,22 @@ public:
 
     /// Records a problem of the key that is being read, at the node.
     void error(const Node& at, const std::string& message);
+    /// Further problems will not be shown: no need to find good words for them.
+    bool full() const { return errors_ > max_problems_per_file; }
     /// How often error() was called: a caller compares before and after to learn whether a part was fine.
     std::size_t errors() const { return errors_; }
+
+    /// Says that the keys with this prefix may not be what was meant, after an unknown or unreadable one.
+    void doubt(const std::string& prefix);
+    const std::vector<std::string>& doubts() const { return doubts_; }
 
     /// Records a problem and returns false if the name was declared before.
     bool declare(const std::string& kind, const std::string& name, const Node& at);
 
-    /// The key being read, as the beginning of messages; restored by Subject's destructor.
+    /// The key being read, within the one read so far: the beginning of messages, until the destructor.
     class Subject {
     public:
-        Subject(Reader& reader, std::string subject);
+        Subject(Reader& reader, const std::string& key);
         ~Subject();
         Subject(const Subject&) = delete;
         Subject& operator=(const Subject&) = delete;
@@ -58,7 +64,8 @@ private:
     std::string file_;
     Diagnostics& problems_;
     Declared& declared_;
-    std::string subject_;
+    std::string subject_;  // dotted
+    std::vector<std::string> doubts_;
     std::size_t errors_ = 0;
 };
 

@@ -67,6 +67,12 @@ std::string section_headers(const Document& doc, const std::string& before, cons
     return text;
 }
 
+std::string comment(const std::string& indent, const std::string& doc, const std::string& facts_of_it) {
+    const std::string line = indent + "# " + doc + " (" + facts_of_it + ")\n";
+    if (line.size() <= 121) return line;
+    return indent + "# " + doc + "\n" + indent + "# (" + facts_of_it + ")\n";
+}
+
 std::string yaml(const Document& doc) {
     std::string text = "# " + doc.title + "\n";
     std::string before;
@@ -74,7 +80,7 @@ std::string yaml(const Document& doc) {
         const std::string indent = indent_of(entry.info.key);
         text += section_headers(doc, before, entry.info.key);
         if (indent.empty()) text += "\n";
-        text += indent + "# " + entry.info.doc + "\n" + indent + "# (" + facts(entry) + ")\n";
+        text += comment(indent, entry.info.doc, facts(entry));
         for (const auto& field : entry.fields) text += "#   " + field.key + ": " + field.doc + "\n";
         text += indent + last_word(entry.info.key) + ":" + (entry.value.starts_with('\n') ? "" : " ") + entry.value + "\n";
         before = entry.info.key;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace ballast::config {
 
@@ -51,15 +52,18 @@ bool is_layout(std::string_view rest) {
     return rest[0] == '\n' || rest[0] == '\t' || rest.substr(0, 2) == "\r\n";
 }
 
+// Insertions, deletions, replacements and swaps of neighbours [optimal string alignment, Boytsov 2011].
 std::size_t edit_distance(const std::string& a, const std::string& b) {
-    std::vector<std::size_t> row(b.size() + 1);
+    std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
     std::iota(row.begin(), row.end(), 0);
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        before = std::exchange(last, row);
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const bool same = a[i - 1] == b[j - 1];
+            row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
         }
     }
     return row.back();
@@ -86,6 +90,18 @@ std::optional<BadText> find_bad_text(std::string_view text, bool multi_line) {
         at.column = next.code == '\n' ? 1 : at.column + 1;
         at.line += next.code == '\n' ? 1 : 0;
         text.remove_prefix(next.length);
+    }
+    return std::nullopt;
+}
+
+std::optional<BadText> find_tab_in_indentation(std::string_view text) {
+    BadText at{1, 1, "a tab indents this line; use spaces"};
+    bool indenting = true;
+    for (const char c : text) {
+        if (indenting && c == '\t') return at;
+        indenting = c == '\n' || (indenting && c == ' ');
+        at.column = c == '\n' ? 1 : at.column + 1;
+        at.line += c == '\n' ? 1 : 0;
     }
     return std::nullopt;
 }

@@ -22,6 +22,9 @@ struct BadText {
 /// `multi_line`, as they do in a file, and are refused otherwise, as in a value.
 std::optional<BadText> find_bad_text(std::string_view text, bool multi_line);
 
+/// The first tab that indents a line: YAML forbids it, and what a parser makes of it surprises.
+std::optional<BadText> find_tab_in_indentation(std::string_view text);
+
 /// The candidate that was probably meant: the nearest one within a third of its length. Nothing if none is near.
 std::optional<std::string> did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 

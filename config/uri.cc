@@ -85,6 +85,14 @@ Result<std::string> check_uri_or_alias(const std::string& text) {
     return alias ? Result<std::string>(text) : check_uri(text);
 }
 
+Result<std::string> check_peer_uri(const std::string& text) {
+    auto uri = check_uri(text);
+    if (uri && split(*uri).driver == "qemu" && is_local(split(*uri))) {
+        return bad(text, "the other hosts need a host name in it, as in qemu+ssh://host1/system");
+    }
+    return uri;
+}
+
 std::optional<std::string> derive_peer_uri(const std::string& uri, const std::string& hostname) {
     if (!check_uri(uri)) return std::nullopt;
     const Parts parts = split(uri);

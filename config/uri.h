@@ -15,6 +15,9 @@ Result<std::string> check_uri(const std::string& text);
 /// The same, or the name of an alias from libvirt.conf's uri_aliases.
 Result<std::string> check_uri_or_alias(const std::string& text);
 
+/// A full URI that means the same host wherever it is used.
+Result<std::string> check_peer_uri(const std::string& text);
+
 /// The URI by which the other hosts reach this one: a remote URI itself; for a local one qemu+ssh://HOSTNAME/... of
 /// the same instance. Nothing for an alias, which only libvirt can resolve: such a host needs its own `peer_uri`.
 std::optional<std::string> derive_peer_uri(const std::string& uri, const std::string& hostname);

@@ -5,6 +5,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <map>
 #include <sstream>
 
 #include "config/text.h"
@@ -29,6 +30,7 @@ public:
     explicit Lines(const std::string& text) : text_(text), starts_{0} {
         for (std::size_t i = 0; i < text.size(); ++i) {
             if (text[i] == '\n') starts_.push_back(i + 1);
+            if ((static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U) continuing_.push_back(i);
         }
     }
 
@@ -37,13 +39,20 @@ public:
         return offset < text_.size() ? text_[offset] : '\0';
     }
 
+    /// A problem "at the end of the file" is shown at the end of its last line.
+    YAML::Mark within_text(YAML::Mark mark) const {
+        if (mark.line < 0) mark.line = mark.column = 0;
+        const bool beyond = start_of(mark.line) == text_.size() && mark.line > 0;
+        if (!beyond) return mark;
+        const std::size_t end = std::min(text_.find_last_not_of("\r\n"), text_.size() - 1) + 1;
+        const auto next = std::upper_bound(starts_.begin(), starts_.end(), end);
+        mark.line = static_cast<int>(next - starts_.begin()) - 1;
+        mark.column = static_cast<int>(end - start_of(mark.line));
+        return mark;
+    }
+
     int column(const YAML::Mark& mark) const {
-        const std::size_t start = start_of(mark.line);
-        const std::size_t end = offset_of(mark);
-        const auto continuing = std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(start),
-                                              text_.begin() + static_cast<std::ptrdiff_t>(end),
-                                              [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; });
-        return static_cast<int>(end - start) - static_cast<int>(continuing) + 1;
+        return characters_before(offset_of(mark)) - characters_before(start_of(mark.line)) + 1;
     }
 
     /// yaml-cpp places the missing value of "- " at whatever follows; this is the dash itself.
@@ -65,8 +74,14 @@ private:
         return std::min(start_of(mark.line) + static_cast<std::size_t>(std::max(mark.column, 0)), text_.size());
     }
 
+    int characters_before(std::size_t offset) const {
+        const auto continuing = std::lower_bound(continuing_.begin(), continuing_.end(), offset);
+        return static_cast<int>(offset) - static_cast<int>(continuing - continuing_.begin());
+    }
+
     const std::string& text_;
-    std::vector<std::size_t> starts_;
+    std::vector<std::size_t> starts_;      // of the lines
+    std::vector<std::size_t> continuing_;  // bytes that continue a character
 };
 
 class Builder : public YAML::EventHandler {
@@ -176,14 +191,44 @@ Node parsed(const std::string& text, const Lines& lines) {
     return builder.take();
 }
 
+bool is_about_alias(const std::string& message) {
+    return message.find("anchor") != std::string::npos || message.find("alias") != std::string::npos;
+}
+
+// yaml-cpp's words for the common mistakes, in an operator's.
 std::string explained(const std::string& message) {
-    const bool alias = message.find("anchor") != std::string::npos || message.find("alias") != std::string::npos;
-    return alias ? no_aliases : "not valid YAML: " + message;
+    static const std::map<std::string, std::string> words = {
+        {YAML::ErrorMsg::END_OF_MAP, "expected `key: value`; check the indentation"},
+        {YAML::ErrorMsg::END_OF_SEQ, "expected `- entry`; check the indentation"},
+        {YAML::ErrorMsg::END_OF_MAP_FLOW, "a `{` is not closed, or a comma is missing"},
+        {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a `[` is not closed, or a comma is missing"},
+        {YAML::ErrorMsg::FLOW_END, "a `]` or `}` that nothing has opened"},
+        {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is not closed"},
+        {YAML::ErrorMsg::MAP_VALUE, "a `:` where no key can be; check the indentation, or quote the value"},
+        {YAML::ErrorMsg::MAP_KEY, "a key where none can be; check the indentation"},
+        {YAML::ErrorMsg::BLOCK_ENTRY, "a `-` where no list can begin; check the indentation"},
+        {YAML::ErrorMsg::UNKNOWN_TOKEN, "a character that cannot begin a value; put the value in quotes"},
+    };
+    if (is_about_alias(message)) return no_aliases;
+    if (message.find("tag") != std::string::npos) return no_tags;
+    const auto known = words.find(message);
+    return "not valid YAML: " + (known == words.end() ? message : known->second);
+}
+
+Diagnostic diagnostic(const std::string& file, const Lines& lines, YAML::Mark mark, const std::string& message) {
+    mark = lines.within_text(mark);
+    return {file, mark.line + 1, lines.column(mark), message};
+}
+
+Diagnostic invalid(const std::string& file, const Lines& lines, YAML::Exception& e) {
+    if (is_about_alias(e.msg) && lines.at(e.mark) != '*' && e.mark.column > 0) --e.mark.column;  // it was just read
+    return diagnostic(file, lines, e.mark, explained(e.msg));
 }
 
 std::optional<Diagnostic> refused_unparsed(const std::string& file, const std::string& text) {
     if (text.size() > max_file_size) return Diagnostic{file, 1, 1, "larger than 1 MiB"};
     if (const auto bad = find_bad_text(text, true)) return Diagnostic{file, bad->line, bad->column, bad->what};
+    if (const auto tab = find_tab_in_indentation(text)) return Diagnostic{file, tab->line, tab->column, tab->what};
     return std::nullopt;
 }
 
@@ -195,20 +240,28 @@ std::optional<Node> root_map(const std::string& file, Node root, Diagnostics& pr
 
 }  // namespace
 
+const Node& value_of(const Node& map, const std::string& key) {
+    for (const auto& member : map.members) {
+        if (member.key.text == key) return member.value;
+    }
+    return map;
+}
+
 std::optional<Node> parse_yaml(const std::string& file, const std::string& text_with_mark, Diagnostics& problems) {
     const bool marked = text_with_mark.starts_with("\xEF\xBB\xBF");  // some editors begin UTF-8 files with it
-    const std::string text = text_with_mark.substr(marked ? 3 : 0);
+    std::string text = text_with_mark.substr(marked ? 3 : 0);
     if (auto problem = refused_unparsed(file, text)) {
         problems.push_back(std::move(*problem));
         return std::nullopt;
     }
+    if (!text.ends_with('\n')) text += '\n';  // yaml-cpp's marks are wrong in an unfinished last line
     const Lines lines(text);
     try {
         return root_map(file, parsed(text, lines), problems);
     } catch (const Refused& refused) {
-        problems.push_back({file, refused.mark.line + 1, lines.column(refused.mark), refused.message});
-    } catch (const YAML::Exception& e) {
-        problems.push_back({file, std::max(e.mark.line, 0) + 1, lines.column(e.mark), explained(e.msg)});
+        problems.push_back(diagnostic(file, lines, refused.mark, refused.message));
+    } catch (YAML::Exception& e) {
+        problems.push_back(invalid(file, lines, e));
     } catch (const std::exception& e) {
         problems.push_back({file, 1, 1, explained(e.what())});
     }

@@ -28,6 +28,9 @@ struct Member {
     Node value;
 };
 
+/// The value of a key of a map, or the map itself when it has no such key: where a problem of it is shown.
+const Node& value_of(const Node& map, const std::string& key);
+
 /// A larger file is refused; the largest sensible one is a hundredth of this.
 constexpr std::size_t max_file_size = std::size_t{1} << 20U;
 /// Maps and lists within each other. The options need four.
