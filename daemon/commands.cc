@@ -1,0 +1,88 @@
+// The controller's verbs: what an operator asks for through the control API.
+#include <spdlog/spdlog.h>
+
+#include "daemon/controller.h"
+#include "daemon/keys.h"
+
+namespace ballast::daemon {
+
+namespace {
+std::string listed(const std::vector<Rejection>& refusals) {
+    std::string text;
+    for (const Rejection& refusal : refusals) {
+        if (!text.empty()) text += "; ";
+        text += explain(refusal.reason) + (refusal.detail.empty() ? "" : " (" + refusal.detail + ")");
+    }
+    return text;
+}
+}  // namespace
+
+Plan Controller::dry_run() const { return policy::plan(inventory(), memory_, policy_, clock_.now()); }
+
+// Nothing: the key goes.
+Controller::Task<void> Controller::remember_setting(std::string key, std::optional<std::string> value) {
+    Transaction transaction;
+    const auto kind = value ? Change::Kind::put : Change::Kind::erase;
+    transaction.changes.push_back({kind, std::move(key), value.value_or(""), 0});
+    const auto commit = co_await store_.commit(std::move(transaction));
+    if (!commit) co_return commit.error();
+    co_return Result<void>();
+}
+
+Controller::Task<void> Controller::set_paused(bool paused, std::string by) {
+    // Stopping must work even when the store does not: it holds in memory first.
+    if (paused) paused_by_ = by;
+    auto value = paused ? std::optional(by) : std::nullopt;
+    const auto written = co_await remember_setting(paused_key, std::move(value));
+    if (!written) co_return written.error();
+    if (!paused) paused_by_.clear();
+    want_cycle();
+    co_return Result<void>();
+}
+
+Controller::Task<void> Controller::set_mode(std::optional<policy::Mode> mode, std::string) {
+    auto value = mode ? std::optional(to_string(*mode)) : std::nullopt;
+    const auto written = co_await remember_setting(mode_key, std::move(value));
+    if (!written) co_return written.error();
+    mode_override_ = mode;
+    want_cycle();
+    co_return Result<void>();
+}
+
+Controller::Task<void> Controller::set_maintenance(HostId host, bool on, std::string by) {
+    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    std::string key = maintenance_prefix + host.value;
+    auto value = on ? std::optional(by) : std::nullopt;
+    const auto written = co_await remember_setting(std::move(key), std::move(value));
+    if (!written) co_return written.error();
+    keeper_.maintenance(host, on);
+    want_cycle();
+    co_return Result<void>();
+}
+
+Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force, std::string by) {
+    const Inventory seen = inventory();
+    const auto vm = seen.vms.find(id);
+    if (vm == seen.vms.end()) co_return Error{ErrorCode::not_found, id.value, "no such VM runs on the configured hosts"};
+    if (!seen.hosts.contains(to)) co_return Error{ErrorCode::not_found, to.value, "no such host is configured"};
+    const auto refusals = policy::refusals(seen, memory_, policy_, id, to, clock_.now());
+    if (!refusals.empty() && !force)
+        co_return Error{ErrorCode::refused, vm->second.facts.name, "cannot go to " + to.value + ": " + listed(refusals)};
+    Operation draft;
+    draft.vm = id;
+    draft.vm_name = vm->second.facts.name;
+    draft.from = vm->second.host;
+    draft.to = to;
+    draft.trigger = Trigger::manual;
+    draft.reason = "asked for by " + by;
+    draft.requested_by = by;
+    const auto known = memory_.vms.find(id);
+    draft.prediction = policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second, policy_.migration);
+    co_return co_await executor_.submit(std::move(draft), false);
+}
+
+Controller::Task<void> Controller::approve(OperationId id, std::string by) { return executor_.approve(std::move(id), std::move(by)); }
+
+Controller::Task<void> Controller::cancel(OperationId id, std::string by) { return executor_.cancel(std::move(id), std::move(by)); }
+
+}  // namespace ballast::daemon

@@ -1,0 +1,269 @@
+#include "daemon/controller.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "collectors/sampler.h"
+#include "daemon/keys.h"
+
+namespace ballast::daemon {
+
+namespace {
+constexpr std::size_t cycles_kept = 200;
+constexpr std::size_t ended_kept = 500;
+constexpr Duration facts_refresh = std::chrono::minutes{10};
+constexpr Duration facts_retry = std::chrono::seconds{5};
+// Samples of several hosts arrive close together: one cycle serves them all.
+constexpr Duration gather = std::chrono::milliseconds{100};
+
+bool is_local(const std::string& uri) {
+    return uri.find(":///") != std::string::npos && uri.find('+') == std::string::npos;
+}
+
+std::string cycle_id(std::uint64_t number) {
+    char id[32];
+    std::snprintf(id, sizeof id, "cycle-%06llu", static_cast<unsigned long long>(number));
+    return id;
+}
+
+executor::Settings settings_from(const policy::Options& policy) {
+    executor::Settings s;
+    s.outgoing_per_host = policy.limits.outgoing_per_host;
+    s.incoming_per_host = policy.limits.incoming_per_host;
+    s.cluster = policy.limits.cluster;
+    s.bandwidth_mib_per_s = policy.migration.bandwidth_mib_per_s;
+    s.downtime_steps = policy.migration.downtime_steps;
+    s.auto_converge = policy.migration.auto_converge;
+    s.post_copy = policy.migration.post_copy;
+    s.tls = policy.migration.tls;
+    s.parallel_connections = policy.migration.parallel_connections;
+    s.deadline_min = policy.migration.deadline_min;
+    s.deadline_per_gib = policy.migration.deadline_per_gib;
+    s.attempts = policy.migration.attempts;
+    s.retry_delay = policy.migration.retry_delay;
+    return s;
+}
+}  // namespace
+
+Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
+                       config::DaemonOptions options, ControllerListener listener)
+    : asio_(executor),
+      clock_(clock),
+      hypervisor_(hypervisor),
+      store_(store),
+      options_(std::move(options)),
+      listener_(std::move(listener)),
+      executor_(executor, clock, hypervisor, store, [this](const Operation& op) { operation_changed(op); }),
+      cycle_wake_(executor) {
+    keeper_.configure(options_.hosts, options_.stale_after);
+    hypervisor_.on_event([this](const HypervisorEvent& event) { heard(event); });
+}
+
+Controller::Task<void> Controller::start(policy::Options policy) {
+    policy_ = std::move(policy);
+    configure_executor();
+    const auto loaded = co_await load_state();
+    if (!loaded) co_return loaded.error();
+    const auto recovered = co_await executor_.recover();
+    if (!recovered) co_return recovered.error();
+    collectors::SamplerListener listener;
+    listener.sampled = [this](const HostId& host, const collectors::Sample& sample) {
+        keeper_.sampled(host, sample);
+        if (!keeper_.vm_facts_wanted(host).empty()) facts_wake_[host]->cancel();
+        want_cycle();
+    };
+    listener.source_read = [this](const HostId& host, const std::string& source, const Result<void>& read) {
+        if (listener_.source_read) listener_.source_read(host, source, read.has_value());
+    };
+    for (const config::HostOptions& host : options_.hosts) {
+        facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
+        collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
+        if (is_local(host.uri)) sampler.proc_path = options_.proc_path;
+        boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener), boost::asio::detached);
+        boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
+        boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
+    }
+    boost::asio::co_spawn(asio_, run_cycles(), boost::asio::detached);
+    co_return Result<void>();
+}
+
+Controller::Task<void> Controller::load_state() {
+    const auto settings = co_await store_.list("/ballast/settings/");
+    if (!settings) co_return settings.error();
+    for (const KeyValue& entry : *settings) {
+        if (entry.key == paused_key) paused_by_ = entry.value;
+        if (entry.key == mode_key) mode_override_ = policy::mode_from(entry.value);
+    }
+    const auto maintenance = co_await store_.list(maintenance_prefix);
+    if (!maintenance) co_return maintenance.error();
+    for (const KeyValue& entry : *maintenance) {
+        const HostId host{entry.key.substr(std::string(maintenance_prefix).size())};
+        if (keeper_.knows(host)) keeper_.maintenance(host, true);
+    }
+    executor::Journal journal(store_);
+    const auto operations = co_await journal.load();
+    if (!operations) co_return operations.error();
+    for (const Operation& op : *operations) {
+        if (!is_final(op.state)) continue;
+        ended_.push_back(op);
+        const Duration age = std::max(Duration{}, Duration(clock_.wall_now() - op.ended.value_or(op.updated)));
+        keeper_.remember({op.vm, op.from, op.to, clock_.now() - age, op.state == OperationState::done, op.trigger == Trigger::manual});
+    }
+    while (ended_.size() > ended_kept) ended_.pop_front();
+    co_return Result<void>();
+}
+
+void Controller::configure_executor() { executor_.configure(settings_from(policy_)); }
+
+void Controller::set_policy(policy::Options policy) {
+    policy_ = std::move(policy);
+    configure_executor();
+    want_cycle();
+}
+
+boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
+    for (;;) {
+        auto facts = co_await hypervisor_.facts(host);
+        const bool known = facts.has_value();
+        if (known) keeper_.host_facts(host, std::move(*facts));
+        co_await clock_.sleep_for(known ? facts_refresh : facts_retry);
+    }
+}
+
+boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
+    const auto wake = facts_wake_[host];
+    for (;;) {
+        for (const VmId& vm : keeper_.vm_facts_wanted(host)) {
+            auto facts = co_await hypervisor_.vm_facts(host, vm);
+            if (facts) keeper_.vm_facts(vm, std::move(*facts));
+        }
+        if (keeper_.vm_facts_wanted(host).empty()) want_cycle();
+        wake->expires_after(facts_refresh);
+        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await wake->async_wait(token);
+    }
+}
+
+void Controller::heard(const HypervisorEvent& event) {
+    using Kind = HypervisorEvent::Kind;
+    if (event.kind == Kind::connected || event.kind == Kind::disconnected) {
+        const bool up = event.kind == Kind::connected;
+        keeper_.connection(event.host, up ? Connection::up : Connection::down, up ? "" : event.detail);
+        if (up)
+            spdlog::info("{}: connected", event.host.value);
+        else
+            spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
+        want_cycle();
+    }
+    if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
+        keeper_.forget_facts(event.vm);
+        if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->cancel();
+    }
+}
+
+void Controller::operation_changed(const Operation& op) {
+    if (is_final(op.state)) {
+        keeper_.operation_ended(op, clock_.now());
+        ended_.push_back(op);
+        if (ended_.size() > ended_kept) ended_.pop_front();
+        want_cycle();
+    }
+    if (listener_.operation_changed) listener_.operation_changed(op);
+}
+
+void Controller::want_cycle() {
+    cycle_wanted_ = true;
+    cycle_wake_.cancel();
+}
+
+boost::asio::awaitable<void> Controller::run_cycles() {
+    for (;;) {
+        if (!cycle_wanted_) {
+            cycle_wake_.expires_at(boost::asio::steady_timer::time_point::max());
+            auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+            co_await cycle_wake_.async_wait(token);
+        }
+        co_await clock_.sleep_for(gather);
+        cycle_wanted_ = false;
+        co_await run_cycle();
+    }
+}
+
+boost::asio::awaitable<void> Controller::run_cycle() {
+    Cycle cycle;
+    cycle.id = cycle_id(++cycle_number_);
+    cycle.at = clock_.wall_now();
+    cycle.mode = mode();
+    cycle.paused = paused();
+    const Instant begin = clock_.now();
+    const Inventory seen = inventory();
+    memory_ = policy::observe(std::move(memory_), seen, policy_, begin);
+    const Instant observed = clock_.now();
+    cycle.plan = policy::plan(seen, memory_, policy_, begin);
+    const Instant planned = clock_.now();
+    for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
+    for (const DoubleRun& twice : keeper_.double_runs())
+        cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " + twice.second.value);
+    co_await act(cycle, seen);
+    cycle.observe_time = observed - begin;
+    cycle.plan_time = planned - observed;
+    cycle.act_time = clock_.now() - planned;
+    remember(cycle);
+    if (listener_.cycle_ended) listener_.cycle_ended(last_cycle_);
+}
+
+void Controller::remember(const Cycle& cycle) {
+    last_cycle_ = cycle;
+    const bool wanted_something = !cycle.plan.moves.empty() || !cycle.plan.immovable.empty() || !cycle.notes.empty();
+    if (!wanted_something) return;
+    cycles_.push_back(cycle);
+    if (cycles_.size() > cycles_kept) cycles_.pop_front();
+}
+
+boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) {
+    co_await withdraw_stale_proposals(cycle.plan);
+    if (cycle.mode == policy::Mode::observe || cycle.paused) co_return;
+    for (const Move& move : cycle.plan.moves) {
+        if (move.wave > 0) break;
+        const bool waiting = cycle.mode == policy::Mode::confirm;
+        if (!waiting && !executor_.slot_free(move.from, move.to)) continue;
+        co_await start_move(cycle, move, inventory.vms[move.vm].facts.name, waiting);
+    }
+}
+
+// In confirm mode a proposal lives as long as the policy still wants it.
+boost::asio::awaitable<void> Controller::withdraw_stale_proposals(Plan plan) {
+    for (const Operation& op : executor_.active()) {
+        if (op.state != OperationState::waiting || op.trigger == Trigger::manual) continue;
+        const bool wanted = mode() == policy::Mode::confirm && !paused() &&
+                            std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
+                                return move.vm == op.vm && move.to == op.to && move.from == op.from;
+                            });
+        if (!wanted) co_await executor_.cancel(op.id, "the policy, which no longer wants it");
+    }
+}
+
+boost::asio::awaitable<void> Controller::start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting) {
+    for (const Operation& op : executor_.active())
+        if (op.vm == move.vm) co_return;  // proposed before and still wanted
+    Operation draft;
+    draft.vm = move.vm;
+    draft.vm_name = vm_name;
+    draft.from = move.from;
+    draft.to = move.to;
+    draft.trigger = move.trigger;
+    draft.reason = move.reason;
+    draft.cycle = cycle.id;
+    draft.requested_by = "policy";
+    draft.prediction = move.prediction;
+    const auto id = co_await executor_.submit(std::move(draft), waiting);
+    if (id)
+        cycle.operations.push_back(*id);
+    else
+        cycle.notes.push_back(vm_name + " was not moved: " + to_string(id.error()));
+}
+
+}  // namespace ballast::daemon

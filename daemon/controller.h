@@ -1,0 +1,122 @@
+// The control loop: inventory in, plan out, moves to the executor; and the verbs an operator has. Everything that
+// changes something goes through here. One io_context thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/daemon_options.h"
+#include "daemon/inventory_keeper.h"
+#include "executor/executor.h"
+#include "policy/policy.h"
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+#include "ports/store.h"
+
+namespace ballast::daemon {
+
+/// The record of one planning cycle: what was seen, wanted and done, and why.
+struct Cycle {
+    std::string id;                       // "cycle-000123", counted from the daemon's start
+    WallTime at{};
+    policy::Mode mode = policy::Mode::observe;
+    bool paused = false;
+    Plan plan;
+    std::map<VmId, std::string> vm_names;
+    std::vector<OperationId> operations;  // what was started or proposed in this cycle
+    std::vector<std::string> notes;       // why a planned move was not started, double runs, and the like
+    Duration observe_time{}, plan_time{}, act_time{};
+};
+
+/// What the controller tells the metrics and the log; each may be empty.
+struct ControllerListener {
+    std::function<void(const Cycle&)> cycle_ended;
+    std::function<void(const Operation&)> operation_changed;
+    std::function<void(const HostId&, const std::string& source, bool ok)> source_read;
+};
+
+class Controller {
+public:
+    template <class T>
+    using Task = boost::asio::awaitable<Result<T>>;
+
+    Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
+               config::DaemonOptions options, ControllerListener listener);
+
+    /// Loads what the store remembers (maintenance, pause, mode, journal), then samples and plans until the executor
+    /// stops. Error: the store cannot be read; nothing was started then.
+    Task<void> start(policy::Options policy);
+
+    // Looking.
+    Inventory inventory() const { return keeper_.build(clock_.now(), executor_.active()); }
+    const policy::Options& policy() const { return policy_; }
+    const policy::Memory& memory() const { return memory_; }
+    policy::Mode mode() const { return mode_override_.value_or(policy_.mode); }
+    bool mode_is_overridden() const { return mode_override_.has_value(); }
+    bool paused() const { return !paused_by_.empty(); }
+    const std::string& paused_by() const { return paused_by_; }
+    const std::deque<Cycle>& cycles() const { return cycles_; }  // oldest first, bounded; those that wanted something
+    const Cycle& last_cycle() const { return last_cycle_; }
+    std::vector<Operation> active() const { return executor_.active(); }
+    const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
+    const config::DaemonOptions& options() const { return options_; }
+    std::optional<VmId> find_vm(const std::string& name_or_uuid) const { return keeper_.find_vm(name_or_uuid); }
+    /// What would be done now; changes nothing.
+    Plan dry_run() const;
+
+    // Changing; `by` is for the journal. Errors: not_found, conflict, invalid, and the store's.
+    Task<void> set_paused(bool paused, std::string by);
+    Task<void> set_mode(std::optional<policy::Mode> mode, std::string by);  // nothing: back to the policy's
+    Task<void> set_maintenance(HostId host, bool on, std::string by);
+    /// Refused with the reasons when the policy's constraints forbid it, unless `force` (memory and CPU model are
+    /// checked by the executor all the same).
+    Task<OperationId> migrate(VmId vm, HostId to, bool force, std::string by);
+    Task<void> approve(OperationId id, std::string by);
+    Task<void> cancel(OperationId id, std::string by);
+    /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
+    void set_policy(policy::Options policy);
+
+private:
+    boost::asio::awaitable<void> run_cycles();
+    boost::asio::awaitable<void> run_cycle();
+    boost::asio::awaitable<void> act(Cycle& cycle, Inventory inventory);
+    boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan);
+    boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
+    boost::asio::awaitable<void> keep_host_facts(HostId host);
+    boost::asio::awaitable<void> keep_vm_facts(HostId host);
+    Task<void> load_state();
+    Task<void> remember_setting(std::string key, std::optional<std::string> value);
+    void configure_executor();
+    void heard(const HypervisorEvent& event);
+    void operation_changed(const Operation& operation);
+    void want_cycle();
+    void remember(const Cycle& cycle);
+
+    boost::asio::any_io_executor asio_;
+    Clock& clock_;
+    Hypervisor& hypervisor_;
+    Store& store_;
+    config::DaemonOptions options_;
+    ControllerListener listener_;
+    InventoryKeeper keeper_;
+    executor::Executor executor_;
+    policy::Options policy_;
+    policy::Memory memory_;
+    std::optional<policy::Mode> mode_override_;
+    std::string paused_by_;
+    std::deque<Cycle> cycles_;
+    Cycle last_cycle_;
+    std::deque<Operation> ended_;
+    std::uint64_t cycle_number_ = 0;
+    bool cycle_wanted_ = false;
+    boost::asio::steady_timer cycle_wake_;
+    std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> facts_wake_;
+};
+
+}  // namespace ballast::daemon

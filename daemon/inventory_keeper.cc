@@ -1,0 +1,151 @@
+#include "daemon/inventory_keeper.h"
+
+#include <algorithm>
+
+namespace ballast::daemon {
+
+namespace {
+constexpr std::size_t past_moves_kept = 2000;
+// A VM that left one host's sample may show up in another's only some passes later.
+constexpr Duration owner_remembered = std::chrono::minutes{10};
+
+bool runs(const collectors::Sample::SampledVm& vm) { return vm.state == VmState::running; }
+}  // namespace
+
+void InventoryKeeper::configure(const std::vector<config::HostOptions>& options, Duration stale_after) {
+    stale_after_ = stale_after;
+    for (const config::HostOptions& option : options) {
+        Host& host = hosts_[option.id];
+        host.id = option.id;
+        host.accepts_vms = option.target;
+    }
+}
+
+void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) { hosts_[host].facts = std::move(facts); }
+
+void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) { facts_[vm] = std::move(facts); }
+
+void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample) {
+    Host& host = hosts_[id];
+    host.load = sample.load;
+    host.sampled_at = sample.at;
+    auto& before = seen_[id];
+    for (const auto& [vm, now] : sample.vms) {
+        const auto old = before.find(vm);
+        // A new run of the guest may have another definition.
+        if (old != before.end() && old->second.libvirt_id != now.libvirt_id) facts_.erase(vm);
+        if (runs(now)) notice_owner(vm, id, sample.at);
+    }
+    before = sample.vms;
+    forget_gone_vms(sample.at);
+}
+
+// A VM that runs elsewhere than before, and not by an operation of ours, was moved by hand.
+void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant at) {
+    const auto known = owners_.find(vm);
+    if (known == owners_.end()) {
+        owners_[vm] = {host, at, at};
+        return;
+    }
+    known->second.last_seen = at;
+    if (known->second.host == host) return;
+    const auto old_host = seen_.find(known->second.host);
+    if (old_host != seen_.end())
+        if (const auto still = old_host->second.find(vm); still != old_host->second.end() && runs(still->second)) return;
+    const auto expected = expected_.find(vm);
+    if (expected == expected_.end() || expected->second != host)
+        past_moves_.push_back({vm, known->second.host, host, at, true, true});
+    known->second = {host, at, at};
+}
+
+void InventoryKeeper::forget_gone_vms(Instant now) {
+    const auto gone = [&](const VmId& vm) {
+        return std::none_of(seen_.begin(), seen_.end(), [&](const auto& host) { return host.second.contains(vm); });
+    };
+    std::erase_if(facts_, [&](const auto& entry) { return gone(entry.first); });
+    std::erase_if(owners_, [&](const auto& entry) { return now - entry.second.last_seen > owner_remembered; });
+    std::erase_if(expected_, [&](const auto& entry) { return !owners_.contains(entry.first); });
+    while (past_moves_.size() > past_moves_kept) past_moves_.pop_front();
+}
+
+void InventoryKeeper::connection(const HostId& id, Connection connection, std::string problem) {
+    Host& host = hosts_[id];
+    host.connection = connection;
+    host.problem = std::move(problem);
+}
+
+void InventoryKeeper::maintenance(const HostId& host, bool on) { hosts_[host].maintenance = on; }
+
+void InventoryKeeper::operation_ended(const Operation& operation, Instant now) {
+    const bool moved = operation.state == OperationState::done;
+    if (moved) place(operation.vm, operation.from, operation.to, now);
+    if (operation.state == OperationState::cancelled && operation.attempt == 0) return;  // never started
+    past_moves_.push_back({operation.vm, operation.from, operation.to, now, moved, operation.trigger == Trigger::manual});
+}
+
+// Both hosts were asked at the end of the operation: no need to wait for their next samples.
+void InventoryKeeper::place(const VmId& vm, const HostId& from, const HostId& to, Instant now) {
+    expected_[vm] = to;
+    owners_[vm] = {to, now, now};
+    if (auto moved = seen_[from].extract(vm); !moved.empty()) {
+        moved.mapped().state = VmState::running;
+        seen_[to].insert_or_assign(vm, moved.mapped());
+    }
+}
+
+std::vector<VmId> InventoryKeeper::vm_facts_wanted(const HostId& host) const {
+    std::vector<VmId> wanted;
+    const auto seen = seen_.find(host);
+    if (seen == seen_.end()) return wanted;
+    for (const auto& [vm, sampled] : seen->second)
+        if (runs(sampled) && !facts_.contains(vm)) wanted.push_back(vm);
+    return wanted;
+}
+
+Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& active) const {
+    Inventory inventory;
+    inventory.hosts = hosts_;
+    for (auto& [id, host] : inventory.hosts) {
+        host.stale = host.connection != Connection::up || !host.sampled_at || now - *host.sampled_at > stale_after_;
+        if (host.stale && host.problem.empty()) host.problem = host.sampled_at ? "no fresh sample" : "not sampled yet";
+    }
+    for (const auto& [host, vms] : seen_)
+        for (const auto& [id, sampled] : vms) {
+            const auto owner = owners_.find(id);
+            if (owner != owners_.end() && owner->second.host != host) continue;  // an arrival, or a double run
+            Vm& vm = inventory.vms[id];
+            vm.id = id;
+            vm.host = host;
+            vm.state = sampled.state;
+            vm.load = sampled.load;
+            vm.facts.name = sampled.name;
+            if (const auto facts = facts_.find(id); facts != facts_.end()) {
+                vm.facts = facts->second;
+                vm.facts_known = true;
+            }
+            if (owner != owners_.end()) vm.started_at = owner->second.since;
+        }
+    for (const Operation& op : active)
+        if (op.state != OperationState::waiting) inventory.in_flight.push_back({op.id, op.vm, op.from, op.to});
+    inventory.past_moves.assign(past_moves_.begin(), past_moves_.end());
+    return inventory;
+}
+
+std::vector<DoubleRun> InventoryKeeper::double_runs() const {
+    std::vector<DoubleRun> doubles;
+    std::map<VmId, HostId> first;
+    for (const auto& [host, vms] : seen_)
+        for (const auto& [vm, sampled] : vms)
+            if (runs(sampled))
+                if (const auto [found, fresh] = first.emplace(vm, host); !fresh) doubles.push_back({vm, found->second, host});
+    return doubles;
+}
+
+std::optional<VmId> InventoryKeeper::find_vm(const std::string& name_or_uuid) const {
+    for (const auto& [host, vms] : seen_)
+        for (const auto& [id, vm] : vms)
+            if (id.value == name_or_uuid || vm.name == name_or_uuid) return id;
+    return std::nullopt;
+}
+
+}  // namespace ballast::daemon

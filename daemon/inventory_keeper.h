@@ -1,0 +1,69 @@
+// Keeps what the samplers and events say and builds the inventory the policy sees. One io_context thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "collectors/rates.h"
+#include "config/daemon_options.h"
+#include "model/inventory.h"
+#include "model/operation.h"
+#include "ports/hypervisor.h"
+
+namespace ballast::daemon {
+
+/// A VM that two hosts report running at once.
+struct DoubleRun {
+    VmId vm;
+    HostId first, second;
+};
+
+class InventoryKeeper {
+public:
+    void configure(const std::vector<config::HostOptions>& hosts, Duration stale_after);
+
+    // What is heard.
+    void host_facts(const HostId& host, HostFacts facts);
+    void vm_facts(const VmId& vm, VmFacts facts);
+    void sampled(const HostId& host, const collectors::Sample& sample);
+    void connection(const HostId& host, Connection connection, std::string problem);
+    void maintenance(const HostId& host, bool on);
+    /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
+    void operation_ended(const Operation& operation, Instant now);
+    /// A move from before this daemon's start, from the journal; `age` since it ended.
+    void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
+    /// Its definition may have changed: vm_facts_wanted() names it again.
+    void forget_facts(const VmId& vm) { facts_.erase(vm); }
+
+    /// Running VMs on this host whose definition is not known.
+    std::vector<VmId> vm_facts_wanted(const HostId& host) const;
+    Inventory build(Instant now, const std::vector<Operation>& active) const;
+    std::vector<DoubleRun> double_runs() const;
+    bool knows(const HostId& host) const { return hosts_.contains(host); }
+    std::optional<VmId> find_vm(const std::string& name_or_uuid) const;
+
+private:
+    struct Owner {
+        HostId host;
+        Instant since;
+        Instant last_seen;
+    };
+
+    void notice_owner(const VmId& vm, const HostId& host, Instant at);
+    void forget_gone_vms(Instant now);
+    void place(const VmId& vm, const HostId& from, const HostId& to, Instant now);
+
+    std::map<HostId, Host> hosts_;
+    Duration stale_after_{};
+    std::map<HostId, std::map<VmId, collectors::Sample::SampledVm>> seen_;
+    std::map<VmId, VmFacts> facts_;
+    std::map<VmId, Owner> owners_;
+    std::map<VmId, HostId> expected_;  // where our own operations put them
+    std::deque<PastMove> past_moves_;
+};
+
+}  // namespace ballast::daemon

@@ -1,0 +1,10 @@
+// Where the daemon keeps the operators' settings in the store. The executor's journal has its own keys (journal.h).
+#pragma once
+
+namespace ballast::daemon {
+
+inline constexpr const char* paused_key = "/ballast/settings/paused_by";  // present: paused, by whom
+inline constexpr const char* mode_key = "/ballast/settings/mode";         // present: overrides the policy's mode
+inline constexpr const char* maintenance_prefix = "/ballast/maintenance/";  // + host: in maintenance, by whom
+
+}  // namespace ballast::daemon
