@@ -151,6 +151,7 @@ def status():
                      "uri": network.outer_uri(host), "cpu": settings["cpu"], "memory": settings["memory"],
                      "memory_used": groups.used_memory(host.name), "cpu_seconds": groups.used_cpu_seconds(host.name),
                      "link": settings["link"],
+                     "libvirtd_answers": not any(row["host"] == host.name and row["name"] == "?" for row in guests),
                      "guests": [row for row in guests if row["host"] == host.name and row["id"] is not None]})
     return {"up": is_up(), "state_folder": STATE, "bridge": BRIDGE, "nfs": is_up() and nfs.running(),
             "kvm": read_text(state("kvm")), "monitor": process.recorded(state("monitor.json")) is not None,
@@ -161,7 +162,7 @@ def status_rows(data):
     """The table's rows from status()'s data."""
     rows = []
     for host in data["hosts"]:
-        guests = ", ".join(_show_guest(row) for row in host["guests"])
+        guests = ", ".join(_show_guest(row) for row in host["guests"]) if host["libvirtd_answers"] else "(libvirtd is silent)"
         link = f"{host['link'] / 1e6:g}mbit" if host["link"] else "-"
         rows.append([host["host"], host["state"], host["boot_id"][:8], host["ip"], f"{host['cpu']:g}",
                      f"{show_bytes(host['memory_used'])}/{show_bytes(host['memory'])}", link, guests])

@@ -14,7 +14,7 @@ class Report:
 
     guest: str
     hosts: dict = field(default_factory=dict)   # host -> [first seq, last seq, beats]
-    path: list = field(default_factory=list)    # [time ms, host] at each change of host or boot
+    handovers: list = field(default_factory=list)  # at each change of host or boot: from, to, at_ms, gap_ms, restarted
     boots: int = 0
     longest_gap_ms: int = 0
     longest_gap_at_ms: int = 0
@@ -42,8 +42,6 @@ def analyse(guest, beats):
         _count(report, beat)
     for earlier, later in zip(beats, beats[1:]):
         _compare(report, earlier, later)
-    report.path = [[beats[0][0], beats[0][1]]] + \
-        [[b[0], b[1]] for a, b in zip(beats, beats[1:]) if (a[1], a[4]) != (b[1], b[4])]
     report.boots = len({beat[4] for beat in beats})
     report.last_beat_ms, report.last_host, report.last_seq = beats[-1][:3]
     report.double_runs = _same_beat_twice(beats) + _two_boots_at_once(beats)
@@ -63,6 +61,9 @@ def _compare(report, earlier, later):
         report.longest_gap = earlier[1] if earlier[1] == later[1] else f"{earlier[1]} -> {later[1]}"
         if earlier[4] != later[4]:
             report.longest_gap += " (restarted)"
+    if (earlier[1], earlier[4]) != (later[1], later[4]):
+        report.handovers.append({"from": earlier[1], "to": later[1], "at_ms": earlier[0], "gap_ms": gap,
+                                 "restarted": earlier[4] != later[4]})
 
 
 def _same_beat_twice(beats):

@@ -43,14 +43,20 @@ def _heartbeat(options):
     return 1 if any(report.double_runs for report in reports) else 0
 
 
+def _path(handovers):
+    """The hosts of a chain of handovers, in order."""
+    return [handover["from"] for handover in handovers[:1]] + [handover["to"] for handover in handovers]
+
+
 def _show(reports, now):
     rows = []
     for report in reports:
-        path = " > ".join(host for _, host in report.path[-4:])
+        path = " > ".join(_path(report.handovers[-3:]) or report.hosts)
         rows.append([report.guest, path, sum(beats for _, _, beats in report.hosts.values()), report.last_seq,
                      f"{now - report.last_beat_ms} ms",
+                     f"{report.handovers[-1]['gap_ms']} ms" if report.handovers else "-",
                      f"{report.longest_gap_ms} ms at {_clock(report.longest_gap_at_ms)} on {report.longest_gap}"])
-    base.show_table(["Guest", "Ran on", "Beats", "Last seq", "Last beat", "Longest gap"], rows)
+    base.show_table(["Guest", "Ran on", "Beats", "Last seq", "Last beat", "Last move", "Longest gap"], rows)
     for report in reports:
         for double in report.double_runs:
             print(f"DOUBLE RUN {report.guest}: {double}")

@@ -57,6 +57,9 @@ def follow():
     """Runs until killed."""
     watcher, tails = inotify.Watcher(), {}
     _scan(watcher, tails)
+    if os.path.exists(state("heartbeat", "log")):  # an earlier monitor has stamped what is there
+        for tail in tails.values():
+            os.lseek(tail.handle, 0, os.SEEK_END)
     changed = dict.fromkeys(tails, 0)
     with open(state("heartbeat", "log"), "a", encoding="ascii", buffering=1 << 16) as log:
         while True:

@@ -142,7 +142,7 @@ class Heartbeat(unittest.TestCase):
     def test_a_migration_is_a_gap_and_no_double_run(self):
         result = report((0, "host1", 1, 10, "aa"), (1400, "host2", 11, 5, "aa"))
         self.assertEqual((result.longest_gap_ms, result.longest_gap_at_ms, result.longest_gap), (500, 900, "host1 -> host2"))
-        self.assertEqual(result.path, [[0, "host1"], [1400, "host2"]])
+        self.assertEqual(result.handovers, [{"from": "host1", "to": "host2", "at_ms": 900, "gap_ms": 500, "restarted": False}])
         self.assertEqual(result.double_runs, [])
         self.assertEqual((result.last_host, result.last_seq), ("host2", 15))
 
@@ -165,7 +165,7 @@ class Heartbeat(unittest.TestCase):
     def test_moving_there_and_back_is_no_double_run(self):
         result = report((0, "host1", 1, 10, "aa"), (1200, "host2", 11, 10, "aa"), (2500, "host1", 21, 10, "aa"))
         self.assertEqual(result.double_runs, [])
-        self.assertEqual([where for _, where in result.path], ["host1", "host2", "host1"])
+        self.assertEqual([move["to"] for move in result.handovers], ["host2", "host1"])
 
     def test_beats_before_the_time_asked_for_are_left_out(self):
         self.assertEqual(len(heartbeat.parse(beats((0, "host1", 1, 10, "aa")), since_ms=500)["vm"]), 5)
