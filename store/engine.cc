@@ -263,10 +263,10 @@ std::optional<Duration> Engine::find_lease(LeaseId lease) {
     return Duration(time_to_live_ms);
 }
 
-Result<bool> Engine::has_lease(LeaseId lease) {
-    const bool found = find_lease(lease).has_value();
+Result<std::optional<Duration>> Engine::lease(LeaseId lease) {
+    auto time_to_live = find_lease(lease);
     if (auto failure = database_.take_failure()) return *failure;
-    return found;
+    return time_to_live;
 }
 
 Result<LeaseId> Engine::grant(Duration time_to_live) {

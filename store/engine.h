@@ -40,7 +40,7 @@ public:
     Result<LeaseId> grant(Duration time_to_live);
     /// Erases the lease and its keys in one revision. not_found: there is no such lease.
     Result<Applied> revoke(LeaseId lease);
-    Result<bool> has_lease(LeaseId lease);
+    Result<std::optional<Duration>> lease(LeaseId lease);
     Result<std::vector<StoredLease>> leases();
 
     /// After a loss: continues at a revision and lease number that were never handed out.

@@ -23,16 +23,17 @@ Error late() {
 }  // namespace
 
 StoreCore::StoreCore(boost::asio::any_io_executor executor, Clock& clock, EmbeddedStoreOptions options,
-                     std::unique_ptr<Engine> engine, std::vector<StoredLease> leases, std::vector<std::string> notes)
+                     std::unique_ptr<Disk> disk, std::vector<StoredLease> leases, std::vector<std::string> notes)
     : executor_(executor),
       clock_(clock),
       options_(std::move(options)),
       notes_(std::move(notes)),
-      engine_(std::move(engine)),
-      hub_(std::make_shared<WatchHub>(executor, options_.history, engine_->revision())),
+      disk_(std::move(disk)),
+      hub_(std::make_shared<WatchHub>(executor, options_.history, disk_->engine().revision())),
       self_(std::make_shared<StoreCore*>(this)),
+      next_copy_(clock.now() + options_.copy_interval),
       alarm_(executor, clock, [this] { on_alarm(); }),
-      worker_(options_.most_waiting_calls, [] { return false; }) {
+      worker_(options_.most_waiting_calls, [this] { return continue_copy(); }) {
     for (const auto& lease : leases) leases_.add(lease.id, lease.time_to_live, clock_.now());
     set_alarm();
 }
@@ -52,9 +53,11 @@ std::shared_ptr<Call<T>> StoreCore::submit(std::function<Result<T>(Engine&)> wor
         if (then) then(result);
         call->finish(std::move(result));
     };
-    const bool taken = worker_.post([engine = engine_.get(), executor = executor_, call, work, back] {
+    const bool taken = worker_.post([disk = disk_.get(), executor = executor_, call, work, back] {
         if (call->abandoned()) return;
-        boost::asio::post(executor, [back, result = work(*engine)]() mutable { back(std::move(result)); });
+        auto result = work(disk->engine());
+        disk->note_revision();
+        boost::asio::post(executor, [back, result = std::move(result)]() mutable { back(std::move(result)); });
     });
     if (!taken) call->fail(too_many());
     while (!pending_.empty() && pending_.front()->finished()) pending_.pop_front();
@@ -114,7 +117,7 @@ Store::Task<void> StoreCore::keep_alive(LeaseId lease) {
     expire_leases();
     if (leases_.renew(lease, clock_.now())) co_return Result<void>();
     // Behind the erasure of its keys in the worker's queue: "not found" is said only when they are gone.
-    auto call = submit<bool>([lease](Engine& engine) { return engine.has_lease(lease); }, nullptr);
+    auto call = submit<std::optional<Duration>>([lease](Engine& engine) { return engine.lease(lease); }, nullptr);
     auto found = co_await call->outcome(call);
     if (!found) co_return found.error();
     const std::string name = "lease " + std::to_string(lease);
@@ -134,7 +137,10 @@ Store::Task<void> StoreCore::revoke(LeaseId lease) {
 }
 
 void StoreCore::publish(Result<Applied>& applied) {
-    if (applied) hub_->publish(applied->commit.revision, std::move(applied->events));
+    if (!applied || applied->events.empty()) return;
+    hub_->publish(applied->commit.revision, std::move(applied->events));
+    ++commits_since_copy_;
+    begin_copy_when_due();
 }
 
 void StoreCore::expire_leases() {
@@ -146,9 +152,49 @@ void StoreCore::expire(LeaseId lease) {
                     [this, lease](Result<Applied>& applied) {
                         publish(applied);
                         const bool gone = applied || applied.error().code == ErrorCode::not_found;
-                        if (gone) leases_.remove(lease);
-                        if (!gone && listener_) listener_("cannot erase an ended lease: " + to_string(applied.error()));
+                        if (gone)
+                            leases_.remove(lease);
+                        else
+                            note("an ended lease cannot be erased yet: " + to_string(applied.error()));
                     });
+}
+
+void StoreCore::note(const std::string& text) {
+    if (listener_) listener_(text);
+}
+
+void StoreCore::begin_copy_when_due() {
+    const bool due =
+        commits_since_copy_ >= options_.copy_after_commits || (commits_since_copy_ > 0 && next_copy_ <= clock_.now());
+    if (!due || copying_) return;
+    copying_ = worker_.post([this] {
+        if (auto begun = disk_->begin_copy(); !begun) copy_ended_on_worker(begun.error());
+    });
+    if (!copying_) return;  // the queue is full: the next commit tries again
+    commits_since_copy_ = 0;
+    next_copy_ = clock_.now() + options_.copy_interval;
+}
+
+bool StoreCore::continue_copy() {
+    if (!disk_->copying()) return false;
+    auto progress = disk_->copy_slice();
+    if (progress && *progress == LastGoodCopy::Progress::more) return true;
+    copy_ended_on_worker(progress ? Result<void>() : Result<void>(progress.error()));
+    return false;
+}
+
+void StoreCore::copy_ended_on_worker(Result<void> result) {
+    boost::asio::post(executor_, [self = self_, result = std::move(result)] {
+        if (*self) (*self)->copy_ended(result);
+    });
+}
+
+void StoreCore::copy_ended(const Result<void>& result) {
+    copying_ = false;
+    if (result) return set_alarm();
+    ++commits_since_copy_;  // still to be copied, at the next interval
+    note("the last good copy could not be renewed: " + to_string(result.error()));
+    set_alarm();
 }
 
 void StoreCore::time_out_calls() {
@@ -162,12 +208,14 @@ void StoreCore::time_out_calls() {
 void StoreCore::on_alarm() {
     expire_leases();
     time_out_calls();
+    begin_copy_when_due();
     set_alarm();
 }
 
 void StoreCore::set_alarm() {
     if (const auto due = leases_.next_due()) alarm_.ring_by(*due);
     if (!pending_.empty()) alarm_.ring_by(pending_.front()->deadline());
+    if (commits_since_copy_ > 0 && !copying_) alarm_.ring_by(next_copy_);
 }
 
 }  // namespace ballast::store

@@ -6,8 +6,8 @@
 
 #include "store/alarm.h"
 #include "store/call.h"
+#include "store/disk.h"
 #include "store/embedded_store.h"
-#include "store/engine.h"
 #include "store/lease_table.h"
 #include "store/worker.h"
 
@@ -16,7 +16,7 @@ namespace ballast::store {
 class StoreCore : public EmbeddedStore {
 public:
     StoreCore(boost::asio::any_io_executor executor, Clock& clock, EmbeddedStoreOptions options,
-              std::unique_ptr<Engine> engine, std::vector<StoredLease> leases, std::vector<std::string> notes);
+              std::unique_ptr<Disk> disk, std::vector<StoredLease> leases, std::vector<std::string> notes);
     ~StoreCore() override;
 
     Task<std::optional<KeyValue>> get(std::string key) override;
@@ -41,6 +41,15 @@ private:
     void expire_leases();
     void expire(LeaseId lease);
     void time_out_calls();
+    void note(const std::string& text);
+
+    // The last good copy: when is decided here, made by the worker between calls.
+    void begin_copy_when_due();
+    void copy_ended(const Result<void>& result);
+    /// On the worker thread. True: there is more to do.
+    bool continue_copy();
+    void copy_ended_on_worker(Result<void> result);
+
     void on_alarm();
     void set_alarm();
 
@@ -49,13 +58,16 @@ private:
     const EmbeddedStoreOptions options_;
     std::vector<std::string> notes_;
     std::function<void(const std::string&)> listener_;
-    std::unique_ptr<Engine> engine_;  // the worker thread's
+    std::unique_ptr<Disk> disk_;  // the worker thread's
     std::shared_ptr<WatchHub> hub_;
     LeaseTable leases_;
     std::deque<std::shared_ptr<PendingCall>> pending_;  // by deadline
     std::shared_ptr<StoreCore*> self_;                  // null once destroyed: for handlers under way
+    std::size_t commits_since_copy_ = 0;
+    Instant next_copy_;
+    bool copying_ = false;
     Alarm alarm_;
-    Worker worker_;  // last: its thread uses the engine
+    Worker worker_;  // last: its thread uses the disk
 };
 
 }  // namespace ballast::store
