@@ -3,7 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace ballast::store {
@@ -28,6 +28,9 @@ void Alarm::cancel() {
     const auto setting = std::exchange(setting_, nullptr);
     setting->owner = nullptr;
     setting->cancel.emit(asio::cancellation_type::all);
+    // co_spawn passes the signal on by a handler that only has a pointer to it (Boost 1.81, co_spawn.hpp): when the
+    // sleep has just ended by itself, nothing else would keep the signal alive until that handler has run.
+    asio::post(executor_, [setting] {});
 }
 
 void Alarm::ring_by(Instant when) {
