@@ -14,7 +14,9 @@ std::string with_article(const std::string& type) {
     return (std::string_view("aeio").find(type.front()) != std::string_view::npos ? "an " : "a ") + type;
 }
 
-Codec<bool> boolean() { return scalar<bool>("true or false", true, parse_boolean, write_boolean); }
+Codec<bool> boolean() {
+    return scalar<bool>("true or false", true, parse_boolean, write_boolean);
+}
 
 Codec<double> ratio(double low, double high) {
     return within(scalar<double>("percentage", false, parse_ratio, write_ratio), low, high);
@@ -46,12 +48,14 @@ Codec<std::string> text(std::string type, std::function<Result<std::string>(cons
 
 Codec<std::string> choice(std::vector<std::string> words) {
     std::string type;
-    for (const auto& word : words) type += (type.empty() ? "" : word == words.back() ? " or " : ", ") + ("`" + word + "`");
+    for (const auto& word : words)
+        type += (type.empty() ? "" : word == words.back() ? " or " : ", ") + ("`" + word + "`");
     const auto check = [words, type](const std::string& word) -> Result<std::string> {
         if (std::find(words.begin(), words.end(), word) != words.end()) return word;
         const auto near = did_you_mean(word, words);
-        return Error{ErrorCode::invalid, {}, "expected " + type + ", found " + quoted(word) +
-                                                 (near ? "; did you mean `" + *near + "`?" : "")};
+        return Error{ErrorCode::invalid,
+                     {},
+                     "expected " + type + ", found " + quoted(word) + (near ? "; did you mean `" + *near + "`?" : "")};
     };
     return scalar<std::string>(type, false, check, yaml_text);
 }
@@ -60,7 +64,8 @@ namespace {
 
 bool is_plain(const std::string& value) {
     const auto harmless = [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._-/+").find(c) != std::string::npos;
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("._-/+").find(c) != std::string::npos;
     };
     const auto letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '/'; };
     if (value.empty() || !letter(value.front()) || !std::all_of(value.begin(), value.end(), harmless)) return false;

@@ -24,7 +24,8 @@ std::vector<Option<HostOptions>> host_rows() {
         option<HostOptions>("name", id, field(&HostOptions::id), "how the host is called everywhere; unique; required"),
         option<HostOptions>("uri", text("libvirt URI or an alias from libvirt.conf", check_uri_or_alias),
                             field(&HostOptions::uri), "how this daemon reaches it; default `qemu:///system`; unique"),
-        option<HostOptions>("peer_uri", or_word(text("remote libvirt URI", check_peer_uri), "derived"), field(&HostOptions::peer_uri),
+        option<HostOptions>("peer_uri", or_word(text("remote libvirt URI", check_peer_uri), "derived"),
+                            field(&HostOptions::peer_uri),
                             "how the other hosts reach it; default `derived`: a remote `uri` itself, or "
                             "qemu+ssh://HOSTNAME/system for the local host"),
         option<HostOptions>("shared_storage", list_of("absolute paths", path, 0), field(&HostOptions::shared_storage),
@@ -46,7 +47,8 @@ std::optional<HostOptions> finish_host(const HostOptions& host, const Node& node
 }
 
 Option<DaemonOptions> hosts() {
-    auto codec = list_of_maps<HostOptions, HostOptions>(host_rows(), finish_host, [](const HostOptions& host) { return host; });
+    auto codec =
+        list_of_maps<HostOptions, HostOptions>(host_rows(), finish_host, [](const HostOptions& host) { return host; });
     auto row = option<DaemonOptions>("hosts", std::move(codec), field(&DaemonOptions::hosts),
                                      "the hosts to watch; when empty, the local one by qemu:///system under its "
                                      "short hostname");
@@ -60,7 +62,8 @@ void add(Rows& rows, const std::string& key, Codec<V> codec, V DaemonOptions::*m
 }
 
 void add_sampling(Rows& rows) {
-    add(rows, "shared_storage", list_of("absolute paths", text("absolute path", check_path), 0), &DaemonOptions::shared_storage,
+    add(rows, "shared_storage", list_of("absolute paths", text("absolute path", check_path), 0),
+        &DaemonOptions::shared_storage,
         "paths that all hosts share, such as an NFS mount; disks elsewhere keep a VM where it is");
     add<Duration>(rows, "interval", duration(seconds{1}, minutes{10}), &DaemonOptions::interval,
                   "how often every host is measured");
@@ -81,8 +84,8 @@ void add_surroundings(Rows& rows) {
     add(rows, "view_group", text("group name", check_name), &DaemonOptions::view_group, "members may look only");
     add(rows, "log_level", choice({"trace", "debug", "info", "warning", "error"}), &DaemonOptions::log_level,
         "what goes to the journal");
-    add(rows, "metrics.listen", text("ADDRESS:PORT or \"\" for none", check_listen_address), &DaemonOptions::metrics_listen,
-        "where Prometheus reads the metrics");
+    add(rows, "metrics.listen", text("ADDRESS:PORT or \"\" for none", check_listen_address),
+        &DaemonOptions::metrics_listen, "where Prometheus reads the metrics");
     add(rows, "metrics.per_vm", boolean(), &DaemonOptions::metrics_per_vm,
         "series for every VM, which is many in a large cluster");
 }
@@ -105,10 +108,11 @@ Constraint<DaemonOptions> stale_is_later() {
 }  // namespace
 
 const Table<DaemonOptions>& daemon_table() {
-    static const Table<DaemonOptions> table = {"One daemon: which hosts it watches, where it listens and keeps its state.",
-                                               {{"metrics", "Metrics for Prometheus."}},
-                                               rows(),
-                                               {stale_is_later()}};
+    static const Table<DaemonOptions> table = {
+        "One daemon: which hosts it watches, where it listens and keeps its state.",
+        {{"metrics", "Metrics for Prometheus."}},
+        rows(),
+        {stale_is_later()}};
     return table;
 }
 

@@ -1,14 +1,13 @@
 #include "config/files.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "config/yaml_tree.h"
 
@@ -22,7 +21,8 @@ constexpr std::size_t max_files = 100;
 class Descriptor {
 public:
     // Without O_NONBLOCK a pipe called x.yaml would stop the daemon here.
-    explicit Descriptor(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+    explicit Descriptor(const std::string& path)
+        : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
     ~Descriptor() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -39,7 +39,9 @@ std::optional<std::string> failed(const std::string& path, const std::string& wh
     return std::nullopt;
 }
 
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason(int error) {
+    return std::generic_category().message(error);
+}
 
 // At most one byte more than allowed, so that the caller sees that there was more.
 std::optional<std::string> read_all(int fd) {

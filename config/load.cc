@@ -26,7 +26,8 @@ public:
         const auto given = read_map(table_.options, *root, object, reader);
         doubts_.insert(doubts_.end(), reader.doubts().begin(), reader.doubts().end());
         for (const auto& option : table_.options) {
-            if (const auto place = given.find(option.info.key); place != given.end()) merge(option, object, place->second);
+            if (const auto place = given.find(option.info.key); place != given.end())
+                merge(option, object, place->second);
         }
     }
 
@@ -68,7 +69,8 @@ private:
             const auto place = given_.find(key);
             if (place == given_.end()) continue;
             const auto& at = place->second;
-            if (!last || std::tie(last->file, last->line, last->column) < std::tie(at.file, at.line, at.column)) last = at;
+            if (!last || std::tie(last->file, last->line, last->column) < std::tie(at.file, at.line, at.column))
+                last = at;
         }
         if (!last) return;
         if (const auto problem = constraint.problem(value_)) {

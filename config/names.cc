@@ -1,8 +1,8 @@
 #include "config/names.h"
 
 #include <algorithm>
-#include <array>
 #include <arpa/inet.h>
+#include <array>
 #include <cctype>
 #include <string_view>
 
@@ -13,7 +13,9 @@ namespace ballast::config {
 
 namespace {
 
-Error invalid(std::string message) { return {ErrorCode::invalid, {}, std::move(message)}; }
+Error invalid(std::string message) {
+    return {ErrorCode::invalid, {}, std::move(message)};
+}
 
 bool name_character(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
@@ -62,7 +64,8 @@ Result<std::string> check_listen_address(const std::string& text) {
     const auto number = parse_count(port);
     const bool valid_port = number && *number >= 1 && *number <= 65535;
     if (valid_port && is_ip_address(text.substr(0, colon))) return text;
-    return invalid("expected ADDRESS:PORT such as `127.0.0.1:9477` or `[::1]:9477`, or \"\" for none, found " + quoted(text));
+    return invalid("expected ADDRESS:PORT such as `127.0.0.1:9477` or `[::1]:9477`, or \"\" for none, found " +
+                   quoted(text));
 }
 
 }  // namespace ballast::config

@@ -19,7 +19,7 @@ namespace ballast::config {
 
 /// What people are told about one key.
 struct KeyInfo {
-    std::string key;    // dotted: "overload.cpu.above"
+    std::string key;  // dotted: "overload.cpu.above"
     std::string type;
     std::string range;  // empty: none
     std::string doc;    // one line, the unit in it where the value has none
@@ -45,7 +45,7 @@ struct Constraint {
 
 template <class T>
 struct Table {
-    std::string title;                                           // first lines of the generated YAML
+    std::string title;                                          // first lines of the generated YAML
     std::vector<std::pair<std::string, std::string>> sections;  // "overload.cpu" -> its meaning
     std::vector<Option<T>> options;
     std::vector<Constraint<T>> constraints;
@@ -66,7 +66,9 @@ struct Table {
 /// field(&Options::limits, &LimitOptions::cluster): a member of a member, of const and mutable objects alike.
 template <class... Members>
 constexpr auto field(Members... members) {
-    return [members...](auto& object) -> auto& { return (object.*....*members); };
+    return [members...](auto& object) -> auto& {
+        return (object.*....*members);
+    };
 }
 
 template <class T, class V, class Field>
@@ -85,7 +87,8 @@ Option<T> option(std::string key, Codec<V> codec, Field field_of, std::string do
 
 /// Reads a map by the rows of a table; returns the keys that were given and understood, with their places.
 template <class T>
-std::map<std::string, Place> read_map(const std::vector<Option<T>>& options, const Node& map, T& object, Reader& reader) {
+std::map<std::string, Place> read_map(const std::vector<Option<T>>& options, const Node& map, T& object,
+                                      Reader& reader) {
     std::set<std::string> known;
     for (const auto& row : options) known.insert(row.info.key);
     std::map<std::string, Place> given;
@@ -122,7 +125,8 @@ Codec<std::vector<V>> list_of_maps(std::vector<Option<Form>> rows,
                                    std::function<Form(const V&)> form_of) {
     auto read = [rows, finish](const Node& node, Reader& reader) -> std::optional<std::vector<V>> {
         const auto errors_before = reader.errors();
-        if (node.kind != Node::Kind::sequence) reader.error(node, "expected a list of entries, found " + kind_name(node));
+        if (node.kind != Node::Kind::sequence)
+            reader.error(node, "expected a list of entries, found " + kind_name(node));
         std::vector<V> values;
         for (const auto& item : node.items) {
             const auto errors_before_item = reader.errors();

@@ -37,12 +37,14 @@ Codec<Mode> mode() {
 }
 
 void add_threshold(Rows& rows, const std::string& section, Threshold OverloadOptions::*member) {
-    rows.push_back(option<Options>(section + ".above", ratio(0.001, 1), field(&Options::overload, member, &Threshold::above),
+    rows.push_back(option<Options>(section + ".above", ratio(0.001, 1),
+                                   field(&Options::overload, member, &Threshold::above),
                                    "overloaded when above this ..."));
     rows.push_back(option<Options>(section + ".for", duration(seconds{1}, hours{24}),
                                    field(&Options::overload, member, &Threshold::persistence),
                                    "... for this long without a break"));
-    rows.push_back(option<Options>(section + ".below", ratio(0, 0.999), field(&Options::overload, member, &Threshold::below),
+    rows.push_back(option<Options>(section + ".below", ratio(0, 0.999),
+                                   field(&Options::overload, member, &Threshold::below),
                                    "relieved when below this; has to be less than `above`"));
 }
 
@@ -94,7 +96,8 @@ void add_cooldown(Rows& rows) {
 
 template <class V>
 void add_migration(Rows& rows, const std::string& key, Codec<V> codec, V MigrationOptions::*member, std::string doc) {
-    rows.push_back(option<Options>("migration." + key, std::move(codec), field(&Options::migration, member), std::move(doc)));
+    rows.push_back(
+        option<Options>("migration." + key, std::move(codec), field(&Options::migration, member), std::move(doc)));
 }
 
 void add_migration_speed(Rows& rows) {
@@ -119,8 +122,8 @@ void add_migration_speed(Rows& rows) {
 void add_migration_patience(Rows& rows) {
     add_migration<Duration>(rows, "deadline_min", duration(seconds{10}, hours{24}), &MigrationOptions::deadline_min,
                             "a migration that takes longer than this, and than `deadline_per_gib` allows, is aborted");
-    add_migration<Duration>(rows, "deadline_per_gib", duration(seconds{1}, hours{1}), &MigrationOptions::deadline_per_gib,
-                            "time allowed per GiB of the VM's memory");
+    add_migration<Duration>(rows, "deadline_per_gib", duration(seconds{1}, hours{1}),
+                            &MigrationOptions::deadline_per_gib, "time allowed per GiB of the VM's memory");
     add_migration(rows, "attempts", count(1, 10), &MigrationOptions::attempts,
                   "tries before a move is given up, on different targets where there are any");
     add_migration<Duration>(rows, "retry_delay", duration(seconds{1}, hours{1}), &MigrationOptions::retry_delay,
@@ -134,10 +137,12 @@ struct RuleForm {
 };
 
 std::vector<Option<RuleForm>> rule_rows() {
-    const auto patterns = list_of("VM names, UUIDs or patterns with * and ?", text("VM name, UUID or pattern", check_vm_pattern), 1);
+    const auto patterns =
+        list_of("VM names, UUIDs or patterns with * and ?", text("VM name, UUID or pattern", check_vm_pattern), 1);
     const auto host_names = list_of("host names", text("host name", check_name), 1);
     return {
-        option<RuleForm>("name", text("name", check_name), field(&RuleForm::name), "shown in explanations; unique; required"),
+        option<RuleForm>("name", text("name", check_name), field(&RuleForm::name),
+                         "shown in explanations; unique; required"),
         option<RuleForm>("keep_apart", patterns, field(&RuleForm::keep_apart), "these VMs never share a host"),
         option<RuleForm>("pin", patterns, field(&RuleForm::pin), "these VMs run on `hosts` only"),
         option<RuleForm>("never_move", patterns, field(&RuleForm::never_move), "these VMs are never moved by Ballast"),
@@ -180,8 +185,9 @@ std::optional<Rule> finish_rule(const RuleForm& form, const Node& node, Reader& 
 RuleForm form_of(const Rule& rule) {
     RuleForm form;
     form.name = rule.name;
-    (rule.kind == Rule::Kind::keep_apart ? form.keep_apart : rule.kind == Rule::Kind::pin ? form.pin : form.never_move) =
-        rule.vms;
+    (rule.kind == Rule::Kind::keep_apart ? form.keep_apart
+     : rule.kind == Rule::Kind::pin      ? form.pin
+                                         : form.never_move) = rule.vms;
     for (const auto& host : rule.hosts) form.hosts.push_back(host.value);
     return form;
 }
@@ -198,11 +204,12 @@ Option<Options> rules() {
 }
 
 Constraint<Options> below_is_less(const std::string& section, Threshold OverloadOptions::*member) {
-    return {{section + ".above", section + ".below"}, [section, member](const Options& options) -> std::optional<std::string> {
+    return {{section + ".above", section + ".below"},
+            [section, member](const Options& options) -> std::optional<std::string> {
                 const Threshold& threshold = options.overload.*member;
                 if (threshold.below < threshold.above) return std::nullopt;
-                return "`" + section + ".below` (" + write_ratio(threshold.below) + ") has to be less than `" + section +
-                       ".above` (" + write_ratio(threshold.above) + ")";
+                return "`" + section + ".below` (" + write_ratio(threshold.below) + ") has to be less than `" +
+                       section + ".above` (" + write_ratio(threshold.above) + ")";
             }};
 }
 
@@ -223,7 +230,8 @@ Constraint<Options> no_parallel_post_copy() {
     return {{"migration.post_copy", "migration.parallel_connections"},
             [](const Options& options) -> std::optional<std::string> {
                 if (!options.migration.post_copy || options.migration.parallel_connections == 0) return std::nullopt;
-                return "`migration.post_copy` and `migration.parallel_connections` exclude each other; set one of them only";
+                return "`migration.post_copy` and `migration.parallel_connections` exclude each other; set one of them "
+                       "only";
             }};
 }
 
@@ -232,7 +240,8 @@ Constraint<Options> cluster_covers_host() {
             [](const Options& options) -> std::optional<std::string> {
                 const auto& limits = options.limits;
                 if (std::max(limits.outgoing_per_host, limits.incoming_per_host) <= limits.cluster) return std::nullopt;
-                return "`limits.cluster` (" + std::to_string(limits.cluster) + ") is less than what one host is allowed";
+                return "`limits.cluster` (" + std::to_string(limits.cluster) +
+                       ") is less than what one host is allowed";
             }};
 }
 
@@ -265,7 +274,8 @@ const Table<Options>& policy_table() {
          {"cooldown", "How long VMs are left alone after a move."},
          {"migration", "How a VM is moved."}},
         rows(),
-        {below_is_less("overload.cpu", &OverloadOptions::cpu), below_is_less("overload.ready_time", &OverloadOptions::ready),
+        {below_is_less("overload.cpu", &OverloadOptions::cpu),
+         below_is_less("overload.ready_time", &OverloadOptions::ready),
          below_is_less("overload.memory", &OverloadOptions::memory),
          below_is_less("overload.memory_pressure", &OverloadOptions::memory_pressure), steps_rise(),
          no_parallel_post_copy(), cluster_covers_host()}};

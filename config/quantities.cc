@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::string_view digits = "0123456789";
 
-Error invalid(std::string message) { return {ErrorCode::invalid, {}, std::move(message)}; }
+Error invalid(std::string message) {
+    return {ErrorCode::invalid, {}, std::move(message)};
+}
 
 struct Quantity {
     std::string number;  // plain decimal
@@ -124,8 +126,8 @@ std::optional<Piece> duration_piece(std::string_view rest) {
     std::string_view unit = rest.substr(number_end, unit_end - number_end);
     if (unit.starts_with(' ')) unit.remove_prefix(1);
     if (unit.ends_with(' ')) unit.remove_suffix(1);
-    const auto found = std::find_if(duration_units.begin(), duration_units.end(),
-                                    [&](const auto& u) { return u.name == unit; });
+    const auto found =
+        std::find_if(duration_units.begin(), duration_units.end(), [&](const auto& u) { return u.name == unit; });
     const auto number = whole_number(rest.substr(0, number_end));
     if (!number || found == duration_units.end()) return std::nullopt;
     const auto limit = static_cast<std::uint64_t>(longest_duration_ms / found->factor);
@@ -240,6 +242,8 @@ std::string write_rate(double mib_per_s) {
     return shortest(mib_per_s) + "MiB/s";
 }
 
-std::string write_boolean(bool value) { return value ? "true" : "false"; }
+std::string write_boolean(bool value) {
+    return value ? "true" : "false";
+}
 
 }  // namespace ballast::config

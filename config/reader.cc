@@ -18,7 +18,8 @@ void Reader::error(const Node& at, const std::string& message) {
     const bool last = errors_ == max_problems_per_file;
     if (++errors_ > max_problems_per_file + 1) return;
     const std::string subject = subject_.empty() ? "" : subject_ + ": ";
-    problems_.push_back({file_, at.line, at.column, last ? "too many problems; the rest is not shown" : subject + message});
+    problems_.push_back(
+        {file_, at.line, at.column, last ? "too many problems; the rest is not shown" : subject + message});
 }
 
 void Reader::doubt(const std::string& prefix) {
@@ -35,14 +36,20 @@ Reader::Subject::Subject(Reader& reader, const std::string& key) : reader_(reade
     reader.subject_ += (outer_.empty() ? "" : ".") + key;
 }
 
-Reader::Subject::~Subject() { reader_.subject_ = std::move(outer_); }
+Reader::Subject::~Subject() {
+    reader_.subject_ = std::move(outer_);
+}
 
 std::string kind_name(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null: return "nothing";
-        case Node::Kind::scalar: return quoted(node.text);
-        case Node::Kind::sequence: return "a list";
-        case Node::Kind::map: return "a map";
+        case Node::Kind::null:
+            return "nothing";
+        case Node::Kind::scalar:
+            return quoted(node.text);
+        case Node::Kind::sequence:
+            return "a list";
+        case Node::Kind::map:
+            return "a map";
     }
     return "nothing";
 }

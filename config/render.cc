@@ -35,7 +35,9 @@ std::string section_of(const std::string& key) {
     return dot == std::string::npos ? "" : key.substr(0, dot);
 }
 
-std::string last_word(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+std::string last_word(const std::string& key) {
+    return key.substr(key.rfind('.') + 1);
+}
 
 std::string indent_of(const std::string& key) {
     return std::string(4 * static_cast<std::size_t>(std::count(key.begin(), key.end(), '.')), ' ');
@@ -82,16 +84,20 @@ std::string yaml(const Document& doc) {
         if (indent.empty()) text += "\n";
         text += comment(indent, entry.info.doc, facts(entry));
         for (const auto& field : entry.fields) text += "#   " + field.key + ": " + field.doc + "\n";
-        text += indent + last_word(entry.info.key) + ":" + (entry.value.starts_with('\n') ? "" : " ") + entry.value + "\n";
+        text +=
+            indent + last_word(entry.info.key) + ":" + (entry.value.starts_with('\n') ? "" : " ") + entry.value + "\n";
         before = entry.info.key;
     }
     return text;
 }
 
-std::string code(const std::string& text) { return text.empty() ? "" : "`" + text + "`"; }
+std::string code(const std::string& text) {
+    return text.empty() ? "" : "`" + text + "`";
+}
 
 std::string table_row(const KeyInfo& info, const std::string& default_value) {
-    return "| `" + info.key + "` | " + info.type + " | " + info.range + " | " + code(default_value) + " | " + info.doc + " |\n";
+    return "| `" + info.key + "` | " + info.type + " | " + info.range + " | " + code(default_value) + " | " + info.doc +
+           " |\n";
 }
 
 const char* const table_head = "| Key | Type | Range | Default | Meaning |\n|---|---|---|---|---|\n";
@@ -116,11 +122,23 @@ std::string reference(const Document& doc) {
 
 }  // namespace
 
-std::string to_yaml(const policy::Options& options) { return yaml(document(policy_table(), options)); }
-std::string to_yaml(const DaemonOptions& options) { return yaml(document(daemon_table(), options)); }
-std::string policy_defaults_as_yaml() { return to_yaml(policy::Options{}); }
-std::string daemon_defaults_as_yaml() { return to_yaml(DaemonOptions{}); }
-std::string policy_reference() { return reference(document(policy_table(), policy::Options{})); }
-std::string daemon_reference() { return reference(document(daemon_table(), DaemonOptions{})); }
+std::string to_yaml(const policy::Options& options) {
+    return yaml(document(policy_table(), options));
+}
+std::string to_yaml(const DaemonOptions& options) {
+    return yaml(document(daemon_table(), options));
+}
+std::string policy_defaults_as_yaml() {
+    return to_yaml(policy::Options{});
+}
+std::string daemon_defaults_as_yaml() {
+    return to_yaml(DaemonOptions{});
+}
+std::string policy_reference() {
+    return reference(document(policy_table(), policy::Options{}));
+}
+std::string daemon_reference() {
+    return reference(document(daemon_table(), DaemonOptions{}));
+}
 
 }  // namespace ballast::config

@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t longest_shown = 60;
 constexpr std::size_t longest_key = 40;  // longer words are not compared: the cost grows with the square
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+bool continues(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
 std::size_t sequence_length(unsigned char lead) {
     if (lead < 0x80) return 1;
@@ -78,7 +80,9 @@ std::string shortened(std::string_view text) {
     return std::string(text.substr(0, end)) + "...";
 }
 
-std::string quoted(std::string_view text) { return "`" + shortened(text) + "`"; }
+std::string quoted(std::string_view text) {
+    return "`" + shortened(text) + "`";
+}
 
 std::optional<BadText> find_bad_text(std::string_view text, bool multi_line) {
     BadText at;

@@ -45,7 +45,9 @@ Parts split(const std::string& text) {
     return parts;
 }
 
-bool is_local(const Parts& parts) { return parts.host.empty(); }
+bool is_local(const Parts& parts) {
+    return parts.host.empty();
+}
 
 std::optional<std::string> problem_of_host(const Parts& parts) {
     if (parts.user.find(':') != std::string::npos) return "a password does not belong into a configuration file";

@@ -1,12 +1,11 @@
 #include "config/yaml_tree.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
-
 #include <algorithm>
 #include <map>
 #include <sstream>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
 
 #include "config/text.h"
 
@@ -69,7 +68,9 @@ public:
     }
 
 private:
-    std::size_t start_of(int line) const { return starts_[std::min<std::size_t>(std::max(line, 0), starts_.size() - 1)]; }
+    std::size_t start_of(int line) const {
+        return starts_[std::min<std::size_t>(std::max(line, 0), starts_.size() - 1)];
+    }
     std::size_t offset_of(const YAML::Mark& mark) const {
         return std::min(start_of(mark.line) + static_cast<std::size_t>(std::max(mark.column, 0)), text_.size());
     }

@@ -15,7 +15,7 @@ struct Member;
 
 struct Node {
     enum class Kind { null, scalar, sequence, map } kind = Kind::null;
-    bool quoted = false;          // a scalar in quotes: text, whatever it looks like
+    bool quoted = false;  // a scalar in quotes: text, whatever it looks like
     int line = 1;
     int column = 1;
     std::string text;             // of a scalar

@@ -1,0 +1,291 @@
+// The option tables, the structs, the generated YAML, the shipped files and the documentation have to agree.
+#include "config/render.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <random>
+#include <sstream>
+#include <tuple>
+
+#include "config/load.h"
+#include "config/option_table.h"
+#include "tests/config/samples.h"
+
+using namespace ballast;
+using namespace ballast::config;
+
+namespace {
+
+// Each binding names every member: a new option does not compile here until somebody has thought of its table row.
+bool same(const policy::Threshold& a, const policy::Threshold& b) {
+    const auto& [above, below, persistence] = a;
+    return std::tie(above, below, persistence) == std::tie(b.above, b.below, b.persistence);
+}
+bool same(const policy::OverloadOptions& a, const policy::OverloadOptions& b) {
+    const auto& [enabled, cpu, ready, memory, pressure, moves] = a;
+    return enabled == b.enabled && same(cpu, b.cpu) && same(ready, b.ready) && same(memory, b.memory) &&
+           same(pressure, b.memory_pressure) && moves == b.max_moves_per_cycle;
+}
+bool same(const policy::ReserveOptions& a, const policy::ReserveOptions& b) {
+    const auto& [cpu, memory, memory_min] = a;
+    return std::tie(cpu, memory, memory_min) == std::tie(b.cpu, b.memory, b.memory_min);
+}
+bool same(const policy::LimitOptions& a, const policy::LimitOptions& b) {
+    const auto& [outgoing, incoming, cluster] = a;
+    return std::tie(outgoing, incoming, cluster) == std::tie(b.outgoing_per_host, b.incoming_per_host, b.cluster);
+}
+bool same(const policy::CooldownOptions& a, const policy::CooldownOptions& b) {
+    const auto& [vm, failure, hand] = a;
+    return std::tie(vm, failure, hand) == std::tie(b.vm, b.after_failure, b.by_hand);
+}
+bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) {
+    const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay] = a;
+    return std::tie(bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay) ==
+           std::tie(b.bandwidth_mib_per_s, b.assumed_link_mib_per_s, b.downtime_steps, b.auto_converge, b.post_copy,
+                    b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
+}
+bool same(const policy::Rule& a, const policy::Rule& b) {
+    const auto& [kind, name, vms, hosts, origin] = a;
+    static_cast<void>(origin);  // names the file: differs by design
+    return std::tie(kind, name, vms, hosts) == std::tie(b.kind, b.name, b.vms, b.hosts);
+}
+bool same(const HostOptions& a, const HostOptions& b) {
+    const auto& [id, uri, peer_uri, storage, target] = a;
+    return std::tie(id, uri, peer_uri, storage, target) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.target);
+}
+template <class T>
+bool same(const std::vector<T>& a, const std::vector<T>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
+}
+bool same(const policy::Options& a, const policy::Options& b) {
+    const auto& [mode, overload, reserve, limits, cooldown, migration, rules] = a;
+    return mode == b.mode && same(overload, b.overload) && same(reserve, b.reserve) && same(limits, b.limits) &&
+           same(cooldown, b.cooldown) && same(migration, b.migration) && same(rules, b.rules);
+}
+bool same(const DaemonOptions& a, const DaemonOptions& b) {
+    const auto& [hosts, storage, interval, stale, deadline, state, socket, policy, admin, view, listen, per_vm, log,
+                 proc] = a;
+    return same(hosts, b.hosts) &&
+           std::tie(storage, interval, stale, deadline, state, socket, policy, admin, view, listen, per_vm, log,
+                    proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
+                                      b.socket, b.policy_dir, b.admin_group, b.view_group, b.metrics_listen,
+                                      b.metrics_per_vm, b.log_level, b.proc_path);
+}
+
+/// Valid options made from a seed.
+class Maker {
+public:
+    explicit Maker(unsigned seed) : random_(seed) {}
+
+    policy::Options policy() {
+        policy::Options made;
+        made.mode = static_cast<policy::Mode>(below(3));
+        made.overload = overload();
+        made.reserve = {ratio(0, 0.9), ratio(0, 0.9), Bytes{below(1ULL << 40U)}};
+        made.limits = {number(1, 5), number(1, 5), number(5, 1000)};
+        made.cooldown = {duration(0, 86'400'000), duration(0, 86'400'000), duration(0, 86'400'000)};
+        made.migration = migration();
+        for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
+        return made;
+    }
+
+    DaemonOptions daemon() {
+        DaemonOptions made;
+        for (unsigned i = number(0, 4); i > 0; --i) made.hosts.push_back(host(std::to_string(i)));
+        if (coin()) made.shared_storage = {"/srv/vms", "/mnt/a b", "/odd/" + odd_text()};
+        made.interval = duration(1000, 600'000);
+        made.stale_after = made.interval + duration(1000, 3'000'000);
+        made.call_deadline = duration(1000, 600'000);
+        made.state_dir = "/var/" + odd_text();
+        made.socket = "/run/x.sock";
+        made.policy_dir = "/etc/" + odd_text();
+        made.admin_group = "true";
+        made.view_group = "null";
+        made.metrics_listen = coin() ? "" : "[::1]:" + std::to_string(number(1, 65535));
+        made.metrics_per_vm = coin();
+        made.log_level = coin() ? "trace" : "error";
+        made.proc_path = "/proc/" + odd_text();
+        return made;
+    }
+
+private:
+    std::uint64_t below(std::uint64_t end) { return random_() % end; }
+    bool coin() { return below(2) == 1; }
+    unsigned number(unsigned low, unsigned high) { return low + static_cast<unsigned>(below(high - low + 1)); }
+    double ratio(double low, double high) { return low + (high - low) * static_cast<double>(below(1'000'000)) / 1e6; }
+    Duration duration(unsigned low_ms, unsigned high_ms) { return Duration{number(low_ms, high_ms)}; }
+
+    // Everything that YAML could take for something else.
+    std::string odd_text() {
+        static const std::vector<std::string> pieces = {
+            "a", "Ä", "null", "true", "~", "*", "&x",   "?",   "# ",   ": ", "- ",  "\"", "'", "\\", "{",  "}", "[",
+            "]", ",", "!t",   "|",    ">", "%", "0x10", "010", ".nan", "<<", "---", "@",  "`", " b", "1h", "€"};
+        std::string text;
+        for (unsigned i = number(1, 5); i > 0; --i) text += pieces[below(pieces.size())];
+        return text;
+    }
+
+    policy::Threshold threshold() {
+        const double above = ratio(0.1, 1);
+        return {above, ratio(0, above * 0.99), duration(1000, 3'600'000)};
+    }
+    policy::OverloadOptions overload() {
+        return {coin(), threshold(), threshold(), threshold(), threshold(), number(1, 100)};
+    }
+
+    policy::MigrationOptions migration() {
+        policy::MigrationOptions made;
+        if (coin()) made.bandwidth_mib_per_s = ratio(1, 2000);
+        made.assumed_link_mib_per_s = ratio(1, 2000);
+        made.downtime_steps.clear();
+        for (unsigned i = 0; i < number(1, 6); ++i) made.downtime_steps.push_back(duration(1 + 100 * i, 100 + 100 * i));
+        made.auto_converge = coin();
+        made.post_copy = coin();
+        made.tls = coin();
+        made.parallel_connections = made.post_copy ? 0 : number(0, 16);
+        made.deadline_min = duration(10'000, 86'400'000);
+        made.deadline_per_gib = duration(1000, 3'600'000);
+        made.attempts = number(1, 10);
+        made.retry_delay = duration(1000, 3'600'000);
+        return made;
+    }
+
+    policy::Rule rule(std::string name) {
+        policy::Rule made;
+        made.kind = static_cast<policy::Rule::Kind>(below(3));
+        made.name = std::move(name);
+        made.vms = {odd_text() + "1", odd_text() + "2"};
+        if (made.kind == policy::Rule::Kind::pin) made.hosts = {HostId{"h1"}, HostId{"no"}};
+        return made;
+    }
+
+    HostOptions host(const std::string& number_text) {
+        HostOptions made;
+        made.id = HostId{"host" + number_text};
+        made.uri = "qemu+ssh://host" + number_text + "/system";
+        if (coin()) made.peer_uri = "qemu+tls://peer" + number_text + "/system";
+        if (coin()) made.shared_storage = {"/srv/" + odd_text()};
+        made.target = coin();
+        return made;
+    }
+
+    std::mt19937 random_;
+};
+
+// "#key: value" and "#    key: value" show defaults; "# words" is prose.
+std::string uncommented(const std::string& text) {
+    std::string active;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const bool shows_default = line.size() > 1 && line[0] == '#' && (line[1] != ' ' || line.starts_with("#    "));
+        if (shows_default) active += line.substr(1) + "\n";
+        if (!line.starts_with('#')) active += line + "\n";
+    }
+    return active;
+}
+
+template <class T>
+void shows_every_default(const Table<T>& table, const std::string& text) {
+    Diagnostics problems;
+    Declared declared;
+    const auto root = parse_yaml("shipped", uncommented(text), problems);
+    INFO(to_string(problems));
+    REQUIRE(root);
+    T object;
+    Reader reader("shipped", problems, declared);
+    const auto given = read_map(table.options, *root, object, reader);
+    for (const auto& option : table.options) {
+        INFO(option.info.key << "\n" << to_string(problems));
+        CHECK(given.contains(option.info.key));
+        CHECK(option.write(object) == option.write(T{}));
+    }
+}
+
+const std::string begin_mark =
+    "<!-- reference: generated from the option table; BALLAST_WRITE_DOCS=1 test_config writes it -->\n";
+const std::string end_mark = "<!-- end of reference -->\n";
+
+void has_reference(const std::string& document, const std::string& reference) {
+    const auto path = repository() / document;
+    const std::string text = read_sample(path);
+    const auto begin = text.find(begin_mark);
+    const auto end = text.find(end_mark);
+    REQUIRE(begin != std::string::npos);
+    REQUIRE(end != std::string::npos);
+    const auto start = begin + begin_mark.size();
+    if (std::getenv("BALLAST_WRITE_DOCS") != nullptr) {
+        std::ofstream(path) << text.substr(0, start) + reference + text.substr(end);
+        return;
+    }
+    CHECK(text.substr(start, end - start) == reference);
+}
+
+}  // namespace
+
+TEST_CASE("The defaults as YAML load as the defaults") {
+    const auto policy = check_policy_text({{"p.yaml", policy_defaults_as_yaml()}});
+    INFO(to_string(policy.problems()));
+    REQUIRE(policy);
+    CHECK(same(*policy, policy::Options{}));
+    const auto daemon = check_daemon_text({"d.yaml", daemon_defaults_as_yaml()});
+    INFO(to_string(daemon.problems()));
+    REQUIRE(daemon);
+    CHECK(same(*daemon, DaemonOptions{}));
+}
+
+TEST_CASE("Whatever a policy is, its YAML loads as the same policy") {
+    for (unsigned seed = 1; seed <= 500; ++seed) {
+        const auto made = Maker(seed).policy();
+        const auto loaded = check_policy_text({{"p.yaml", to_yaml(made)}});
+        INFO("seed " << seed << "\n" << to_string(loaded.problems()) << to_yaml(made));
+        REQUIRE(loaded);
+        REQUIRE(same(*loaded, made));
+    }
+}
+
+TEST_CASE("Whatever a daemon's options are, their YAML loads as the same options") {
+    for (unsigned seed = 1; seed <= 500; ++seed) {
+        const auto made = Maker(seed).daemon();
+        const auto loaded = check_daemon_text({"d.yaml", to_yaml(made)});
+        INFO("seed " << seed << "\n" << to_string(loaded.problems()) << to_yaml(made));
+        REQUIRE(loaded);
+        REQUIRE(same(*loaded, made));
+    }
+}
+
+TEST_CASE("Every row of the tables has a meaning and every section a heading") {
+    for (const auto& option : policy_table().options) CHECK_FALSE(option.info.doc.empty());
+    for (const auto& option : daemon_table().options) CHECK_FALSE(option.info.doc.empty());
+    CHECK_THAT(policy_defaults_as_yaml(), !Catch::Contains("# \n"));
+    CHECK_THAT(daemon_defaults_as_yaml(), !Catch::Contains("# \n"));
+}
+
+TEST_CASE("The shipped files load and show every key with its default") {
+    const auto daemon = load_daemon_file(repository() / "config/ballast.yaml");
+    INFO(to_string(daemon.problems()));
+    REQUIRE(daemon);
+    CHECK(same(*daemon, DaemonOptions{}));
+    shows_every_default(daemon_table(), read_sample(repository() / "config/ballast.yaml"));
+    const auto policy = load_policy_directory(repository() / "config/policy.d");
+    INFO(to_string(policy.problems()));
+    REQUIRE(policy);
+    CHECK(same(*policy, policy::Options{}));
+    shows_every_default(policy_table(), read_sample(repository() / "config/policy.d/10-policy.yaml"));
+}
+
+TEST_CASE("Every example is a valid policy that differs from the defaults") {
+    const auto examples = samples("config/examples");
+    CHECK(examples.size() >= 3);
+    for (const auto& path : examples) {
+        const auto loaded = load_policy_files({path});
+        INFO(path << "\n" << to_string(loaded.problems()));
+        REQUIRE(loaded);
+        CHECK_FALSE(same(*loaded, policy::Options{}));
+    }
+}
+
+TEST_CASE("The documentation lists the options of the tables") {
+    has_reference("docs/policy.md", policy_reference());
+    has_reference("docs/configuration.md", daemon_reference());
+}
