@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "policy/capacity.h"
 #include "policy/estimators.h"
@@ -19,6 +20,11 @@ Bytes add(Bytes a, Bytes b) {
 
 double bytes(Bytes b) {
     return static_cast<double>(b.count);
+}
+
+void shift_memory(HostUse& use, double by) {
+    use.memory_now = std::max(0.0, use.memory_now + by);
+    use.memory_used = std::max(0.0, use.memory_used + by);
 }
 
 void match_rule(const Rule& rule, const Vm& vm, RulesOfVm& found) {
@@ -47,7 +53,11 @@ RulesOfVm rules_of(const Vm& vm, const Options& options) {
 }  // namespace
 
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
-    Context context{inventory, memory, options, now, {}, {}};
+    Context context{inventory, memory, options, now, {}, {}, {}, inventory.in_flight};
+    std::sort(context.in_flight.begin(), context.in_flight.end(), [](const InFlight& a, const InFlight& b) {
+        return std::tie(a.operation, a.vm, a.from, a.to) < std::tie(b.operation, b.vm, b.from, b.to);
+    });
+    for (const PastMove& move : inventory.past_moves) context.past[move.vm].push_back(move);
     for (const auto& [id, vm] : inventory.vms) {
         context.rules.emplace(id, rules_of(vm, options));
         if (occupies_host(vm)) context.vms_on[vm.host].push_back(id);
@@ -63,8 +73,9 @@ const HostMemory& remembered(const Context& context, const HostId& host) {
 
 ClusterView::ClusterView(const Context& context) : context_(&context) {
     for (const auto& [id, host] : context.inventory.hosts) add_host(host);
-    for (const InFlight& move : context.inventory.in_flight) add_in_flight(move);
-    for (const PastMove& move : context.inventory.past_moves) correct_for(move);
+    for (const InFlight& move : context.in_flight) add_in_flight(move);
+    for (const auto& [vm, moves] : context.past)
+        for (const PastMove& move : moves) correct_for(move);
 }
 
 void ClusterView::add_host(const Host& host) {
@@ -72,7 +83,7 @@ void ClusterView::add_host(const Host& host) {
     const HostMemory& memory = remembered(*context_, host.id);
     use.host = &host;
     use.usable_cpus = ballast::policy::usable_cpus(host, context_->options);
-    use.cpu_now = known(memory.other_cpu_cores).value_or(0);
+    use.cpu_now = known(memory.other_cpu_cores + memory.unattributed_cpu_cores).value_or(0);
     use.cpu_known = memory.cpu_known;
     use.available = host.load.memory_available;
     if (const auto found = context_->vms_on.find(host.id); found != context_->vms_on.end())
@@ -120,19 +131,17 @@ void ClusterView::add_in_flight(const InFlight& move) {
     source.memory_used = std::max(0.0, source.memory_used - bytes(memory_resident(vm->second)));
 }
 
-// A move that ended after a host's last sample is not in that host's measured memory yet.
+// A move that ended with or after a host's last sample is not in that host's measured memory yet.
 void ClusterView::correct_for(const PastMove& move) {
     const auto vm = context_->inventory.vms.find(move.vm);
     if (!move.succeeded || vm == context_->inventory.vms.end() || vm->second.host != move.to) return;
-    const auto unseen = [&](const HostUse& use) { return use.available && use.host->sampled_at < move.ended; };
+    const auto unseen = [&](const HostUse& use) { return use.available && use.host->sampled_at <= move.ended; };
     if (const auto to = hosts_.find(move.to); to != hosts_.end() && unseen(to->second)) {
         *to->second.available -= memory_bound(vm->second);
-        to->second.memory_used += bytes(memory_resident(vm->second));
+        shift_memory(to->second, bytes(memory_resident(vm->second)));
     }
-    if (const auto from = hosts_.find(move.from); from != hosts_.end() && unseen(from->second)) {
-        const double left = from->second.memory_used - bytes(memory_resident(vm->second));
-        from->second.memory_used = std::max(0.0, left);
-    }
+    if (const auto from = hosts_.find(move.from); from != hosts_.end() && unseen(from->second))
+        shift_memory(from->second, -bytes(memory_resident(vm->second)));
 }
 
 void ClusterView::apply(const Vm& vm, const HostId& to) {

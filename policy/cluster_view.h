@@ -29,6 +29,8 @@ struct Context {
     Instant now;
     std::map<VmId, RulesOfVm> rules;
     std::map<HostId, std::vector<VmId>> vms_on;  // those that occupy the host, by id
+    std::map<VmId, std::vector<PastMove>> past;  // by VM, oldest first
+    std::vector<InFlight> in_flight;             // by operation: sums must not depend on the order of arrival
 };
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <tuple>
 
+#include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/targets.h"
 
@@ -21,7 +22,7 @@ struct Packing {
     ClusterView view;
     std::vector<Placement> placed;
     std::vector<const Vm*> unplaced;
-    Bytes unplaced_memory;
+    double unplaced_bytes = 0;
 };
 
 // How a packing orders the VMs and picks among the targets that are possible.
@@ -50,33 +51,34 @@ void sort_by_choice(std::vector<const Vm*>& vms, const ClusterView& view) {
     std::stable_sort(vms.begin(), vms.end(), [&](const Vm* a, const Vm* b) { return count[a->id] < count[b->id]; });
 }
 
-// Below the lower limit, below the upper one, or beyond: CPU is a preference here, in these three steps.
-int cpu_step(const TargetChoice& choice, const OverloadOptions& limits) {
-    return choice.cpu_after <= limits.cpu.below ? 0 : choice.cpu_after <= limits.cpu.above ? 1 : 2;
+// Below the lower limit, below the upper one, or beyond: load is a preference here, in these three steps.
+int strain(const TargetChoice& choice, const Context& context) {
+    const Threshold& cpu = context.options.overload.cpu;
+    if (choice.cpu_after > cpu.above || any_set(remembered(context, choice.host))) return 2;
+    return choice.cpu_after > cpu.below ? 1 : 0;
 }
 
 // `choices` come with the roomiest first.
-const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Strategy& strategy,
-                         const OverloadOptions& limits) {
+const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Strategy& strategy, const Context& context) {
     return *std::min_element(choices.begin(), choices.end(), [&](const TargetChoice& a, const TargetChoice& b) {
         if (strategy.best_fit) return a.memory_left < b.memory_left;
-        return cpu_step(a, limits) < cpu_step(b, limits);
+        return strain(a, context) < strain(b, context);
     });
 }
 
 Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy& strategy) {
     const Context& context = view.context();
-    Packing packing{view, {}, {}, {}};
+    Packing packing{view, {}, {}, 0};
     sort_by_size(vms, context);
     if (strategy.fewest_targets_first) sort_by_choice(vms, view);
     for (const Vm* vm : vms) {
         const auto choices = choices_for(packing.view, *vm, Purpose::evacuation);
         if (choices.empty()) {
             packing.unplaced.push_back(vm);
-            packing.unplaced_memory += memory_bound(*vm);
+            packing.unplaced_bytes += static_cast<double>(memory_bound(*vm).count);
             continue;
         }
-        const TargetChoice& target = pick(choices, strategy, context.options.overload);
+        const TargetChoice& target = pick(choices, strategy, context);
         packing.placed.push_back({vm, target, refusals_everywhere(packing.view, *vm, Purpose::evacuation)});
         packing.view.apply(*vm, target.host);
     }
@@ -84,7 +86,7 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
 }
 
 Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms) {
-    const auto rest = [](const Packing& p) { return std::tuple(p.unplaced.size(), p.unplaced_memory); };
+    const auto rest = [](const Packing& p) { return std::tuple(p.unplaced.size(), p.unplaced_bytes); };
     std::optional<Packing> best;
     for (const Strategy& strategy : strategies) {
         Packing packing = pack(view, vms, strategy);

@@ -83,19 +83,24 @@ std::string overload_text(const ClusterView& view, const HostId& host) {
     const OverloadOptions& limits = view.context().options.overload;
     const HostMemory& detectors = remembered(view.context(), host);
     const HostUse& use = view.at(host);
+    const double cpu = ratio_of(use.cpu_now, use.usable_cpus);
+    const double memory = ratio_of(use.memory_now, static_cast<double>(use.host->facts.memory_total.count));
+    const double pressure = known(use.host->load.pressure.memory_some).value_or(0);
+    const struct {
+        const DetectorState& detector;
+        double value;
+        const char* verb;
+        const char* object;
+        const Threshold& limit;
+    } clauses[] = {
+        {detectors.cpu, cpu, "wants ", " of its usable CPU", limits.cpu},
+        {detectors.ready, detectors.ready_ratio, "lets its vCPUs wait for a CPU ", " of the time", limits.ready},
+        {detectors.memory, memory, "uses ", " of its memory", limits.memory},
+        {detectors.memory_pressure, pressure, "stalls on memory ", " of the time", limits.memory_pressure},
+    };
     std::string text;
-    if (detectors.cpu.set)
-        append(text, "wants " + percent(ratio_of(use.cpu_now, use.usable_cpus)) + " of its usable CPU" +
-                         limit_text(limits.cpu));
-    if (detectors.ready.set)
-        append(text, "lets its vCPUs wait for a CPU " + percent(detectors.ready_ratio) + " of the time" +
-                         limit_text(limits.ready));
-    const double total = static_cast<double>(use.host->facts.memory_total.count);
-    if (detectors.memory.set)
-        append(text, "uses " + percent(ratio_of(use.memory_now, total)) + " of its memory" + limit_text(limits.memory));
-    if (detectors.memory_pressure.set)
-        append(text, "stalls on memory " + percent(known(use.host->load.pressure.memory_some).value_or(0)) +
-                         " of the time" + limit_text(limits.memory_pressure));
+    for (const auto& [detector, value, verb, object, limit] : clauses)
+        if (detector.set) append(text, verb + percent(value) + object + limit_text(limit));
     return host.value + " " + text;
 }
 

@@ -69,18 +69,30 @@ void step_detectors(HostMemory& memory, const Host& host, const Totals& totals, 
         step(memory.memory_pressure, known(host.load.pressure.memory_some), limits.memory_pressure, at);
 }
 
+// What the host uses beyond its VMs. While one of them was never measured the rest may be its use: then it counts
+// for this sample only, or it would count twice once that VM is measured.
+double observe_other(HostMemory& memory, const Host& host, const Totals& totals, double weight) {
+    memory.unattributed_cpu_cores = 0;
+    const auto measured = known(host.load.cpu_used_cores);
+    if (!measured) return memory.other_cpu_cores;
+    const double used = std::min(*measured, static_cast<double>(host.facts.cpus));
+    const double other = std::max(0.0, used - totals.raw_used);
+    if (totals.all_known) {
+        memory.other_cpu_cores = blend(memory.other_cpu_cores, other, memory.other_known ? weight : 1);
+        memory.other_known = true;
+    } else {
+        memory.unattributed_cpu_cores = std::max(0.0, other - memory.other_cpu_cores);
+    }
+    return other;
+}
+
 void observe_host(HostMemory& memory, const Host& host, const Totals& totals, const Options& options) {
     const Instant at = *host.sampled_at;
     const double weight =
         memory.last_sample ? weight_of(at - *memory.last_sample, smoothing_time(options.overload)) : 1;
-    double other_raw = 0;
-    const auto used = known(host.load.cpu_used_cores);
-    if (used) {
-        other_raw = std::max(0.0, std::min(*used, double{host.facts.cpus + 0.0}) - totals.raw_used);
-        memory.other_cpu_cores = blend(memory.other_cpu_cores, other_raw, memory.cpu_known ? weight : 1);
-    }
-    memory.cpu_known = used.has_value() || totals.all_known;
-    memory.cpu_demand_cores = totals.smoothed_demand + memory.other_cpu_cores;
+    const double other_raw = observe_other(memory, host, totals, weight);
+    memory.cpu_known = known(host.load.cpu_used_cores).has_value() || totals.all_known;
+    memory.cpu_demand_cores = totals.smoothed_demand + memory.other_cpu_cores + memory.unattributed_cpu_cores;
     const auto ready = totals.ready.value();
     if (ready) memory.ready_ratio = blend(memory.ready_ratio, *ready, weight);
     memory.last_sample = at;

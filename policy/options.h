@@ -34,14 +34,14 @@ struct OverloadOptions {
     Threshold memory{0.92, 0.85, std::chrono::minutes{5}};
     // PSI memory "some" avg10; only hosts whose kernel is local report it.
     Threshold memory_pressure{0.20, 0.05, std::chrono::minutes{5}};
-    unsigned max_moves_per_cycle = 4;       // do not overshoot: measure again before moving more
+    unsigned max_moves_per_cycle = 4;  // do not overshoot: measure again before moving more
 };
 
 /// Room that stays free on every host whatever is planned.
 struct ReserveOptions {
-    double cpu = 0.10;                      // of the host's CPUs
-    double memory = 0.05;                   // of the host's memory
-    Bytes memory_min = mib(512);            // and never less than this
+    double cpu = 0.10;            // of the host's CPUs
+    double memory = 0.05;         // of the host's memory
+    Bytes memory_min = mib(512);  // and never less than this
 };
 
 struct LimitOptions {
@@ -51,24 +51,24 @@ struct LimitOptions {
 };
 
 struct CooldownOptions {
-    Duration vm = std::chrono::minutes{30};         // the same VM is not moved again for relief within this
+    Duration vm = std::chrono::minutes{30};  // the same VM is not moved again for relief within this
     Duration after_failure = std::chrono::minutes{5};
-    Duration by_hand = std::chrono::hours{2};       // an operator's own move is respected for this long
+    Duration by_hand = std::chrono::hours{2};  // an operator's own move is respected for this long
 };
 
 struct MigrationOptions {
-    std::optional<double> bandwidth_mib_per_s;      // of one migration; none: unlimited
-    double assumed_link_mib_per_s = 110;            // what a prediction assumes without a limit: 1 Gbit/s
+    std::optional<double> bandwidth_mib_per_s;  // of one migration; none: unlimited
+    double assumed_link_mib_per_s = 110;        // what a prediction assumes without a limit: 1 Gbit/s
     std::vector<Duration> downtime_steps = {Duration{100}, Duration{150}, Duration{200},
                                             Duration{300}, Duration{400}, Duration{500}};
     bool auto_converge = true;
-    bool post_copy = false;                         // a VM may also allow it for itself
+    bool post_copy = false;  // a VM may also allow it for itself
     bool tls = false;
     unsigned parallel_connections = 0;
     Duration deadline_min = std::chrono::seconds{300};
     Duration deadline_per_gib = std::chrono::seconds{150};
-    unsigned attempts = 3;                          // on different targets where there are any
-    Duration retry_delay = std::chrono::seconds{10};        // doubles with each attempt
+    unsigned attempts = 3;                            // on different targets where there are any
+    Duration retry_delay = std::chrono::seconds{10};  // doubles with each attempt
 };
 
 /// VMs named by exact name, UUID or a pattern with * and ?.
@@ -76,8 +76,8 @@ struct Rule {
     enum class Kind { keep_apart, pin, never_move } kind = Kind::never_move;
     std::string name;
     std::vector<std::string> vms;
-    std::vector<HostId> hosts;                      // for pin
-    std::string origin;                             // file:line, for explanations
+    std::vector<HostId> hosts;  // for pin
+    std::string origin;         // file:line, for explanations
 };
 
 struct Options {

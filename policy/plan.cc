@@ -1,6 +1,7 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
 #include <iterator>
 
+#include "policy/capacity.h"
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
@@ -26,8 +27,8 @@ HostView view_of(const ClusterView& view, const HostId& host) {
     HostView result;
     const HostUse& use = view.at(host);
     const HostMemory& detectors = remembered(view.context(), host);
-    result.cpu_demand = view.cpu_ratio(host);
-    result.memory_demand = view.memory_ratio(host);
+    result.cpu_demand = ratio_of(use.cpu_now, use.usable_cpus);
+    result.memory_demand = ratio_of(use.memory_now, static_cast<double>(use.host->facts.memory_total.count));
     result.ready = known(detectors.ready_ratio).value_or(0);
     result.overloaded = any_set(detectors);
     result.state = state_of(view, use);

@@ -24,6 +24,8 @@ struct HostMemory {
     double ready_ratio = 0;
     std::optional<Instant> last_sample;  // the sample these were made from; the same one is not counted twice
     double other_cpu_cores = 0;          // smoothed use by anything but its VMs (kernel, vhost, other processes)
+    bool other_known = false;            // false: other_cpu_cores was never measured
+    double unattributed_cpu_cores = 0;   // of the last sample: use that may be that of VMs not measured yet
     bool cpu_known = false;  // its own use or that of all its VMs was measured; else the demand means nothing
 };
 

@@ -97,15 +97,34 @@ std::optional<Candidate> best_candidate(const ClusterView& view, const HostId& h
     return best;
 }
 
-void add_rejections(const ClusterView& view, const HostId& host, const Need& need, std::vector<Rejection>& out) {
+std::vector<Rejection> rejections_of(const ClusterView& view, const HostId& host, const Need& need) {
     const Pool pool = pool_of(view, host, need);
-    out.insert(out.end(), pool.refusals.begin(), pool.refusals.end());
+    std::vector<Rejection> out = pool.refusals;
     for (const Vm* vm : pool.movable) {
         if (!choices_for(view, *vm, Purpose::relief).empty()) continue;
         const auto refused = refusals_everywhere(view, *vm, Purpose::relief);
         out.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
         out.insert(out.end(), refused.begin(), refused.end());
     }
+    return out;
+}
+
+std::string limit_text(std::size_t moves) {
+    return " (no more than " + std::to_string(moves) + (moves == 1 ? " move" : " moves") + " in one cycle)";
+}
+
+// "3 VMs stay: cooldown 1, no_target 2", from the first reason of each VM.
+std::string staying_text(const std::vector<Rejection>& rejections) {
+    std::map<VmId, Reason> first;
+    for (const Rejection& rejection : rejections)
+        if (!rejection.target) first.emplace(rejection.vm, rejection.reason);
+    std::map<Reason, int> counts;
+    for (const auto& [vm, reason] : first) ++counts[reason];
+    std::string text;
+    for (const auto& [reason, count] : counts)
+        text += (text.empty() ? "" : ", ") + to_string(reason) + " " + std::to_string(count);
+    const std::string vms = std::to_string(first.size()) + (first.size() == 1 ? " VM stays" : " VMs stay");
+    return first.empty() ? "" : " (" + vms + ": " + text + ")";
 }
 
 std::string outcome_text(const ClusterView& view, const HostId& host, std::size_t moves, bool resolved) {
@@ -113,8 +132,9 @@ std::string outcome_text(const ClusterView& view, const HostId& host, std::size_
     if (moves > 0)
         return std::to_string(moves) + (moves == 1 ? " move brings it to " : " moves bring it to ") + reached +
                (resolved ? "" : ", not yet below its limits");
-    if (resolved && view.at(host).outgoing > 0) return "moves under way bring it to " + reached;
-    return resolved ? "waiting for it to be measured again: " + reached : "no VM can be moved to relieve it";
+    if (!resolved) return "no move can relieve it now";
+    if (view.at(host).outgoing > 0) return "moves under way bring it to " + reached;
+    return "now at " + reached + ", to be measured again";
 }
 
 void relieve_host(ClusterView& view, const HostId& host, std::size_t most_moves, Relief& relief) {
@@ -130,9 +150,13 @@ void relieve_host(ClusterView& view, const HostId& host, std::size_t most_moves,
         view.apply(*best->vm, best->targets.front().host);
         need = need_of(view, host, goal);
     }
-    if (!need.none()) add_rejections(view, host, need, relief.rejections);
-    const std::string outcome = outcome_text(view, host, relief.drafts.size() - before, need.none());
-    relief.findings.push_back({host, Trigger::overload, cause + "; " + outcome, need.none()});
+    std::string text = cause + "; " + outcome_text(view, host, relief.drafts.size() - before, need.none());
+    if (!need.none()) {
+        const auto rejections = rejections_of(view, host, need);
+        text += relief.drafts.size() < most_moves ? staying_text(rejections) : limit_text(most_moves);
+        relief.rejections.insert(relief.rejections.end(), rejections.begin(), rejections.end());
+    }
+    relief.findings.push_back({host, Trigger::overload, text, need.none()});
 }
 
 // Hottest first: it gets the targets with the most room.

@@ -87,7 +87,7 @@ Move finish(Draft draft, unsigned wave, ClusterView& view) {
 
 std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& context) {
     std::vector<Wave> waves(1);
-    for (const InFlight& move : context.inventory.in_flight) waves[0].take(move.from, move.to);
+    for (const InFlight& move : context.in_flight) waves[0].take(move.from, move.to);
     std::vector<unsigned> result;
     for (const Draft& draft : drafts) {
         const HostId& from = context.inventory.vms.at(draft.vm).host;

@@ -4,21 +4,29 @@
 namespace ballast::policy::constraints {
 
 namespace {
+
 std::string ago(Instant then, Instant now) {
     return to_string(now - then) + " ago";
 }
+
+const std::vector<PastMove>& moves_of(const Vm& vm, const Context& context) {
+    static const std::vector<PastMove> none;
+    const auto found = context.past.find(vm.id);
+    return found == context.past.end() ? none : found->second;
+}
+
 }  // namespace
 
 // Not asked for evacuations: a host in maintenance has to be left, however recently its VMs came.
 void cooldown(const ClusterView& view, const Vm& vm, Purpose purpose, Objections& out) {
     if (purpose == Purpose::evacuation) return;
     const Context& context = view.context();
-    const CooldownOptions& limits = context.options.cooldown;
-    for (const PastMove& move : context.inventory.past_moves) {
+    for (const PastMove& move : moves_of(vm, context)) {
+        const CooldownOptions& limits = context.options.cooldown;
         const Duration wait = move.by_hand ? limits.by_hand : limits.vm;
-        if (move.vm != vm.id || !move.succeeded || context.now - move.ended >= wait) continue;
-        out.push_back({Reason::cooldown, std::string(move.by_hand ? "moved by hand " : "moved ") +
-                                             ago(move.ended, context.now) + " (waits " + to_string(wait) + ")"});
+        if (!move.succeeded || context.now - move.ended >= wait) continue;
+        const std::string what = move.by_hand ? "moved by hand " : "moved ";
+        out.push_back({Reason::cooldown, what + ago(move.ended, context.now) + " (waits " + to_string(wait) + ")"});
     }
 }
 
@@ -26,10 +34,11 @@ void cooldown(const ClusterView& view, const Vm& vm, Purpose purpose, Objections
 void after_failure(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
     const Context& context = view.context();
     const Duration wait = context.options.cooldown.after_failure;
-    for (const PastMove& move : context.inventory.past_moves)
-        if (move.vm == vm.id && move.to == target.id && !move.succeeded && context.now - move.ended < wait)
-            out.push_back({Reason::cooldown, "moving it there failed " + ago(move.ended, context.now) + " (waits " +
-                                                 to_string(wait) + ")"});
+    for (const PastMove& move : moves_of(vm, context)) {
+        if (move.to != target.id || move.succeeded || context.now - move.ended >= wait) continue;
+        const std::string when = ago(move.ended, context.now);
+        out.push_back({Reason::cooldown, "moving it there failed " + when + " (waits " + to_string(wait) + ")"});
+    }
 }
 
 }  // namespace ballast::policy::constraints

@@ -16,7 +16,7 @@ void blockers(const ClusterView&, const Vm& vm, Purpose, Objections& out) {
 }
 
 void already_moving(const ClusterView& view, const Vm& vm, Purpose, Objections& out) {
-    for (const InFlight& move : view.context().inventory.in_flight)
+    for (const InFlight& move : view.context().in_flight)
         if (move.vm == vm.id) out.push_back({Reason::already_moving, "on its way to " + move.to.value});
 }
 

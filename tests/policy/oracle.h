@@ -1,0 +1,178 @@
+// What a plan must never do, written once more and independently of policy/: from the facts alone, with both hosts of
+// a move occupied from the beginning of its wave until the end of the plan.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/policy/cluster_builder.h"
+
+namespace ballast::test {
+
+class Oracle {
+public:
+    explicit Oracle(const Cluster& cluster) : cluster_(cluster) {
+        for (const auto& [id, vm] : cluster.inventory.vms)
+            if (vm.state != VmState::shut_off) on_[vm.host].insert(id);
+        for (const InFlight& move : cluster.inventory.in_flight) {
+            on_[move.to].insert(move.vm);
+            if (!moving_.insert(move.vm).second) complain("in flight twice: " + move.vm.value);
+        }
+    }
+
+    /// Every broken rule, as text; empty when the plan is sound.
+    std::vector<std::string> judge(const Plan& plan) {
+        unsigned wave = 0;
+        for (const Move& move : plan.moves) {
+            if (move.wave < wave) complain("waves out of order");
+            wave = move.wave;
+            judge(move);
+        }
+        judge_limits(plan);
+        return complaints_;
+    }
+
+private:
+    void complain(const std::string& text) { complaints_.push_back(text); }
+    void require(bool holds, const std::string& text) {
+        if (!holds) complain(text);
+    }
+
+    void judge(const Move& move) {
+        const Inventory& inventory = cluster_.inventory;
+        const Vm& vm = inventory.vms.at(move.vm);
+        const Host& from = inventory.hosts.at(move.from);
+        const Host& to = inventory.hosts.at(move.to);
+        const std::string what = move.vm.value + " to " + move.to.value + ": ";
+        require(vm.host == move.from && move.from != move.to, what + "wrong source");
+        require(moving_.insert(move.vm).second, what + "moved twice");
+        require(vm.state == VmState::running && vm.facts_known, what + "cannot be moved now");
+        require(vm.facts.blockers.empty() && !vm.facts.wishes.no_migrate, what + "must not be moved");
+        require(reports(from) && reports(to), what + "a host does not report");
+        require(!to.maintenance && to.accepts_vms, what + "takes no VMs");
+        judge_rules(vm, to, what);
+        judge_needs(vm, from, to, what);
+        if (move.trigger == Trigger::overload)
+            judge_relief(vm, move, what);
+        else
+            require(from.maintenance, what + "its host is not in maintenance");
+        on_[move.to].insert(move.vm);
+        judge_memory(to, what);
+    }
+
+    static bool reports(const Host& host) { return host.connection == Connection::up && !host.stale; }
+
+    void judge_rules(const Vm& vm, const Host& to, const std::string& what) {
+        const auto& wish = vm.facts.wishes.only_on;
+        require(wish.empty() || contains(wish, to.id), what + "the VM's own pin");
+        for (const policy::Rule& rule : cluster_.options.rules) {
+            if (!named(rule, vm)) continue;
+            require(rule.kind != policy::Rule::Kind::never_move, what + "never_move");
+            require(rule.kind != policy::Rule::Kind::pin || contains(rule.hosts, to.id), what + "pin");
+            if (rule.kind != policy::Rule::Kind::keep_apart) continue;
+            for (const VmId& other : on_[to.id])
+                require(!named(rule, cluster_.inventory.vms.at(other)),
+                        what + "kept apart by rule from " + other.value);
+        }
+        for (const std::string& group : vm.facts.wishes.keep_apart)
+            for (const VmId& other : on_[to.id])
+                require(!contains(cluster_.inventory.vms.at(other).facts.wishes.keep_apart, group),
+                        what + "kept apart by wish from " + other.value);
+    }
+
+    void judge_needs(const Vm& vm, const Host& from, const Host& to, const std::string& what) {
+        const VmRequirements& needs = vm.facts.requirements;
+        const CpuSupport& cpu = to.facts.cpu_by_virt_type.at(needs.virt_type);
+        require(cpu.machines.contains(needs.machine) && to.facts.arch == needs.arch, what + "machine");
+        if (needs.cpu.mode == CpuRequirement::Mode::custom)
+            require(cpu.models.contains(needs.cpu.model), what + "CPU model");
+        else
+            require(cpu.host_model == from.facts.cpu_by_virt_type.at(needs.virt_type).host_model, what + "CPU");
+        for (const std::string& network : needs.networks)
+            require(to.facts.networks.contains(network), what + "network");
+        for (const std::string& pool : needs.pools) require(to.facts.pools.contains(pool), what + "pool");
+        for (const std::string& file : needs.files)
+            require(shared(from, file) && shared(to, file), what + "storage of " + file);
+    }
+
+    // The random clusters declare whole folders only.
+    static bool shared(const Host& host, const std::string& file) {
+        for (const std::string& path : host.facts.shared_paths)
+            if (file.starts_with(path + "/")) return true;
+        return false;
+    }
+
+    void judge_memory(const Host& to, const std::string& what) {
+        double sum = 0;
+        for (const VmId& id : on_[to.id]) sum += bound_gib(cluster_.inventory.vms.at(id));
+        const double total = to.facts.memory_total.gib();
+        const double reserve =
+            std::max(total * cluster_.options.reserve.memory, cluster_.options.reserve.memory_min.gib());
+        require(sum + reserve <= total * (1 + 1e-9), what + "memory overcommitted");
+        require(incoming_gib(to.id) + reserve <= to.load.memory_available->gib() * (1 + 1e-9),
+                what + "memory measured");
+    }
+
+    static double bound_gib(const Vm& vm) {
+        return vm.facts_known ? vm.facts.memory.gib()
+                              : std::max(vm.facts.memory, vm.load.memory_rss.value_or(Bytes{})).gib();
+    }
+
+    double incoming_gib(const HostId& host) {
+        double sum = 0;
+        for (const VmId& id : on_[host])
+            if (cluster_.inventory.vms.at(id).host != host) sum += bound_gib(cluster_.inventory.vms.at(id));
+        return sum;
+    }
+
+    void judge_relief(const Vm& vm, const Move& move, const std::string& what) {
+        const auto& limits = cluster_.options.overload;
+        require(move.effect.target_cpu_after <= limits.cpu.below + 1e-9, what + "makes its target hot");
+        require(move.effect.target_memory_after <= limits.memory.below + 1e-9,
+                what + "makes its target short of memory");
+        require(!cluster_.inventory.hosts.at(move.from).maintenance, what + "relief of a host in maintenance");
+        ++relief_moves_;
+        require(relief_moves_ <= limits.max_moves_per_cycle, what + "too many moves");
+        for (const PastMove& past : cluster_.inventory.past_moves) {
+            if (past.vm != vm.id) continue;
+            const Duration age = cluster_.now - past.ended;
+            require(!past.succeeded || age >= cluster_.options.cooldown.vm, what + "cooldown");
+            require(past.succeeded || past.to != move.to || age >= cluster_.options.cooldown.after_failure,
+                    what + "failed");
+        }
+    }
+
+    void judge_limits(const Plan& plan) {
+        std::map<std::pair<unsigned, HostId>, unsigned> outgoing, incoming;
+        std::map<unsigned, unsigned> cluster;
+        const auto count = [&](unsigned wave, const HostId& from, const HostId& to, bool planned) {
+            const auto& limits = cluster_.options.limits;
+            const bool out = ++outgoing[{wave, from}] <= limits.outgoing_per_host;
+            const bool in = ++incoming[{wave, to}] <= limits.incoming_per_host;
+            const bool all = ++cluster[wave] <= limits.cluster;
+            require(!planned || (out && in && all), "limits in wave " + std::to_string(wave));
+        };
+        for (const InFlight& move : cluster_.inventory.in_flight) count(0, move.from, move.to, false);
+        for (const Move& move : plan.moves) count(move.wave, move.from, move.to, true);
+    }
+
+    static bool named(const policy::Rule& rule, const Vm& vm) {
+        for (const std::string& pattern : rule.vms)
+            if (policy::matches(pattern, vm.facts.name, vm.id)) return true;
+        return false;
+    }
+
+    template <class T>
+    static bool contains(const std::vector<T>& all, const T& one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    }
+
+    const Cluster& cluster_;
+    std::map<HostId, std::set<VmId>> on_;
+    std::set<VmId> moving_;
+    unsigned relief_moves_ = 0;
+    std::vector<std::string> complaints_;
+};
+
+}  // namespace ballast::test
