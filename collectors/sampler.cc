@@ -1,10 +1,14 @@
 #include "collectors/sampler.h"
 
+#include <algorithm>
+
 #include "collectors/pressure.h"
 
 namespace ballast::collectors {
 
 namespace {
+
+constexpr Duration first_looks = std::chrono::seconds{1};
 
 template <class T>
 Result<void> without_value(const Result<T>& result) {
@@ -29,6 +33,7 @@ boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, S
     std::optional<HostReading> before;
     Instant next = clock.now();
     for (;;) {
+        const bool had_rates = before.has_value();
         auto reading = co_await hypervisor.read(options.host);
         listener.source_read(options.host, "libvirt", without_value(reading));
         if (reading) {
@@ -39,7 +44,10 @@ boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, S
             if (before) listener.sampled(options.host, sample);
             before = std::move(*reading);
         }
-        next = std::max(next + options.interval, clock.now());
+        // A host that is just coming up, or one whose rates are not known yet, is looked at again soon.
+        const bool soon = !reading || !had_rates;
+        const Duration gap = soon ? std::min(options.interval, first_looks) : options.interval;
+        next = std::max(next + gap, clock.now());
         co_await clock.sleep_until(next);
     }
 }

@@ -89,6 +89,15 @@ int run(const std::string& config_file) {
     listener.operation_changed = [](const Operation& op) {
         spdlog::info("{} {} {} -> {} [{}] {} {}", op.id.value, op.vm_name, op.from.value, op.to.value, to_string(op.state), op.message, op.reason);
     };
+    listener.cycle_ended = [](const Cycle& cycle) {
+        for (const auto& [host, view] : cycle.plan.hosts)
+            spdlog::debug("{} {} {}: cpu {} memory {} ready {}", cycle.id, host.value, view.state, percent(view.cpu_demand),
+                          percent(view.memory_demand), percent(view.ready));
+        for (const Finding& finding : cycle.plan.findings) spdlog::debug("{} {}", cycle.id, finding.text);
+        for (const Move& move : cycle.plan.moves) spdlog::debug("{} wave {}: {}", cycle.id, move.wave, move.reason);
+        for (const Rejection& r : cycle.plan.immovable) spdlog::debug("{} immovable {}: {}", cycle.id, r.vm.value, r.detail);
+        for (const std::string& note : cycle.notes) spdlog::warn("{} {}", cycle.id, note);
+    };
     Controller controller(io.get_executor(), clock, hypervisor, **store, configuration.daemon, listener);
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](auto, int) { io.stop(); });

@@ -79,6 +79,15 @@ void read(VmCounters& vm, std::string_view name, std::uint64_t value) {
     if (eat(name, "net.")) read_net(vm, name, value);
 }
 
+// libvirt takes cpu.time from the cpuacct cgroup; where hosts run guests without cgroups the vCPU threads' own time
+// stands in (it leaves out the emulator's threads).
+std::optional<std::uint64_t> vcpu_time(const VmCounters& vm) {
+    std::optional<std::uint64_t> sum;
+    for (const VcpuCounters& vcpu : vm.vcpus)
+        if (vcpu.time_ns) sum = sum.value_or(0) + *vcpu.time_ns;
+    return sum;
+}
+
 MigrationPhase phase_of(int type) {
     switch (type) {
         case VIR_DOMAIN_JOB_NONE: return MigrationPhase::none;
@@ -120,6 +129,7 @@ VmCounters counters_from(const virTypedParameter* parameters, int count) {
     VmCounters vm;
     for (int i = 0; i < count; ++i)
         if (const auto value = number(parameters[i])) read(vm, parameters[i].field, *value);
+    if (!vm.cpu_time_ns) vm.cpu_time_ns = vcpu_time(vm);
     return vm;
 }
 
