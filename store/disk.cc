@@ -35,9 +35,10 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& directory, Bytes lar
     mark->raise_to(recovered->engine->revision());
     std::unique_ptr<Disk> disk(new Disk(std::move(*lock), std::move(*mark), std::move(recovered->engine), files.copy));
     // From the first moment on there is something to fall back to.
-    if (!exists(files.copy))
-        if (auto copied = disk->copy_.make(disk->engine_->database()); !copied)
-            notes.push_back("no last good copy could be made: " + to_string(copied.error()));
+    if (exists(files.copy)) return disk;
+    const auto copied = disk->copy_.make(disk->engine_->database());
+    disk->copied_at_open_ = copied.has_value();
+    if (!copied) notes.push_back("no last good copy could be made: " + to_string(copied.error()));
     return disk;
 }
 

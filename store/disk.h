@@ -24,6 +24,8 @@ public:
     /// After every call that may have committed.
     void note_revision() { mark_.raise_to(engine_->revision()); }
 
+    /// Opening made a copy, because there was none.
+    bool copied_at_open() const { return copied_at_open_; }
     /// Begins a new last good copy unless one is being made.
     Result<void> begin_copy();
     bool copying() const { return copy_.running(); }
@@ -37,6 +39,7 @@ private:
     DirectoryLock lock_;
     HighWaterMark mark_;
     std::unique_ptr<Engine> engine_;
+    bool copied_at_open_ = false;
     LastGoodCopy copy_;  // after the engine: ends before it
 };
 

@@ -35,6 +35,11 @@ StoreCore::StoreCore(boost::asio::any_io_executor executor, Clock& clock, Embedd
       alarm_(executor, clock, [this] { on_alarm(); }),
       worker_(options_.most_waiting_calls, [this] { return continue_copy(); }) {
     for (const auto& lease : leases) leases_.add(lease.id, lease.time_to_live, clock_.now());
+    if (!disk_->copied_at_open()) {
+        commits_since_copy_ = 1;
+        next_copy_ = clock_.now();
+        begin_copy_when_due();
+    }
     set_alarm();
 }
 

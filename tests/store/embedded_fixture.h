@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "store/checksum.h"
 #include "tests/store/store_bench.h"
@@ -27,9 +28,12 @@ public:
         store_.reset();
         settle();
     }
+    /// Also waits for the last good copy that every start makes.
     void reopen() {
         close();
+        const auto before = inode_of_copy();
         store_ = open_another().value();
+        BALLAST_ASSERT(run_until([&] { return inode_of_copy() != before; }));
     }
     /// Of the same directory.
     Result<std::unique_ptr<EmbeddedStore>> open_another() {
@@ -66,7 +70,7 @@ public:
         io_.run_for(duration);
     }
 
-    /// Requires that the store is closed.
+    /// What another program does to the database; what the store has of it in memory goes on.
     void sql(const std::string& statement) {
         sqlite3* handle = nullptr;
         BALLAST_ASSERT(sqlite3_open(file("store.db").c_str(), &handle) == SQLITE_OK);
@@ -80,7 +84,31 @@ public:
         return names;
     }
 
+    /// What a kill of the daemon would leave behind, as the directory now to be opened. Requires that no call is under
+    /// way.
+    void crash() {
+        const std::string image = root_ / "image";
+        files::copy(directory(), image, files::copy_options::recursive);
+        close();
+        files::remove_all(directory());
+        files::rename(image, directory());
+        files::remove(file("store.db-shm"));  // not shared memory of a living process any more
+    }
+    std::string read(const std::string& name) const {
+        std::ifstream in(file(name), std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    void write(const std::string& name, const std::string& content) const {
+        std::ofstream(file(name), std::ios::binary | std::ios::trunc) << content;
+    }
+    void remove(const std::string& name) const { files::remove(file(name)); }
+
 private:
+    ino_t inode_of_copy() const {
+        struct stat status {};
+        return ::stat(file("store.db.good").c_str(), &status) == 0 ? status.st_ino : 0;
+    }
+
     EmbeddedStoreOptions options_;
     TemporaryDirectory root_;
     VirtualClock clock_;
