@@ -27,13 +27,9 @@ using Rows = std::vector<Option<Options>>;
 
 Codec<Mode> mode() {
     return converted<Mode, std::string>(
-        choice({"observe", "confirm", "automatic"}),
-        [](const std::string& word) {
-            return word == "observe" ? Mode::observe : word == "confirm" ? Mode::confirm : Mode::automatic;
-        },
-        [](const Mode& value) -> std::string {
-            return value == Mode::observe ? "observe" : value == Mode::confirm ? "confirm" : "automatic";
-        });
+        choice({to_string(Mode::observe), to_string(Mode::confirm), to_string(Mode::automatic)}),
+        [](const std::string& word) { return *policy::mode_from(word); },
+        [](const Mode& value) { return to_string(value); });
 }
 
 void add_threshold(Rows& rows, const std::string& section, Threshold OverloadOptions::*member) {
@@ -225,23 +221,13 @@ Constraint<Options> steps_rise() {
             }};
 }
 
-// QEMU refuses multifd together with post-copy [QEMU 7.2 migration/migration.c].
+// QEMU refuses multifd with post-copy, after 7.2 had let it pass untested [QEMU migrate_caps_check].
 Constraint<Options> no_parallel_post_copy() {
     return {{"migration.post_copy", "migration.parallel_connections"},
             [](const Options& options) -> std::optional<std::string> {
                 if (!options.migration.post_copy || options.migration.parallel_connections == 0) return std::nullopt;
                 return "`migration.post_copy` and `migration.parallel_connections` exclude each other; set one of them "
                        "only";
-            }};
-}
-
-Constraint<Options> cluster_covers_host() {
-    return {{"limits.outgoing_per_host", "limits.incoming_per_host", "limits.cluster"},
-            [](const Options& options) -> std::optional<std::string> {
-                const auto& limits = options.limits;
-                if (std::max(limits.outgoing_per_host, limits.incoming_per_host) <= limits.cluster) return std::nullopt;
-                return "`limits.cluster` (" + std::to_string(limits.cluster) +
-                       ") is less than what one host is allowed";
             }};
 }
 
@@ -278,7 +264,7 @@ const Table<Options>& policy_table() {
          below_is_less("overload.ready_time", &OverloadOptions::ready),
          below_is_less("overload.memory", &OverloadOptions::memory),
          below_is_less("overload.memory_pressure", &OverloadOptions::memory_pressure), steps_rise(),
-         no_parallel_post_copy(), cluster_covers_host()}};
+         no_parallel_post_copy()}};
     return table;
 }
 
