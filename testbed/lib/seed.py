@@ -38,6 +38,7 @@ SHUTDOWN_TIMEOUT=20
 """
 
 # lxcfs gives each host its own figures; nspawn cannot bind over /proc itself, so a unit of the host does it.
+# Not /proc/uptime: ps and libvirt reckon with the machine's boot, and negative ages come out.
 _OWN_PROC_UNIT = """[Unit]
 Description=Show this host's own figures in /proc
 DefaultDependencies=no
@@ -45,7 +46,7 @@ Before=sysinit.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'for f in stat meminfo uptime loadavg; do mount --bind /var/lib/lxcfs/proc/$$f /proc/$$f; done'
+ExecStart=/bin/sh -c 'for f in stat meminfo loadavg; do mount --bind /var/lib/lxcfs/proc/$$f /proc/$$f; done'
 """
 
 _SSH_CONFIG = """Host host* storage {network}.*
