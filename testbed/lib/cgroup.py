@@ -52,6 +52,15 @@ def _remove_tree(folder):
             pass
 
 
+def _processes(folders):
+    """Pids of all processes in the folders and below, whatever became of their parents."""
+    pids = set()
+    for folder in folders:
+        for path, _, _ in os.walk(folder):
+            pids.update(int(word) for word in read_text(os.path.join(path, "cgroup.procs")).split())
+    return pids - {os.getpid()}
+
+
 class V1:
     """cgroup v1: the host has a folder in every mounted tree, so that its systemd sees a tree of its own."""
 
@@ -102,6 +111,10 @@ class V1:
         """Removes the host's folders, or all."""
         for tree in set(self.trees.values()):
             _remove_tree(os.path.join(tree, GROUP, host or ""))
+
+    def processes(self, host=""):
+        """Pids of everything that runs in the host, or in all."""
+        return _processes(self.folders(host))
 
 
 class V2:
@@ -158,3 +171,7 @@ class V2:
     def remove(self, host=None):
         """Removes the host's folder, or all."""
         _remove_tree(self.folder(host or ""))
+
+    def processes(self, host=""):
+        """Pids of everything that runs in the host, or in all."""
+        return _processes([self.folder(host)])

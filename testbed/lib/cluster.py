@@ -98,6 +98,8 @@ def down():
     for pid in pids:
         process.kill(pid, signal.SIGKILL)
     process.wait_until(lambda: not _machinery(), 10)
+    groups = cgroup.detect()
+    process.kill_all(groups.processes, 20, cgroup.GROUP)
     _unmount_all()
     network.remove_all()
     if not process.wait_until(_cgroups_removed, 5, 0.2):

@@ -89,6 +89,7 @@ class Host:
         """Starts the host; its disk is as it was."""
         if self.leader():
             return
+        self._clear_remains()
         self._mount()
         settings = self.settings()
         network.plug(self, settings.get("link"))
@@ -102,6 +103,11 @@ class Host:
                              {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         if not process.wait_until(self.leader, _START_TIMEOUT_S):
             raise Problem(f"{self.name} did not start; see {self.folder}/console.log")
+
+    def _clear_remains(self):
+        """Ends what survived the death of the host's nspawn; two copies must never run on one disk."""
+        groups = cgroup.detect()
+        process.kill_all(lambda: groups.processes(self.name), 20, self.name)
 
     def _mount(self):
         for name in ("up", "work", "root"):
@@ -131,6 +137,7 @@ class Host:
         network.cut(self)
         process.kill(leader)
         process.wait_gone(container, 20, self.name)
+        self._clear_remains()
         network.unplug(self)
 
     def off(self):
@@ -139,6 +146,7 @@ class Host:
         container = self.container()
         self.run(["systemctl", "poweroff"], check=False)
         process.wait_gone(container, _OFF_TIMEOUT_S, self.name)
+        self._clear_remains()
         network.unplug(self)
 
     def answers(self):

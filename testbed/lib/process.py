@@ -89,6 +89,17 @@ def kill(pid, number=signal.SIGKILL):
         pass
 
 
+def kill_all(list_pids, timeout, what):
+    """Kills what list_pids() returns until it returns nothing that lives; raises a Problem after the timeout."""
+    def gone():
+        living = [pid for pid in list_pids() if start_time(pid) is not None]
+        for pid in living:
+            kill(pid)
+        return not living
+    if not wait_until(gone, timeout):
+        raise Problem(f"{what} still has processes {timeout} s after they were killed; see 'ps -eo pid,stat,wchan,args'")
+
+
 def wait_gone(pid, timeout, what):
     """Waits until the process is gone or a zombie; raises a Problem after the timeout."""
     started = start_time(pid)

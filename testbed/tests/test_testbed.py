@@ -73,6 +73,13 @@ class CgroupV1(unittest.TestCase):
         self.assertEqual(self.groups.used_memory("host1"), 4096)
         self.assertEqual(self.groups.used_cpu_seconds("host1"), 1.5)
 
+    def test_processes_are_found_below_the_host_in_every_tree(self):
+        put(f"{self.root}/memory/ballast-testbed/host1/cgroup.procs", "11\n12\n")
+        put(f"{self.root}/systemd/ballast-testbed/host1/payload/init.scope/cgroup.procs", "13\n")
+        put(f"{self.root}/memory/ballast-testbed/host2/cgroup.procs", "14\n")
+        self.assertEqual(self.groups.processes("host1"), {11, 12, 13})
+        self.assertEqual(self.groups.processes(), {11, 12, 13, 14})
+
     def test_a_machine_without_a_memory_controller_is_refused(self):
         os.unlink(f"{self.root}/memory/cgroup.procs")
         with self.assertRaisesRegex(base.Problem, "memory"):
@@ -115,6 +122,11 @@ class CgroupV2(unittest.TestCase):
         put(f"{self.root}/cgroup.controllers", "cpuset io\n")
         with self.assertRaisesRegex(base.Problem, "'cpu'"):
             self.groups.create("host2")
+
+    def test_processes_are_found_below_the_host(self):
+        put(f"{self.root}/ballast-testbed/host2/payload/init.scope/cgroup.procs", "13\n")
+        put(f"{self.root}/ballast-testbed/host2/tool/cgroup.procs", "15\n")
+        self.assertEqual(self.groups.processes("host2"), {13, 15})
 
     def test_removal_takes_children_first_and_leaves_the_root(self):
         os.makedirs(f"{self.root}/ballast-testbed/host2/payload/init.scope")
