@@ -1,0 +1,182 @@
+#include "daemon/api_change.h"
+
+namespace ballast::daemon {
+
+namespace {
+
+Reply ok(json::object body) {
+    Reply reply;
+    reply.body = std::move(body);
+    return reply;
+}
+
+Reply not_built(const std::string& what) {
+    return failure(501, "not_implemented", what, "this daemon was started without it");
+}
+
+// What a body may hold where nothing is asked.
+Result<void> no_fields(const ApiRequest& request) {
+    return only_keys(request.fields, {});
+}
+
+struct MigrateOrder {
+    VmId vm;
+    HostId to;
+    bool force = false;
+};
+
+Result<MigrateOrder> migrate_order(const ApiRequest& request, const Inventory& inventory) {
+    if (const auto known = only_keys(request.fields, {"vm", "to", "force"}); !known) return known.error();
+    const auto vm = text_field(request.fields, "vm");
+    if (!vm) return vm.error();
+    const auto to = text_field(request.fields, "to");
+    if (!to) return to.error();
+    const auto force = flag_field(request.fields, "force", false);
+    if (!force) return force.error();
+    const auto id = find_vm(inventory, *vm);
+    if (!id) return id.error();
+    return MigrateOrder{*id, HostId{*to}, *force};
+}
+
+Result<bool> maintenance_order(const ApiRequest& request) {
+    if (const auto known = only_keys(request.fields, {"on"}); !known) return known.error();
+    return flag_field(request.fields, "on");
+}
+
+// Outer: an error. Inner: nothing for "back to the policy's".
+Result<std::optional<policy::Mode>> mode_order(const ApiRequest& request) {
+    if (const auto known = only_keys(request.fields, {"mode"}); !known) return known.error();
+    const json::value* value = request.fields.if_contains("mode");
+    if (value && value->is_null()) return std::optional<policy::Mode>();
+    const auto name = text_field(request.fields, "mode");
+    if (!name) return name.error();
+    const auto mode = policy::mode_from(*name);
+    if (!mode) return Error{ErrorCode::invalid, "mode", "must be observe, confirm, automatic or null"};
+    return mode;
+}
+
+}  // namespace
+
+ApiChange::Answer ApiChange::maintenance(ApiRequest request) {
+    const auto on = maintenance_order(request);
+    if (!on) co_return failure(on.error());
+    HostId host{request.parameters.front()};
+    const std::string name = host.value;
+    std::string by = identity(request.caller);
+    const auto set = co_await controller_.set_maintenance(std::move(host), *on, std::move(by));
+    if (!set) co_return failure(set.error());
+    json::object body;
+    body["host"] = name;
+    body["maintenance"] = *on;
+    co_return ok(std::move(body));
+}
+
+ApiChange::Answer ApiChange::migrate(ApiRequest request) {
+    const auto order = migrate_order(request, controller_.inventory());
+    if (!order) co_return failure(order.error());
+    VmId vm = order->vm;
+    HostId to = order->to;
+    std::string by = identity(request.caller);
+    const auto id = co_await controller_.migrate(std::move(vm), std::move(to), order->force, std::move(by));
+    if (!id) co_return refused_migration(id.error(), order->vm, order->to);
+    Reply reply = look_.operation(*id);
+    if (reply.status == 200) reply.status = 202;
+    co_return reply;
+}
+
+// The reasons once more, as data.
+Reply ApiChange::refused_migration(const Error& error, const VmId& vm, const HostId& to) const {
+    if (error.code != ErrorCode::refused) return failure(error);
+    const Inventory inventory = controller_.inventory();
+    const auto refusals = look_.refusals(inventory, vm, to);
+    json::object details;
+    details["refusals"] = views::rejections(refusals, views::names_in(inventory));
+    return failure(error, std::move(details));
+}
+
+ApiChange::Answer ApiChange::approve(ApiRequest request) {
+    if (const auto none = no_fields(request); !none) co_return failure(none.error());
+    const OperationId id{request.parameters.front()};
+    OperationId asked = id;
+    std::string by = identity(request.caller);
+    const auto approved = co_await controller_.approve(std::move(asked), std::move(by));
+    if (!approved) co_return failure(approved.error());
+    co_return look_.operation(id);
+}
+
+ApiChange::Answer ApiChange::cancel(ApiRequest request) {
+    if (const auto none = no_fields(request); !none) co_return failure(none.error());
+    const OperationId id{request.parameters.front()};
+    OperationId asked = id;
+    std::string by = identity(request.caller);
+    const auto cancelled = co_await controller_.cancel(std::move(asked), std::move(by));
+    if (!cancelled) co_return failure(cancelled.error());
+    co_return look_.operation(id);
+}
+
+ApiChange::Answer ApiChange::pause(ApiRequest request) {
+    return set_paused(std::move(request), true);
+}
+
+ApiChange::Answer ApiChange::resume(ApiRequest request) {
+    return set_paused(std::move(request), false);
+}
+
+ApiChange::Answer ApiChange::set_paused(ApiRequest request, bool paused) {
+    if (const auto none = no_fields(request); !none) co_return failure(none.error());
+    std::string by = identity(request.caller);
+    const auto set = co_await controller_.set_paused(paused, std::move(by));
+    if (!set) co_return failure(set.error());
+    co_return look_.mode();
+}
+
+ApiChange::Answer ApiChange::mode(ApiRequest request) {
+    const auto order = mode_order(request);
+    if (!order) co_return failure(order.error());
+    std::optional<policy::Mode> wanted = *order;
+    std::string by = identity(request.caller);
+    const auto set = co_await controller_.set_mode(wanted, std::move(by));
+    if (!set) co_return failure(set.error());
+    co_return look_.mode();
+}
+
+ApiChange::Answer ApiChange::reload(ApiRequest request) {
+    if (const auto none = no_fields(request); !none) co_return failure(none.error());
+    if (!hooks_.reload) co_return not_built("reload");
+    const auto reloaded = hooks_.reload();
+    if (!reloaded) {
+        Error error = reloaded.error();
+        if (error.code == ErrorCode::invalid) error.code = ErrorCode::refused;  // the request is fine, the files are not
+        co_return failure(error);
+    }
+    json::object body;
+    body["message"] = *reloaded;
+    co_return ok(std::move(body));
+}
+
+ApiChange::Answer ApiChange::watch(ApiRequest request) {
+    const auto since = number_parameter(request.query, "since", 0, std::numeric_limits<std::int64_t>::max());
+    if (!since) co_return failure(since.error());
+    std::uint64_t revision = changes_.revision();
+    const std::uint64_t known = since->value_or(0);
+    if (since->has_value()) revision = co_await changes_.wait(known, watch_patience_);
+    json::object body;
+    body["revision"] = revision;
+    body["changed"] = revision != known;
+    co_return ok(std::move(body));
+}
+
+ApiChange::Answer ApiChange::preflight(ApiRequest request) {
+    if (!hooks_.preflight) co_return not_built("preflight");
+    std::optional<HostId> host;
+    if (const auto asked = request.query.find("host"); asked != request.query.end()) host = HostId{asked->second};
+    if (host && !controller_.inventory().hosts.contains(*host))
+        co_return failure({ErrorCode::not_found, host->value, "no such host is configured"});
+    auto report = co_await hooks_.preflight(host);
+    if (!report) co_return failure(report.error());
+    Reply reply;
+    reply.body = std::move(*report);
+    co_return reply;
+}
+
+}  // namespace ballast::daemon

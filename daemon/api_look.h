@@ -1,0 +1,48 @@
+// The answers of the control API that change nothing and wait for nothing. One io_context thread.
+#pragma once
+
+#include "daemon/api_http.h"
+#include "daemon/api_watch.h"
+#include "daemon/controller.h"
+#include "daemon/views_explain.h"
+
+namespace ballast::daemon {
+
+/// The VM a client means: by UUID, else by name, else by the one of that name that runs. Errors: not_found,
+/// conflict (several have the name).
+Result<VmId> find_vm(const Inventory& inventory, const std::string& name_or_uuid);
+
+/// Each takes a request whose parameters are there, and returns the reply.
+class ApiLook {
+public:
+    ApiLook(const Controller& controller, const Clock& clock, const ChangeCounter& changes)
+        : controller_(controller), clock_(clock), changes_(changes) {}
+
+    Reply status(const ApiRequest& request) const;
+    Reply hosts(const ApiRequest& request) const;
+    Reply host(const ApiRequest& request) const;
+    Reply vms(const ApiRequest& request) const;
+    Reply vm(const ApiRequest& request) const;
+    Reply plan(const ApiRequest& request) const;
+    Reply explain_vm(const ApiRequest& request) const;
+    Reply explain_host(const ApiRequest& request) const;
+    Reply explain_cycle(const ApiRequest& request) const;
+    Reply history(const ApiRequest& request) const;
+    Reply operation(const ApiRequest& request) const;
+    Reply policy(const ApiRequest& request) const;
+
+    // For the answers of changes.
+    Reply mode() const;
+    Reply operation(const OperationId& id) const;
+    std::vector<Rejection> refusals(const Inventory& inventory, const VmId& vm, const HostId& to) const;
+
+private:
+    views::Seen look() const;
+    views::ModeState mode_state() const;
+
+    const Controller& controller_;
+    const Clock& clock_;
+    const ChangeCounter& changes_;
+};
+
+}  // namespace ballast::daemon

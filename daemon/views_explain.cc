@@ -1,0 +1,218 @@
+#include "daemon/views_explain.h"
+
+#include <algorithm>
+
+#include "policy/capacity.h"
+#include "policy/constraints/constraint.h"
+#include "policy/detectors.h"
+#include "policy/estimators.h"
+#include "policy/need.h"
+
+namespace ballast::daemon::views {
+
+namespace {
+
+constexpr std::size_t entries_shown = 20;  // of operations and of cycles: the history has the rest
+
+Effect effect_of(const policy::ClusterView& before, const Vm& vm, const HostId& to) {
+    policy::ClusterView after = before;
+    after.apply(vm, to);
+    Effect effect;
+    effect.source_cpu_before = before.cpu_ratio(vm.host);
+    effect.source_cpu_after = after.cpu_ratio(vm.host);
+    effect.target_cpu_before = before.cpu_ratio(to);
+    effect.target_cpu_after = after.cpu_ratio(to);
+    effect.source_memory_before = before.memory_ratio(vm.host);
+    effect.source_memory_after = after.memory_ratio(vm.host);
+    effect.target_memory_before = before.memory_ratio(to);
+    effect.target_memory_after = after.memory_ratio(to);
+    return effect;
+}
+
+json::array targets_of(const policy::ClusterView& view, const Seen& seen, const Vm& vm, bool may_move) {
+    const VmNames names{{vm.id, vm.facts.name}};
+    json::array out;
+    for (const auto& [id, host] : seen.inventory.hosts) {
+        if (id == vm.host) continue;
+        const auto refusals = policy::target_refusals(view, vm, host, policy::Purpose::manual);
+        const bool possible = may_move && refusals.empty();
+        const auto effect = possible ? json::value(views::effect(effect_of(view, vm, id))) : json::value();
+        out.push_back(json::object{{"host", id.value},
+                                   {"possible", possible},
+                                   {"refusals", rejections(refusals, names)},
+                                   {"effect", effect}});
+    }
+    return out;
+}
+
+json::array operations_of(const Seen& seen, const VmId& vm) {
+    json::array out;
+    const auto add = [&](const Operation& op) {
+        if (op.vm == vm && out.size() < entries_shown) out.push_back(operation(op, seen.wall_now));
+    };
+    std::for_each(seen.active.rbegin(), seen.active.rend(), add);
+    std::for_each(seen.ended.rbegin(), seen.ended.rend(), add);
+    return out;
+}
+
+// One line of "the last cycles that named it".
+struct Mention {
+    const char* kind;
+    std::string text;
+};
+
+std::string told(const Rejection& rejection) {
+    std::string text = rejection.target ? rejection.target->value + ": " : "";
+    text += explain(rejection.reason);
+    return rejection.detail.empty() ? text : text + " (" + rejection.detail + ")";
+}
+
+std::optional<Mention> mention_of(const Plan& plan, const VmId& vm) {
+    for (const Move& move : plan.moves)
+        if (move.vm == vm) return Mention{"move", move.from.value + " -> " + move.to.value + ": " + move.reason};
+    for (const Rejection& rejection : plan.immovable)
+        if (rejection.vm == vm) return Mention{"immovable", told(rejection)};
+    for (const Rejection& rejection : plan.rejections)
+        if (rejection.vm == vm) return Mention{"rejection", told(rejection)};
+    return std::nullopt;
+}
+
+std::optional<Mention> mention_of(const Plan& plan, const HostId& host) {
+    for (const Finding& finding : plan.findings)
+        if (finding.host == host) return Mention{"finding", finding.text};
+    for (const Move& move : plan.moves)
+        if (move.to == host) return Mention{"move", move.from.value + " -> " + move.to.value + ": " + move.reason};
+    return std::nullopt;
+}
+
+template <class Id>
+json::array cycles_naming(const Seen& seen, const Id& subject) {
+    json::array out;
+    for (auto cycle = seen.cycles.rbegin(); cycle != seen.cycles.rend() && out.size() < entries_shown; ++cycle)
+        if (const auto mention = mention_of(cycle->plan, subject))
+            out.push_back(json::object{
+                {"id", cycle->id}, {"at", to_string(cycle->at)}, {"kind", mention->kind}, {"text", mention->text}});
+    return out;
+}
+
+struct Detector {
+    const char* name;
+    std::optional<double> value;
+    const policy::Threshold& limit;
+    const policy::DetectorState& state;
+};
+
+std::vector<Detector> detectors_of(const Seen& seen, const Host& host, const policy::HostMemory& memory) {
+    const policy::OverloadOptions& limits = seen.options.overload;
+    const double usable = policy::usable_cpus(host, seen.options);
+    std::optional<double> cpu, ready;
+    if (memory.cpu_known && usable > 0) cpu = memory.cpu_demand_cores / usable;
+    if (memory.last_sample) ready = memory.ready_ratio;
+    return {{"cpu", cpu, limits.cpu, memory.cpu},
+            {"ready", ready, limits.ready, memory.ready},
+            {"memory", policy::measured_memory_ratio(host), limits.memory, memory.memory},
+            {"memory_pressure", host.load.pressure.memory_some, limits.memory_pressure, memory.memory_pressure}};
+}
+
+std::optional<Duration> above_for(const Seen& seen, const policy::DetectorState& state) {
+    if (!state.above_since) return std::nullopt;
+    return std::max(Duration{}, seen.now - *state.above_since);
+}
+
+json::object detector_view(const Seen& seen, const Detector& detector) {
+    return {{"name", detector.name},
+            {"enabled", seen.options.overload.enabled},
+            {"value_ratio", number(detector.value)},
+            {"above_ratio", detector.limit.above},
+            {"below_ratio", detector.limit.below},
+            {"persistence_ms", detector.limit.persistence.count()},
+            {"above_for_ms", milliseconds(above_for(seen, detector.state))},
+            {"set", detector.state.set}};
+}
+
+// "cpu is above 80 % for 2 min, overloaded after 5 min": values that are above but have not persisted.
+std::string rising_text(const Seen& seen, const std::vector<Detector>& detectors) {
+    std::string text;
+    for (const Detector& detector : detectors) {
+        const auto since = above_for(seen, detector.state);
+        if (!since) continue;
+        text += text.empty() ? "" : "; ";
+        text += std::string(detector.name) + " is above " + percent(detector.limit.above) + " for " + to_string(*since) +
+                ", overloaded after " + to_string(detector.limit.persistence);
+    }
+    return text;
+}
+
+std::string verdict(const policy::ClusterView& view, const Seen& seen, const Host& host,
+                    const policy::HostMemory& memory, const std::vector<Detector>& detectors) {
+    if (!policy::is_fresh(host)) return host.id.value + " is left alone: " + host.problem;
+    if (host.maintenance) {
+        const auto left = view.at(host.id).occupants.size();
+        return host.id.value + " is in maintenance; VMs on it or on their way: " + std::to_string(left);
+    }
+    if (!seen.options.overload.enabled) return "overload detection is switched off";
+    if (policy::any_set(memory)) return policy::overload_text(view, host.id);
+    const std::string rising = rising_text(seen, detectors);
+    return rising.empty() ? host.id.value + " is not overloaded: no value is above its limit" : "not overloaded yet: " + rising;
+}
+
+template <class Predicate>
+std::vector<Move> moves_where(const Plan& plan, Predicate predicate) {
+    std::vector<Move> out;
+    std::copy_if(plan.moves.begin(), plan.moves.end(), std::back_inserter(out), predicate);
+    return out;
+}
+
+std::vector<Rejection> staying(const Seen& seen, const Plan& plan, const HostId& host) {
+    std::vector<Rejection> out = plan.immovable;
+    out.insert(out.end(), plan.rejections.begin(), plan.rejections.end());
+    std::erase_if(out, [&](const Rejection& rejection) {
+        const auto vm = seen.inventory.vms.find(rejection.vm);
+        return vm == seen.inventory.vms.end() || vm->second.host != host;
+    });
+    return out;
+}
+
+std::vector<Finding> findings_on(const Plan& plan, const HostId& host) {
+    std::vector<Finding> out;
+    for (const Finding& finding : plan.findings)
+        if (finding.host == host) out.push_back(finding);
+    return out;
+}
+
+}  // namespace
+
+json::object explain_vm(const Seen& seen, const Vm& vm) {
+    const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
+    const policy::ClusterView view(context);
+    const auto stays_because = policy::vm_refusals(view, vm, policy::Purpose::manual);
+    const bool may_move = stays_because.empty();
+    const auto known = seen.memory.vms.find(vm.id);
+    const auto memory = known == seen.memory.vms.end() ? policy::VmMemory{} : known->second;
+    return {{"vm", vm_detail(seen, vm, may_move)},
+            {"may_move", may_move},
+            {"stays_because", rejections(stays_because, {{vm.id, vm.facts.name}})},
+            {"prediction", prediction(policy::predict(vm, memory, seen.options.migration))},
+            {"targets", targets_of(view, seen, vm, may_move)},
+            {"operations", operations_of(seen, vm.id)},
+            {"cycles", cycles_naming(seen, vm.id)}};
+}
+
+json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_run) {
+    const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
+    const policy::ClusterView view(context);
+    const policy::HostMemory& memory = policy::remembered(context, host.id);
+    const auto detectors = detectors_of(seen, host, memory);
+    const VmNames names = names_in(seen.inventory);
+    return {{"host", views::host(seen, host)},
+            {"verdict", verdict(view, seen, host, memory, detectors)},
+            {"detectors", each(detectors, [&](const Detector& one) { return detector_view(seen, one); })},
+            {"findings", each(findings_on(dry_run, host.id), finding)},
+            {"leaves", moves(moves_where(dry_run, [&](const Move& move) { return move.from == host.id; }), names)},
+            {"arrives", moves(moves_where(dry_run, [&](const Move& move) { return move.to == host.id; }), names)},
+            {"stays", rejections(staying(seen, dry_run, host.id), names)},
+            {"operations", operations(touching(seen, host.id), seen.wall_now)},
+            {"cycles", cycles_naming(seen, host.id)}};
+}
+
+}  // namespace ballast::daemon::views

@@ -1,0 +1,268 @@
+#include "daemon/views_inventory.h"
+
+#include <algorithm>
+
+#include "policy/constraints/constraint.h"
+
+namespace ballast::daemon::views {
+
+namespace {
+
+const HostView* last_view(const Seen& seen, const HostId& host) {
+    const auto found = seen.last_cycle.plan.hosts.find(host);
+    return found == seen.last_cycle.plan.hosts.end() ? nullptr : &found->second;
+}
+
+template <class Strings>
+json::array sorted(const Strings& values) {
+    return each(values, [](const auto& value) { return json::value(value); });
+}
+
+json::object cpu(const Host& host, const HostView* view) {
+    return {{"capacity_cores", number(host.facts.cpus)},
+            {"used_cores", number(host.load.cpu_used_cores)},
+            {"demand_ratio", view ? number(view->cpu_demand) : json::value()},
+            {"ready_ratio", view ? number(view->ready) : json::value()}};
+}
+
+json::object memory(const Host& host, const HostView* view) {
+    return {{"total_bytes", host.facts.memory_total.count},
+            {"available_bytes", bytes(host.load.memory_available)},
+            {"demand_ratio", view ? number(view->memory_demand) : json::value()}};
+}
+
+json::object pressure(const Pressure& pressure) {
+    return {{"cpu_some_ratio", number(pressure.cpu_some)},
+            {"memory_some_ratio", number(pressure.memory_some)},
+            {"memory_full_ratio", number(pressure.memory_full)},
+            {"io_some_ratio", number(pressure.io_some)},
+            {"io_full_ratio", number(pressure.io_full)}};
+}
+
+json::object facts(const HostFacts& facts) {
+    json::object pools, cpus;
+    for (const auto& [name, path] : facts.pools) pools[name] = path;
+    for (const auto& [virt_type, support] : facts.cpu_by_virt_type)
+        cpus[virt_type] = json::object{{"host_model", support.host_model},
+                                       {"models", sorted(support.models)},
+                                       {"machines", sorted(support.machines)}};
+    return {{"uuid", facts.uuid},
+            {"hostname", facts.hostname},
+            {"arch", facts.arch},
+            {"libvirt_version", facts.libvirt_version},
+            {"hypervisor_version", facts.hypervisor_version},
+            {"networks", sorted(facts.networks)},
+            {"bridges", sorted(facts.bridges)},
+            {"pools", std::move(pools)},
+            {"shared_paths", sorted(facts.shared_paths)},
+            {"cpu", std::move(cpus)}};
+}
+
+json::object load(const VmLoad& load) {
+    return {{"cpu_used_cores", number(load.cpu_used_cores)},
+            {"ready_ratio", number(load.ready_ratio)},
+            {"memory_rss_bytes", bytes(load.memory_rss)},
+            {"memory_balloon_bytes", bytes(load.memory_balloon)},
+            {"memory_usable_bytes", bytes(load.memory_usable)},
+            {"swap_in_mib_per_s", number(load.swap_in_mib_per_s)},
+            {"major_faults_per_s", number(load.major_faults_per_s)},
+            {"block_read_mib_per_s", number(load.block_read_mib_per_s)},
+            {"block_write_mib_per_s", number(load.block_write_mib_per_s)},
+            {"net_rx_mib_per_s", number(load.net_rx_mib_per_s)},
+            {"net_tx_mib_per_s", number(load.net_tx_mib_per_s)},
+            {"dirty_rate_mib_per_s", number(load.dirty_rate_mib_per_s)}};
+}
+
+json::object wishes(const VmWishes& wishes) {
+    return {{"no_migrate", wishes.no_migrate}, {"only_on", ids(wishes.only_on)},
+            {"keep_apart", texts(wishes.keep_apart)}, {"priority", wishes.priority},
+            {"post_copy", wishes.post_copy},   {"problem", wishes.problem}};
+}
+
+json::object blocker(const Blocker& blocker) {
+    return {{"reason", to_string(blocker.reason)}, {"text", explain(blocker.reason)}, {"detail", blocker.detail}};
+}
+
+const char* text(CpuRequirement::Mode mode) {
+    switch (mode) {
+        case CpuRequirement::Mode::custom:
+            return "custom";
+        case CpuRequirement::Mode::host_passthrough:
+            return "host_passthrough";
+        case CpuRequirement::Mode::maximum:
+            return "maximum";
+    }
+    return "custom";
+}
+
+json::object requirements(const VmRequirements& needs) {
+    return {{"virt_type", needs.virt_type},
+            {"arch", needs.arch},
+            {"machine", needs.machine},
+            {"cpu_mode", text(needs.cpu.mode)},
+            {"cpu_model", needs.cpu.model},
+            {"cpu_features", sorted(needs.cpu.required)},
+            {"networks", sorted(needs.networks)},
+            {"bridges", sorted(needs.bridges)},
+            {"pools", sorted(needs.pools)},
+            {"files", sorted(needs.files)}};
+}
+
+json::value operation_on(const Seen& seen, const VmId& vm) {
+    for (const Operation& op : seen.active)
+        if (op.vm == vm) return json::value(op.id.value);
+    return nullptr;
+}
+
+std::optional<double> demand(const Seen& seen, const VmId& vm) {
+    const auto known = seen.memory.vms.find(vm);
+    if (known == seen.memory.vms.end() || !known->second.last_sample) return std::nullopt;
+    return known->second.cpu_demand_cores;
+}
+
+template <class Range, class Predicate>
+std::size_t count(const Range& range, Predicate predicate) {
+    return static_cast<std::size_t>(std::count_if(range.begin(), range.end(), predicate));
+}
+
+std::size_t running_on(const Seen& seen, const HostId& host) {
+    return count(seen.inventory.vms, [&](const auto& entry) {
+        return entry.second.host == host && entry.second.state == VmState::running;
+    });
+}
+
+// Nobody acknowledges alarms yet: an ended one is shown for a day, the history keeps it for longer.
+constexpr Duration alarms_shown = std::chrono::hours{24};
+
+json::array problems(const Seen& seen) {
+    const auto told = [](const Operation& op) { return op.id.value + " (" + op.vm_name + "): " + op.message; };
+    json::array out;
+    for (const auto& [id, host] : seen.inventory.hosts)
+        if (!host.problem.empty()) out.emplace_back(id.value + ": " + host.problem);
+    for (const Operation& op : seen.active)
+        if (op.alarm) out.emplace_back(told(op));
+    for (const Operation& op : seen.ended)
+        if (op.alarm && seen.wall_now - op.updated < alarms_shown) out.emplace_back(told(op));
+    for (const std::string& note : seen.last_cycle.notes) out.emplace_back(note);
+    return out;
+}
+
+json::object host_counts(const Seen& seen) {
+    const auto& hosts = seen.inventory.hosts;
+    const auto& views = seen.last_cycle.plan.hosts;
+    return {{"total", hosts.size()},
+            {"up", count(hosts, [](const auto& host) { return host.second.connection == Connection::up; })},
+            {"stale", count(hosts, [](const auto& host) { return host.second.stale; })},
+            {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
+            {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
+}
+
+}  // namespace
+
+std::set<VmId> movable_vms(const Seen& seen) {
+    const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
+    const policy::ClusterView view(context);
+    std::set<VmId> movable;
+    for (const auto& [id, vm] : seen.inventory.vms)
+        if (policy::vm_refusals(view, vm, policy::Purpose::manual).empty()) movable.insert(id);
+    return movable;
+}
+
+json::object host(const Seen& seen, const Host& host) {
+    const HostView* view = last_view(seen, host.id);
+    const auto age = host.sampled_at ? std::optional(seen.now - *host.sampled_at) : std::nullopt;
+    const auto& moving = seen.inventory.in_flight;
+    return {{"id", host.id.value},
+            {"state", view ? view->state : "unknown"},
+            {"connection", to_string(host.connection)},
+            {"stale", host.stale},
+            {"maintenance", host.maintenance},
+            {"accepts_vms", host.accepts_vms},
+            {"problem", host.problem},
+            {"sample_age_ms", milliseconds(age)},
+            {"overloaded", view && view->overloaded},
+            {"cpu", cpu(host, view)},
+            {"memory", memory(host, view)},
+            {"pressure", pressure(host.load.pressure)},
+            {"swap_in_mib_per_s", number(host.load.swap_in_mib_per_s)},
+            {"vms", running_on(seen, host.id)},
+            {"incoming", count(moving, [&](const InFlight& move) { return move.to == host.id; })},
+            {"outgoing", count(moving, [&](const InFlight& move) { return move.from == host.id; })}};
+}
+
+json::object host_detail(const Seen& seen, const Host& host) {
+    json::object out = views::host(seen, host);
+    out["facts"] = facts(host.facts);
+    const auto movable = movable_vms(seen);
+    json::array list;
+    for (const auto& [id, one] : seen.inventory.vms)
+        if (one.host == host.id) list.push_back(vm(seen, one, movable.contains(id)));
+    out["vm_list"] = std::move(list);
+    out["operations"] = operations(touching(seen, host.id), seen.wall_now);
+    return out;
+}
+
+json::object vm(const Seen& seen, const Vm& vm, bool movable) {
+    return {{"id", vm.id.value},
+            {"name", vm.facts.name},
+            {"host", vm.host.value},
+            {"state", to_string(vm.state)},
+            {"vcpus", vm.facts.vcpus},
+            {"memory_bytes", vm.facts.memory.count},
+            {"facts_known", vm.facts_known},
+            {"movable", movable},
+            {"cpu_used_cores", number(vm.load.cpu_used_cores)},
+            {"cpu_demand_cores", number(demand(seen, vm.id))},
+            {"ready_ratio", number(vm.load.ready_ratio)},
+            {"memory_rss_bytes", bytes(vm.load.memory_rss)},
+            {"operation", operation_on(seen, vm.id)}};
+}
+
+json::object vm_detail(const Seen& seen, const Vm& vm, bool movable) {
+    json::object out = views::vm(seen, vm, movable);
+    const auto since = vm.started_at ? std::optional(seen.now - *vm.started_at) : std::nullopt;
+    out["running_here_for_ms"] = milliseconds(since);
+    out["persistent"] = vm.facts.persistent;
+    out["autostart"] = vm.facts.autostart;
+    out["load"] = load(vm.load);
+    out["wishes"] = wishes(vm.facts.wishes);
+    out["blockers"] = each(vm.facts.blockers, blocker);
+    out["requirements"] = requirements(vm.facts.requirements);
+    return out;
+}
+
+json::array hosts(const Seen& seen) {
+    return each(seen.inventory.hosts, [&](const auto& entry) { return host(seen, entry.second); });
+}
+
+json::array vms(const Seen& seen) {
+    const auto movable = movable_vms(seen);
+    return each(seen.inventory.vms,
+                [&](const auto& entry) { return vm(seen, entry.second, movable.contains(entry.first)); });
+}
+
+std::vector<Operation> touching(const Seen& seen, const HostId& host) {
+    std::vector<Operation> out;
+    for (const Operation& op : seen.active)
+        if (op.from == host || op.to == host) out.push_back(op);
+    return out;
+}
+
+json::object cluster(const Seen& seen) {
+    const auto& all = seen.inventory.vms;
+    const auto waiting = [](const Operation& op) { return op.state == OperationState::waiting; };
+    const bool planned = !seen.last_cycle.id.empty();
+    return {{"hosts", host_counts(seen)},
+            {"vms", json::object{{"total", all.size()},
+                                 {"running", count(all, [](const auto& vm) { return vm.second.state == VmState::running; })},
+                                 {"movable", movable_vms(seen).size()}}},
+            {"operations", json::object{{"active", seen.active.size()},
+                                        {"waiting", count(seen.active, waiting)},
+                                        {"alarms", count(seen.active, [](const Operation& op) { return op.alarm; })}}},
+            {"imbalance", planned ? number(seen.last_cycle.plan.score_before) : json::value()},
+            {"findings", each(seen.last_cycle.plan.findings, finding)},
+            {"problems", problems(seen)},
+            {"last_cycle", planned ? json::value(cycle_summary(seen.last_cycle)) : json::value()}};
+}
+
+}  // namespace ballast::daemon::views
