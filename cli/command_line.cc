@@ -1,0 +1,313 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <ostream>
+
+#include "cli/commands.h"
+#include "config/text.h"
+
+namespace ballast::cli {
+
+namespace {
+constexpr const char* default_socket = "/run/ballast/ballast.sock";
+
+constexpr const char* footer = R"(Exit codes:
+  0  done
+  1  the daemon reported a failure
+  2  wrong usage, or a file that is not valid
+  3  ended, but not everything was done
+  4  the daemon cannot be reached
+
+BALLAST_SOCKET names another socket, NO_COLOR switches colours off.
+Every verb has its own --help; see also ballastctl(1).)";
+
+const std::map<std::string, Format> formats = {
+    {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
+const std::map<std::string, ColourWish> colours = {
+    {"auto", ColourWish::automatic}, {"always", ColourWish::always}, {"never", ColourWish::never}};
+
+// What was said on the command line; options are bound to these before parsing.
+struct Said {
+    std::string socket = default_socket;
+    std::string format = "table";
+    std::string colour = "auto";
+    bool no_headers = false;
+
+    std::string name;  // HOST, VM or ID of the verb
+    std::string to;
+    std::string host;
+    std::vector<std::string> names;  // ID... and FILE...
+    std::vector<std::string> words;  // of `complete`
+    int limit = 50;
+    bool wait = false, force = false, defaults = false;
+};
+
+using Action = std::function<Exit(Session&)>;
+
+// Builds the verbs onto CLI11 and remembers which one was chosen. Lives until the parse has run.
+class CommandLine {
+public:
+    CommandLine();
+    CommandLine(const CommandLine&) = delete;
+    CommandLine& operator=(const CommandLine&) = delete;
+
+    CLI::App& app() { return app_; }
+    const Said& said() const { return said_; }
+    const Action& action() const { return action_; }
+
+private:
+    void add_global_options();
+    void add_looking();
+    void add_explain();
+    void add_maintenance();
+    void add_acting();
+    void add_mode();
+    void add_policy();
+    void add_helpers();
+    CLI::App* verb(CLI::App& parent, const std::string& name, const std::string& help, Action action);
+    CLI::App* group_of_verbs(const std::string& name, const std::string& help);
+    void positional(CLI::App* verb, const std::string& kind, const std::string& help);
+
+    CLI::App app_{"Shows and steers ballastd, the balancer of virtual machines.", "ballastctl"};
+    Said said_;
+    Action action_;
+};
+
+CommandLine::CommandLine() {
+    app_.require_subcommand(1);
+    app_.footer(footer);
+    add_global_options();
+    add_looking();
+    add_explain();
+    add_maintenance();
+    add_acting();
+    add_mode();
+    add_policy();
+    add_helpers();
+}
+
+void CommandLine::add_global_options() {
+    app_.add_option("--socket", said_.socket, "The daemon's control socket")
+        ->envname("BALLAST_SOCKET")
+        ->type_name("FILE")
+        ->capture_default_str();
+    app_.add_option("-o,--output", said_.format, "How to print: table, json or yaml")
+        ->check(CLI::IsMember({"table", "json", "yaml"}))
+        ->type_name("FORM")
+        ->capture_default_str();
+    app_.add_option("--color", said_.colour, "When to use colours: auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->type_name("WHEN")
+        ->capture_default_str();
+    app_.add_flag("--no-headers", said_.no_headers, "Tables without titles, for scripts");
+    app_.set_version_flag("--version", "ballastctl " BALLAST_VERSION);
+    app_.fallthrough();
+}
+
+CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
+    CLI::App* added = parent.add_subcommand(name, help);
+    added->fallthrough();
+    added->final_callback([this, action = std::move(action)] { action_ = action; });
+    return added;
+}
+
+CLI::App* CommandLine::group_of_verbs(const std::string& name, const std::string& help) {
+    CLI::App* added = app_.add_subcommand(name, help);
+    added->require_subcommand(1)->fallthrough();
+    return added;
+}
+
+void CommandLine::positional(CLI::App* verb, const std::string& kind, const std::string& help) {
+    verb->add_option(kind, said_.name, help)->required()->type_name("");
+}
+
+void CommandLine::add_looking() {
+    verb(app_, "status", "The cluster at a glance, and what to do next", status);
+    verb(app_, "hosts", "The hosts and their load", hosts);
+    CLI::App* listing = verb(app_, "vms", "The VMs and where they run", [this](Session& session) {
+        return vms(session, said_.host.empty() ? std::nullopt : std::optional(said_.host));
+    });
+    listing->add_option("--host", said_.host, "Only those of this host")->type_name("HOST");
+    verb(app_, "plan", "What would be done now, why, and what was rejected", plan);
+    CLI::App* past = verb(app_, "history", "Migrations, predicted and measured",
+                          [this](Session& s) { return history(s, said_.limit); });
+    past->add_option("-n,--limit", said_.limit, "How many of the ended ones")
+        ->check(CLI::Range(1, 500))
+        ->type_name("N")
+        ->capture_default_str();
+    CLI::App* checks =
+        verb(app_, "preflight", "Whether hosts and VMs are fit for live migration", [this](Session& session) {
+            return preflight(session, said_.name.empty() ? std::nullopt : std::optional(said_.name));
+        });
+    checks->add_option("HOST", said_.name, "Only this host")->type_name("");
+}
+
+void CommandLine::add_explain() {
+    CLI::App* group = group_of_verbs("explain", "Why something is moved, and why not");
+    positional(verb(*group, "vm", "Why a VM stays or where it could go",
+                    [this](Session& s) { return explain_vm(s, said_.name); }),
+               "VM", "Name or UUID");
+    positional(verb(*group, "host", "Why a host is overloaded or not, and what would change it",
+                    [this](Session& s) { return explain_host(s, said_.name); }),
+               "HOST", "Name of the host");
+    positional(verb(*group, "cycle", "What one planning cycle saw, wanted and did",
+                    [this](Session& s) { return explain_cycle(s, said_.name); }),
+               "CYCLE", "Its id, or last");
+}
+
+void CommandLine::add_maintenance() {
+    CLI::App* group = group_of_verbs("maintenance", "Empty a host to work on it");
+    CLI::App* enter = verb(*group, "enter", "Move the VMs away and let none come", [this](Session& session) {
+        return maintenance_enter(session, said_.name, WaitWish{said_.wait});
+    });
+    positional(enter, "HOST", "Name of the host");
+    enter->add_flag("--wait", said_.wait, "Until it is empty, or only VMs that cannot be moved are left (exit 3)");
+    positional(
+        verb(*group, "leave", "Let VMs come again", [this](Session& s) { return maintenance_leave(s, said_.name); }),
+        "HOST", "Name of the host");
+    verb(*group, "list", "Hosts in maintenance and how far they are", maintenance_list);
+}
+
+void CommandLine::add_acting() {
+    CLI::App* move = verb(app_, "migrate", "Move one VM now", [this](Session& session) {
+        return migrate(session, {said_.name, said_.to, said_.force, said_.wait});
+    });
+    positional(move, "VM", "Name or UUID");
+    move->add_option("--to", said_.to, "Where to")->required()->type_name("HOST");
+    move->add_flag("--force", said_.force, "Against the policy's constraints (never against what libvirt checks)");
+    move->add_flag("--wait", said_.wait, "Until it ended");
+    CLI::App* yes =
+        verb(app_, "approve", "Start proposed moves", [this](Session& s) { return approve(s, said_.names); });
+    yes->add_option("ID", said_.names, "Operations, as status and history show them")->required()->type_name("");
+    CLI::App* no = verb(app_, "cancel", "End a migration or withdraw a proposal; the VM stays where it is",
+                        [this](Session& s) { return cancel(s, said_.names); });
+    no->add_option("ID", said_.names, "Operations, as status and history show them")->required()->type_name("");
+    verb(app_, "pause", "Start nothing more until resume", [](Session& s) { return set_paused(s, true); });
+    verb(app_, "resume", "Act again after pause", [](Session& s) { return set_paused(s, false); });
+}
+
+void CommandLine::add_mode() {
+    CLI::App* set = verb(app_, "mode", "Show the mode, or override the policy's", [this](Session& session) {
+        return mode(session, said_.name.empty() ? std::nullopt : std::optional(said_.name));
+    });
+    set->add_option("MODE", said_.name, "observe, confirm, automatic, or policy to end the override")
+        ->check(CLI::IsMember({"observe", "confirm", "automatic", "policy"}))
+        ->type_name("");
+    verb(app_, "reload", "Read the policy again; a bad one changes nothing", reload);
+}
+
+void CommandLine::add_policy() {
+    CLI::App* group = group_of_verbs("policy", "Check and show policies");
+    CLI::App* check = verb(*group, "check", "Check policy files as one policy; needs no daemon",
+                           [this](Session& s) { return policy_check(s, said_.names); });
+    check->add_option("FILE", said_.names, "In the order in which they are merged")->required()->type_name("");
+    CLI::App* show = verb(*group, "show", "The policy in force, with comments", [this](Session& session) {
+        return said_.defaults ? policy_defaults(session) : policy_show(session);
+    });
+    show->add_flag("--defaults", said_.defaults, "The shipped defaults; needs no daemon");
+}
+
+// CLI11 sees all that follows "--" as arguments, so half-typed options pass through.
+void CommandLine::add_helpers() {
+    CLI::App* script = verb(app_, "completion", "Print the completion script for a shell", [this](Session& session) {
+        session.terminal().out << completion_script(said_.name);
+        return Exit::ok;
+    });
+    script->add_option("SHELL", said_.name, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->type_name("");
+    verb(app_, "version", "The version of ballastctl", version);
+    CLI::App* hidden = verb(app_, "complete", "Candidates for a half-typed command line",
+                            [this](Session& session) { return complete(session, verbs(), said_.words); });
+    hidden->group("");
+    hidden->add_option("WORD", said_.words, "")->type_name("");
+}
+
+// What an argument or an option's value is called says what it names.
+Argument argument_of(const CLI::Option& option) {
+    static const std::map<std::string, Kind> kinds = {
+        {"HOST", Kind::host}, {"VM", Kind::vm}, {"ID", Kind::operation}, {"FILE", Kind::file}};
+    static const std::map<std::string, std::vector<std::string>> words = {
+        {"FORM", {"table", "json", "yaml"}},
+        {"WHEN", {"auto", "always", "never"}},
+        {"MODE", {"observe", "confirm", "automatic", "policy"}},
+        {"SHELL", {"bash", "zsh", "fish"}},
+        {"CYCLE", {"last"}}};
+    const std::string name = option.get_positional() ? option.get_single_name() : option.get_type_name();
+    const bool repeats = option.get_items_expected_max() > 1;
+    if (option.get_items_expected_max() == 0) return {};
+    if (const auto found = kinds.find(name); found != kinds.end()) return {found->second, {}, repeats};
+    if (const auto found = words.find(name); found != words.end()) return {Kind::word, found->second, repeats};
+    return {Kind::any, {}, repeats};
+}
+
+std::vector<std::string> names_of(const CLI::Option& option) {
+    std::vector<std::string> names;
+    for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+    return names;
+}
+
+VerbSpec spec_of(const CLI::App& app) {
+    VerbSpec spec{app.get_name(), {}, {}, {}};
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_positional())
+            spec.arguments.push_back(argument_of(*option));
+        else
+            spec.options.push_back({names_of(*option), argument_of(*option)});
+    }
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+        if (!verb->get_group().empty()) spec.verbs.push_back(spec_of(*verb));
+    return spec;
+}
+
+// CLI11 says "The following argument was not expected"; people want to know what they probably meant.
+std::string advice_for(const std::vector<std::string>& words) {
+    const VerbSpec root = verbs();
+    std::vector<std::string> names;
+    for (const VerbSpec& verb : root.verbs) names.push_back(verb.name);
+    for (const std::string& word : words) {
+        if (word.starts_with('-')) continue;
+        if (std::find(names.begin(), names.end(), word) != names.end()) return "";
+        const auto meant = config::did_you_mean(word, names);
+        return "there is no verb " + word +
+               (meant ? "; did you mean " + *meant + "?" : "; ballastctl --help lists them");
+    }
+    return "";
+}
+}  // namespace
+
+VerbSpec verbs() {
+    return spec_of(CommandLine().app());
+}
+
+Exit run(const std::vector<std::string>& words, Terminal& terminal, const Connect& connect) {
+    CommandLine line;
+    const auto complain = [&](const std::string& message) {
+        terminal.err << Phrase("ballastctl: ", Tone::bad).add(message).render(terminal.err_style) << "\n";
+        return Exit::usage;
+    };
+    try {
+        line.app().parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    } catch (const CLI::CallForHelp&) {
+        terminal.out << line.app().help();
+        return Exit::ok;
+    } catch (const CLI::CallForVersion& version) {
+        terminal.out << version.what() << "\n";
+        return Exit::ok;
+    } catch (const CLI::ParseError& error) {
+        const std::string advice = advice_for(words);
+        return complain(advice.empty() ? error.what() : advice);
+    }
+    const Said& said = line.said();
+    apply(colours.at(said.colour), terminal);
+    terminal.out_style.headers = !said.no_headers;
+    const auto api = connect(said.socket);
+    Session session(*api, terminal, formats.at(said.format));
+    return line.action()(session);
+}
+
+}  // namespace ballast::cli

@@ -1,0 +1,203 @@
+#include "cli/commands.h"
+
+#include <ostream>
+
+#include "cli/follow.h"
+#include "cli/human.h"
+#include "cli/names.h"
+#include "cli/views/views.h"
+#include "config/load.h"
+#include "config/render.h"
+
+namespace ballast::cli {
+
+namespace {
+std::string under(std::string_view route, std::string_view name) {
+    return std::string(route) + url_encoded(name);
+}
+
+bool says(const Fetched& refusal, std::string_view code) {
+    return text(at(refusal.body, "error"), "code") == code;
+}
+
+Exit each(Session& session, const std::vector<std::string>& operations, const std::string& verb) {
+    Exit worst = Exit::ok;
+    array answers;
+    for (const std::string& id : operations) {
+        const Fetched answer = session.post(under("/v1/operations/", id) + "/" + verb, nullptr);
+        if (answer)
+            answers.push_back(answer.body);
+        else
+            worst = answer.exit;
+        if (answer.exit == Exit::unreachable) break;
+    }
+    if (answers.empty()) return worst;
+    const value printed = operations.size() == 1 ? answers.front() : value(answers);
+    session.print(printed, [&](const value&, Page& page) {
+        for (const value& operation : answers) show_operation(operation, page);
+    });
+    return worst;
+}
+}  // namespace
+
+Exit status(Session& session) {
+    const Fetched answer = session.fetch("/v1/status");
+    if (!answer) return answer.exit;
+    // A status without its migrations is better than none: a failure here is not reported.
+    array active;
+    if (session.for_people())
+        if (const auto history = session.try_fetch("/v1/history?limit=1"); history && history->ok())
+            active = list(history->body, "active");
+    session.print(answer.body, [&](const value& body, Page& page) { show_status(body, active, page); });
+    return Exit::ok;
+}
+
+Exit hosts(Session& session) {
+    return session.show("/v1/hosts", show_hosts);
+}
+
+Exit vms(Session& session, const std::optional<std::string>& host) {
+    if (!host) return session.show("/v1/vms", show_vms);
+    const Fetched answer = session.fetch(under("/v1/hosts/", *host));
+    if (!answer) return answer.exit;
+    session.print(object{{"vms", at(answer.body, "vm_list")}}, show_vms);
+    return Exit::ok;
+}
+
+Exit plan(Session& session) {
+    return session.show("/v1/plan", show_dry_run);
+}
+Exit explain_vm(Session& session, const std::string& vm) {
+    return session.show(under("/v1/explain/vm/", vm), show_explained_vm);
+}
+Exit explain_host(Session& session, const std::string& host) {
+    return session.show(under("/v1/explain/host/", host), show_explained_host);
+}
+Exit explain_cycle(Session& session, const std::string& cycle) {
+    return session.show(under("/v1/explain/cycle/", cycle), show_cycle);
+}
+Exit history(Session& session, int limit) {
+    return session.show("/v1/history?limit=" + std::to_string(limit), show_history);
+}
+
+Exit maintenance_list(Session& session) {
+    const Fetched answer = session.fetch("/v1/hosts");
+    if (!answer) return answer.exit;
+    array some;
+    for (const value& host : list(answer.body, "hosts"))
+        if (flag(host, "maintenance")) some.push_back(host);
+    session.print(object{{"hosts", some}}, show_maintenance_list);
+    return Exit::ok;
+}
+
+Exit preflight(Session& session, const std::optional<std::string>& host) {
+    return session.show(host ? under("/v1/preflight?host=", *host) : "/v1/preflight", show_preflight);
+}
+
+Exit policy_show(Session& session) {
+    return session.show("/v1/policy", show_policy);
+}
+
+Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish) {
+    const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", true}});
+    if (!answer) return answer.exit;
+    if (wish.wait) return follow_evacuation(session, host);
+    session.print(answer.body, [&](const value&, Page& page) {
+        page.say(Phrase(host, Tone::strong).add(" enters maintenance: no VM comes, and those it has leave."));
+        page.say(
+            Phrase("See how far it is: ballastctl maintenance list; what keeps it: ballastctl explain host " + host,
+                   Tone::faint));
+    });
+    return Exit::ok;
+}
+
+Exit maintenance_leave(Session& session, const std::string& host) {
+    const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", false}});
+    if (!answer) return answer.exit;
+    session.print(answer.body, [&](const value&, Page& page) {
+        page.say(
+            Phrase(host, Tone::strong).add(" left maintenance and takes VMs again. Nothing moves back just for that."));
+    });
+    return Exit::ok;
+}
+
+Exit migrate(Session& session, const MigrateWish& wish) {
+    const Fetched answer = session.post("/v1/migrate", object{{"vm", wish.vm}, {"to", wish.to}, {"force", wish.force}});
+    if (!answer) return answer.exit;
+    if (wish.wait) return follow_operation(session, text(answer.body, "id"));
+    session.print(answer.body, show_operation);
+    return Exit::ok;
+}
+
+Exit approve(Session& session, const std::vector<std::string>& operations) {
+    return each(session, operations, "approve");
+}
+Exit cancel(Session& session, const std::vector<std::string>& operations) {
+    return each(session, operations, "cancel");
+}
+
+Exit set_paused(Session& session, bool paused) {
+    const Fetched answer = session.post(paused ? "/v1/pause" : "/v1/resume", nullptr);
+    if (!answer) return answer.exit;
+    session.print(answer.body, [&](const value& body, Page& page) {
+        page.say(
+            paused
+                ? "Paused: nothing new is started. Migrations that run end by themselves (ballastctl cancel ends one)."
+                : "Resumed.");
+        show_mode(body, page);
+    });
+    return Exit::ok;
+}
+
+Exit mode(Session& session, const std::optional<std::string>& wanted) {
+    if (!wanted) return session.show("/v1/policy", [](const value& body, Page& page) { show_mode(body, page); });
+    const value body = *wanted == "policy" ? value(nullptr) : value(*wanted);
+    const Fetched answer = session.post("/v1/mode", object{{"mode", body}});
+    if (answer) session.print(answer.body, show_mode);
+    return answer.exit;
+}
+
+Exit reload(Session& session) {
+    const Fetched answer = session.post("/v1/reload", nullptr);
+    if (!answer && says(answer, "refused")) {
+        session.complain("Nothing changed: the last good policy stays in force.");
+        return Exit::usage;
+    }
+    if (answer) session.print(answer.body, [](const value& body, Page& page) { page.say(text(body, "message")); });
+    return answer.exit;
+}
+
+Exit policy_check(Session& session, const std::vector<std::string>& files) {
+    const auto loaded = config::load_policy_files(files);
+    for (const config::Diagnostic& problem : loaded.problems())
+        session.terminal().err << Phrase(to_string(problem)).text() << "\n";
+    if (!loaded) return Exit::usage;
+    session.print(object{{"valid", true}}, [&](const value&, Page& page) {
+        page.say(counted(static_cast<std::int64_t>(files.size()), "file", "files") +
+                 " checked: " + (files.size() == 1 ? "it is" : "together they are") + " a valid policy (mode " +
+                 to_string(loaded->mode) + ", " +
+                 counted(static_cast<std::int64_t>(loaded->rules.size()), "rule", "rules") + ").");
+    });
+    return Exit::ok;
+}
+
+Exit policy_defaults(Session& session) {
+    session.print(object{{"yaml", config::policy_defaults_as_yaml()}}, show_policy);
+    return Exit::ok;
+}
+
+Exit version(Session& session) {
+    session.print(object{{"version", BALLAST_VERSION}},
+                  [](const value&, Page& page) { page.verbatim("ballastctl " BALLAST_VERSION); });
+    return Exit::ok;
+}
+
+Exit complete(Session& session, const VerbSpec& verbs, const std::vector<std::string>& typed) {
+    const Candidates found = candidates(verbs, typed);
+    for (const std::string& word : found.words) session.terminal().out << word << "\n";
+    for (const std::string& name : names_of(found.kind, session.api())) session.terminal().out << name << "\n";
+    if (found.kind == Kind::file) session.terminal().out << "\tfiles\n";
+    return Exit::ok;
+}
+
+}  // namespace ballast::cli

@@ -1,0 +1,54 @@
+// The verbs of ballastctl, without the command line around them. One thread; they block.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/completion.h"
+#include "cli/session.h"
+
+namespace ballast::cli {
+
+// Looking.
+Exit status(Session& session);
+Exit hosts(Session& session);
+Exit vms(Session& session, const std::optional<std::string>& host);
+Exit plan(Session& session);
+Exit explain_vm(Session& session, const std::string& vm);
+Exit explain_host(Session& session, const std::string& host);
+Exit explain_cycle(Session& session, const std::string& cycle);
+Exit history(Session& session, int limit);
+Exit maintenance_list(Session& session);
+Exit preflight(Session& session, const std::optional<std::string>& host);
+Exit policy_show(Session& session);
+
+// Acting.
+struct WaitWish {
+    bool wait = false;
+};
+Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish);
+Exit maintenance_leave(Session& session, const std::string& host);
+struct MigrateWish {
+    std::string vm;
+    std::string to;
+    bool force = false;
+    bool wait = false;
+};
+Exit migrate(Session& session, const MigrateWish& wish);
+/// Each one is tried; failed when any of them failed.
+Exit approve(Session& session, const std::vector<std::string>& operations);
+Exit cancel(Session& session, const std::vector<std::string>& operations);
+Exit set_paused(Session& session, bool paused);
+/// Nothing: shows it. "policy": back to what the policy says.
+Exit mode(Session& session, const std::optional<std::string>& wanted);
+Exit reload(Session& session);
+
+// Without a daemon.
+Exit policy_check(Session& session, const std::vector<std::string>& files);
+Exit policy_defaults(Session& session);
+Exit version(Session& session);
+/// The hidden verb behind the completion scripts: one candidate a line for the words typed so far.
+Exit complete(Session& session, const VerbSpec& verbs, const std::vector<std::string>& typed);
+
+}  // namespace ballast::cli

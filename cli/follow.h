@@ -1,0 +1,30 @@
+// --wait: looks at something that is under way until it ends, and shows how far it is.
+#pragma once
+
+#include <string>
+
+#include "cli/json_read.h"
+#include "cli/session.h"
+
+namespace ballast::cli {
+
+/// How the evacuation of a host stands.
+enum class Evacuation {
+    emptied,
+    going_on,
+    needs_approval,  // every migration it has waits for an operator
+    held,            // paused, or a mode that starts nothing
+    stuck,           // only VMs that cannot be moved are left
+    called_off,      // the host is not in maintenance any more
+};
+/// From ExplainHost and Status. Pure.
+Evacuation judge(const value& explained_host, const value& status);
+
+/// Until the host is empty (ok), only immovable VMs are left or nothing may move them (partly, they are named), or
+/// somebody takes it out of maintenance (failed). Bears a daemon that restarts meanwhile.
+Exit follow_evacuation(Session& session, const std::string& host);
+
+/// Until the operation ended: ok when it is done, failed otherwise.
+Exit follow_operation(Session& session, const std::string& id);
+
+}  // namespace ballast::cli

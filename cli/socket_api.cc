@@ -1,0 +1,131 @@
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <cctype>
+#include <chrono>
+
+#include "cli/api.h"
+
+namespace ballast::cli {
+
+namespace {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Stream = beast::basic_stream<asio::local::stream_protocol>;
+
+constexpr std::chrono::seconds patience{60};            // longer than any call of the daemon on its own account
+constexpr std::uint64_t largest_answer = 256ULL << 20;  // some 10,000 VMs with everything known about them
+
+http::verb verb_of(Method method) {
+    switch (method) {
+        case Method::get:
+            return http::verb::get;
+        case Method::post:
+            return http::verb::post;
+        case Method::put:
+            return http::verb::put;
+        case Method::erase:
+            return http::verb::delete_;
+    }
+    return http::verb::get;
+}
+
+http::request<http::string_body> request_for(Method method, const std::string& target, const boost::json::value& body) {
+    http::request<http::string_body> request{verb_of(method), target, 11};
+    request.set(http::field::host, "ballast");
+    request.set(http::field::user_agent, "ballastctl/" BALLAST_VERSION);
+    request.set(http::field::accept, "application/json");
+    request.keep_alive(false);
+    if (!body.is_null()) {
+        request.set(http::field::content_type, "application/json");
+        request.body() = boost::json::serialize(body);
+    }
+    if (method != Method::get) request.prepare_payload();
+    return request;
+}
+
+ErrorCode code_of(const error_code& error) {
+    namespace errc = boost::system::errc;
+    if (error == errc::permission_denied) return ErrorCode::refused;
+    if (error == beast::error::timeout) return ErrorCode::timed_out;
+    if (error == errc::no_such_file_or_directory || error == errc::connection_refused || error == errc::not_connected ||
+        error == errc::connection_reset || error == errc::broken_pipe || error == http::error::end_of_stream)
+        return ErrorCode::unavailable;
+    return ErrorCode::corrupt;
+}
+
+class SocketApi : public Api {
+public:
+    explicit SocketApi(std::string path) : path_(std::move(path)) {}
+
+    Result<Answer> call(Method method, const std::string& target, const boost::json::value& body) override {
+        if (path_.size() >= sizeof(sockaddr_un::sun_path))
+            return Error{ErrorCode::invalid, path_, "the path of a socket has at most 107 characters"};
+        error_code error;
+        const auto response = exchange(request_for(method, target, body), error);
+        if (error) return Error{code_of(error), path_, error.message()};
+        return parsed(response);
+    }
+
+private:
+    using Response = http::response<http::string_body>;
+
+    // Asynchronous underneath, because only that way Beast's time-outs work.
+    Response exchange(const http::request<http::string_body>& request, error_code& error) {
+        asio::io_context io;
+        Stream stream(io);
+        stream.expires_after(patience);
+        const auto finish = [&](error_code e, std::size_t = 0) { error = e; };
+        stream.async_connect(asio::local::stream_protocol::endpoint(path_), finish);
+        io.run();
+        if (error) return {};
+        io.restart();
+        // A daemon that refuses early may close before it has read everything: its answer counts, not the write.
+        http::async_write(stream, request, finish);
+        io.run();
+        io.restart();
+        beast::flat_buffer buffer;
+        http::response_parser<http::string_body> parser;
+        parser.body_limit(largest_answer);
+        http::async_read(stream, buffer, parser, finish);
+        io.run();
+        return error ? Response{} : parser.release();
+    }
+
+    Result<Answer> parsed(const Response& response) const {
+        Answer answer{response.result_int(), nullptr};
+        if (response.body().empty()) return answer;
+        error_code error;
+        answer.body = boost::json::parse(response.body(), error);
+        if (error) return Error{ErrorCode::corrupt, path_, "the answer is not JSON: " + error.message()};
+        return answer;
+    }
+
+    std::string path_;
+};
+}  // namespace
+
+std::unique_ptr<Api> connect_by_socket(std::string path) {
+    return std::make_unique<SocketApi>(std::move(path));
+}
+
+std::string url_encoded(std::string_view text) {
+    constexpr char digits[] = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x80 && (std::isalnum(byte) || c == '-' || c == '.' || c == '_' || c == '~')) {
+            out += c;
+        } else {
+            out += '%';
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        }
+    }
+    return out;
+}
+
+}  // namespace ballast::cli

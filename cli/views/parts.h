@@ -1,0 +1,35 @@
+// Parts that several views share. Pure.
+#pragma once
+
+#include <string>
+
+#include "cli/json_read.h"
+#include "cli/page.h"
+
+namespace ballast::cli {
+
+/// "confirm, overridden (the policy says observe)"; the pause is told apart from it.
+Phrase mode_phrase(const value& mode);
+/// "text (detail)" of a Rejection or Blocker.
+std::string why(const value& rejection);
+/// "about 4.2 s, 120 ms of it standing still, 512 MiB over the network".
+std::string prediction_phrase(const value& prediction);
+/// "93 → 71 %".
+Phrase change(const value& effect, std::string_view before, std::string_view after, const Style& style);
+
+void show_findings(const array& findings, Page& page);
+/// Rejections as a table with the VM first; those of one VM for the same reason share a row.
+void show_rejections(const array& rejections, Page& page);
+/// Everything of a Plan but its heading.
+void show_plan(const value& plan, Page& page);
+void show_moves(const array& moves, Page& page);
+/// Operations that are not over, with how far they are.
+void show_active(const array& operations, Page& page);
+/// Operations that ended, with what was predicted beside what was measured.
+void show_ended(const array& operations, Page& page);
+/// The cycles an explanation lists.
+void show_mentions(const array& cycles, Page& page);
+/// "running  ████░░ 12 s of about 42 s".
+Phrase progress(const value& operation, const Style& style);
+
+}  // namespace ballast::cli

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <map>
+
+#include "cli/human.h"
+#include "cli/views/parts.h"
+#include "cli/views/views.h"
+#include "model/units.h"
+
+namespace ballast::cli {
+
+namespace {
+constexpr std::size_t refused_shown = 3;  // refused targets named below a move; explain has them all
+
+std::string short_why(const value& rejection) {
+    return text(rejection, "target") + ": " + why(rejection);
+}
+
+// "not host3: ...; not host4: ..., and 2 more".
+Phrase refused_targets(const array& refused) {
+    Phrase phrase;
+    for (std::size_t i = 0; i < std::min(refused.size(), refused_shown); ++i)
+        phrase.add(i == 0 ? " Not " : "; not ", Tone::faint).add(short_why(refused[i]), Tone::faint);
+    if (refused.size() > refused_shown)
+        phrase.add(
+            "; and " + counted(static_cast<std::int64_t>(refused.size() - refused_shown), "other host", "other hosts"),
+            Tone::faint);
+    if (!refused.empty()) phrase.add(".", Tone::faint);
+    return phrase;
+}
+
+Cell effect_cell(const value& move, std::string_view resource, const Style& style) {
+    const value& effect = at(move, "effect");
+    const auto key = [&](const char* side, const char* when) {
+        return std::string(side) + "_" + std::string(resource) + "_" + when + "_ratio";
+    };
+    const Phrase source = change(effect, key("source", "before"), key("source", "after"), style);
+    const Phrase target = change(effect, key("target", "before"), key("target", "after"), style);
+    return {Phrase(source).add(", ").add(target), Phrase(source).add(", ").add(target)};
+}
+
+Table move_table(const std::vector<const value*>& moves, const Style& style) {
+    using enum Column::Align;
+    Table table({{"VM"},
+                 {"From" + arrow(style) + "to"},
+                 {"Takes", right},
+                 {"Downtime", right},
+                 {"Sends", right, 2},
+                 {"CPU there, here", left},
+                 {"Memory there, here", left, 1}});
+    table.set_note_title("Why");
+    for (const value* move : moves) {
+        const value& prediction = at(*move, "prediction");
+        const bool converges = flag(prediction, "converges") || prediction.is_null();
+        Phrase note(text(*move, "reason"));
+        if (!converges) note.add(" It writes to its memory faster than the link carries it.", Tone::notice);
+        note.add(refused_targets(list(*move, "refused_targets")));
+        table.add({Phrase(text(*move, "vm_name"), Tone::strong), text(*move, "from") + arrow(style) + text(*move, "to"),
+                   duration(prediction, "duration_ms"), duration(prediction, "downtime_ms"),
+                   bytes(prediction, "transferred_bytes"), effect_cell(*move, "cpu", style),
+                   effect_cell(*move, "memory", style)},
+                  note);
+    }
+    return table;
+}
+
+// Rejections of one VM for the same reason, with the targets it stands for.
+struct Refusal {
+    std::string vm;
+    std::string targets;
+    std::string why;
+};
+
+std::vector<Refusal> grouped(const array& rejections) {
+    std::vector<Refusal> rows;
+    for (const value& rejection : rejections) {
+        const std::string target = text(rejection, "target");
+        Refusal row{text(rejection, "vm_name"), target.empty() ? "any host" : target, why(rejection)};
+        const auto same = std::find_if(rows.begin(), rows.end(),
+                                       [&](const Refusal& r) { return r.vm == row.vm && r.why == row.why; });
+        if (same == rows.end())
+            rows.push_back(std::move(row));
+        else
+            same->targets += ", " + row.targets;
+    }
+    return rows;
+}
+
+bool wants_nothing(const value& plan) {
+    return list(plan, "moves").empty() && list(plan, "immovable").empty() && list(plan, "findings").empty();
+}
+
+void show_balance(const value& plan, Page& page) {
+    const auto before = number(plan, "imbalance_before"), after = number(plan, "imbalance_after");
+    if (!before || !after || list(plan, "moves").empty()) return;
+    page.blank().say("Spread of CPU demand over the hosts: " + decimal(plan, "imbalance_before", 3) +
+                     arrow(page.style()) + decimal(plan, "imbalance_after", 3) + " (standard deviation; 0 is even)");
+}
+}  // namespace
+
+std::string why(const value& rejection) {
+    const std::string detail = text(rejection, "detail");
+    return text(rejection, "text") + (detail.empty() ? "" : " (" + detail + ")");
+}
+
+std::string prediction_phrase(const value& prediction) {
+    return "about " + duration(prediction, "duration_ms") + ", with " + duration(prediction, "downtime_ms") +
+           " of downtime and " + bytes(prediction, "transferred_bytes") + " sent";
+}
+
+Phrase change(const value& effect, std::string_view before, std::string_view after, const Style& style) {
+    const auto from = number(effect, before), to = number(effect, after);
+    if (!from || !to) return "-";
+    return Phrase(fixed(*from * 100, 0) + arrow(style)).add(load_percent(to));
+}
+
+void show_findings(const array& findings, Page& page) {
+    for (const value& finding : findings) {
+        const bool resolved = flag(finding, "resolved_by_plan");
+        Phrase phrase(text(finding, "host"), Tone::strong);
+        phrase.add(": " + text(finding, "text") + " ");
+        phrase.add(resolved ? "(the plan resolves it)" : "(not resolved by the plan)",
+                   resolved ? Tone::good : Tone::bad);
+        page.item(phrase);
+    }
+}
+
+void show_rejections(const array& rejections, Page& page) {
+    Table table({{"VM"}, {"Where"}});
+    table.set_note_title("Why not");
+    std::string previous;
+    for (const Refusal& row : grouped(rejections)) {
+        table.add({row.vm == previous ? "" : row.vm, row.targets}, row.why);
+        previous = row.vm;
+    }
+    page.table(table);
+}
+
+void show_moves(const array& moves, Page& page) {
+    std::map<std::int64_t, std::vector<const value*>> waves;
+    for (const value& move : moves) waves[whole(move, "wave")].push_back(&move);
+    for (const auto& [wave, members] : waves) {
+        if (waves.size() > 1) {
+            if (wave > 0) page.blank();
+            page.say(Phrase(
+                "Wave " + std::to_string(wave + 1) + (wave == 0 ? "" : ", once the one before has freed its slots"),
+                Tone::faint));
+        }
+        page.table(move_table(members, page.style()));
+    }
+}
+
+void show_plan(const value& plan, Page& page) {
+    if (wants_nothing(plan)) page.say("No moves are wanted: every host is within its limits.");
+    if (const auto& findings = list(plan, "findings"); !findings.empty()) {
+        page.heading("Found");
+        show_findings(findings, page);
+    }
+    if (const auto& immovable = list(plan, "immovable"); !immovable.empty()) {
+        page.heading("Would have to leave, but cannot be moved");
+        show_rejections(immovable, page);
+    }
+    if (const auto& moves = list(plan, "moves"); !moves.empty()) {
+        page.heading("Moves");
+        show_moves(moves, page);
+    } else if (!wants_nothing(plan)) {
+        page.blank().say("No move would help.");
+    }
+    show_balance(plan, page);
+    if (const auto& rejections = list(plan, "rejections"); !rejections.empty()) {
+        page.heading("Considered and rejected");
+        show_rejections(rejections, page);
+    }
+}
+
+void show_dry_run(const value& dry_run, Page& page) {
+    const std::string mode = text(dry_run, "mode");
+    std::string what = "What Ballast would do now. ";
+    if (flag(dry_run, "paused"))
+        what += "It does none of it while it is paused (ballastctl resume).";
+    else if (flag(dry_run, "acts"))
+        what += "In mode automatic it starts these moves by itself.";
+    else if (mode == "confirm")
+        what += "In mode confirm it proposes these moves and waits for ballastctl approve.";
+    else
+        what += "In mode " + mode + " it starts none of it by itself.";
+    page.say(Phrase(what, Tone::faint)).blank();
+    show_plan(at(dry_run, "plan"), page);
+}
+
+void show_cycle(const value& cycle, Page& page) {
+    page.say(Phrase(text(cycle, "id"), Tone::strong)
+                 .add(" at " + local_time(text(cycle, "at")) + ", mode " + text(cycle, "mode") +
+                      (flag(cycle, "paused") ? " (paused)" : "") + "; planning took " + duration(cycle, "plan_ms") +
+                      "."));
+    std::string operations;
+    for (const value& id : list(cycle, "operations")) operations += (operations.empty() ? "" : ", ") + text(id);
+    if (!operations.empty()) page.say("Started or proposed: " + operations);
+    for (const value& note : list(cycle, "notes")) page.item(Phrase(text(note), Tone::notice));
+    page.blank();
+    show_plan(at(cycle, "plan"), page);
+}
+
+}  // namespace ballast::cli
