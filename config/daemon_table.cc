@@ -30,6 +30,9 @@ std::vector<Option<HostOptions>> host_rows() {
                             "qemu+ssh://HOSTNAME/system for the local host"),
         option<HostOptions>("shared_storage", list_of("absolute paths", path, 0), field(&HostOptions::shared_storage),
                             "paths on it that the other hosts share, besides those for all hosts"),
+        option<HostOptions>("cpu_share", ratio(0.01, 1), field(&HostOptions::cpu_share),
+                            "how much of its CPUs guests may use, where a quota or other services take a part; "
+                            "default 100%"),
         option<HostOptions>("target", boolean(), field(&HostOptions::target),
                             "false: VMs may leave it but not come; default true"),
     };

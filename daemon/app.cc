@@ -5,10 +5,14 @@
 
 #include <boost/asio.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "config/load.h"
+#include "config/render.h"
 #include "config/uri.h"
 #include "daemon/controller.h"
+#include "daemon/logging.h"
+#include "daemon/notify.h"
 #include "daemon/real_clock.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "store/embedded_store.h"
@@ -31,87 +35,191 @@ struct Configuration {
     policy::Options policy;
 };
 
+config::Loaded<policy::Options> load_policy(const config::DaemonOptions& daemon) {
+    auto policy = config::load_policy_directory(daemon.policy_dir);
+    if (!policy) return policy.problems();
+    if (auto problems = config::cross_check(daemon, *policy); !problems.empty()) return problems;
+    return policy;
+}
+
 config::Loaded<Configuration> load(const std::string& file) {
     auto daemon = config::load_daemon_file(file);
-    if (!daemon) return daemon.problems();
+    if (!daemon) {  // show the policy's problems in the same run
+        auto problems = daemon.problems();
+        const auto policy = config::load_policy_directory(config::DaemonOptions{}.policy_dir);
+        problems.insert(problems.end(), policy.problems().begin(), policy.problems().end());
+        return problems;
+    }
     Configuration all{*daemon, {}};
     if (all.daemon.hosts.empty()) all.daemon.hosts.push_back(config::default_host(short_hostname()));
-    auto policy = config::load_policy_directory(all.daemon.policy_dir);
+    auto policy = load_policy(all.daemon);
     if (!policy) return policy.problems();
     all.policy = *policy;
-    if (auto problems = config::cross_check(all.daemon, all.policy); !problems.empty()) return problems;
     return all;
+}
+
+hypervisor::LinkOptions link_to(const config::HostOptions& host, const config::DaemonOptions& options) {
+    hypervisor::LinkOptions link;
+    link.id = host.id;
+    link.uri = host.uri;
+    link.peer_uri = host.peer_uri ? *host.peer_uri : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
+    link.cpu_share = host.cpu_share;
+    link.call_deadline = options.call_deadline;
+    link.shared_paths = options.shared_storage;
+    link.shared_paths.insert(link.shared_paths.end(), host.shared_storage.begin(), host.shared_storage.end());
+    return link;
 }
 
 std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options) {
     std::vector<hypervisor::LinkOptions> links;
-    for (const config::HostOptions& host : options.hosts) {
-        hypervisor::LinkOptions link;
-        link.id = host.id;
-        link.uri = host.uri;
-        link.peer_uri = host.peer_uri ? *host.peer_uri
-                                      : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
-        link.call_deadline = options.call_deadline;
-        link.shared_paths = options.shared_storage;
-        link.shared_paths.insert(link.shared_paths.end(), host.shared_storage.begin(), host.shared_storage.end());
-        links.push_back(std::move(link));
-    }
+    for (const config::HostOptions& host : options.hosts) links.push_back(link_to(host, options));
     return links;
 }
+
+/// Builds the parts in the order they need each other; owns them until the process ends.
+class App {
+public:
+    App(boost::asio::io_context& io, Configuration configuration, std::string config_file, std::unique_ptr<EmbeddedStore> store)
+        : io_(io),
+          configuration_(std::move(configuration)),
+          config_file_(std::move(config_file)),
+          store_(std::move(store)),
+          hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
+          controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
+          stop_signals_(io, SIGINT, SIGTERM),
+          reload_signal_(io, SIGHUP) {
+        if (const auto file = config::load_daemon_file(config_file_)) file_as_loaded_ = config::to_yaml(*file);
+    }
+
+    void start() {
+        for (const std::string& note : store_->notes()) spdlog::warn("store: {}", note);
+        store_->on_note([](const std::string& note) { spdlog::warn("store: {}", note); });
+        stop_signals_.async_wait([this](auto, int) { stop(); });
+        await_reload();
+        boost::asio::co_spawn(io_, run_watchdog(), boost::asio::detached);
+        boost::asio::co_spawn(io_, controller_.start(configuration_.policy),
+                              [this](std::exception_ptr, Result<void> started) { this->started(started); });
+    }
+
+    /// What `systemctl reload` and `ballastctl reload` do: all or nothing; the last good policy stays in force.
+    Result<std::string> reload() {
+        notify_reloading();
+        auto policy = load_policy(configuration_.daemon);
+        notify_ready();
+        if (!policy) {
+            const std::string problems = to_string(policy.problems());
+            spdlog::error("the policy was not reloaded, the last good one stays in force:\n{}", problems);
+            return Error{ErrorCode::invalid, configuration_.daemon.policy_dir, problems};
+        }
+        controller_.set_policy(*policy);
+        const std::string note = unapplied_changes();
+        spdlog::info("policy reloaded{}", note.empty() ? "" : "; " + note);
+        return "policy reloaded" + (note.empty() ? "" : "; " + note);
+    }
+
+    int exit_status() const { return exit_status_; }
+    void close() { store_.reset(); }
+
+private:
+    ControllerListener listener() {
+        ControllerListener listener;
+        listener.cycle_ended = [this](const Cycle& cycle) {
+            log_.cycle_ended(cycle);
+            notify_status(status_line(cycle));
+        };
+        listener.operation_changed = [this](const Operation& op) { log_.operation_changed(op); };
+        listener.source_read = [this](const HostId& host, const std::string& source, bool ok) { log_.source_read(host, source, ok); };
+        return listener;
+    }
+
+    void started(const Result<void>& result) {
+        if (!result) {
+            spdlog::critical("cannot start: {}", to_string(result.error()));
+            exit_status_ = exit_cannot_run;
+            io_.stop();
+            return;
+        }
+        spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
+                     to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
+        notify_ready();
+    }
+
+    // Running migrations go on without us; the next start adopts them.
+    void stop() {
+        notify_stopping();
+        const std::size_t under_way = controller_.active().size();
+        spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " + std::to_string(under_way) : "");
+        io_.stop();
+    }
+
+    void await_reload() {
+        reload_signal_.async_wait([this](boost::system::error_code failure, int) {
+            if (failure) return;
+            (void)reload();
+            await_reload();
+        });
+    }
+
+    // Hosts and sockets are set up once; say so rather than ignore an edited file silently.
+    std::string unapplied_changes() const {
+        const auto daemon = config::load_daemon_file(config_file_);
+        if (!daemon) return config_file_ + " has problems and would not load: " + to_string(daemon.problems());
+        const bool same = config::to_yaml(*daemon) == file_as_loaded_;
+        return same ? "" : config_file_ + " has changed; it takes effect with a restart";
+    }
+
+    std::string status_line(const Cycle& cycle) const {
+        std::size_t hot = 0, running = 0;
+        for (const auto& [host, view] : cycle.plan.hosts) hot += view.overloaded;
+        for (const Operation& op : controller_.active()) running += op.state != OperationState::waiting;
+        return to_string(cycle.mode) + (cycle.paused ? ", paused" : "") + ": " + std::to_string(cycle.plan.hosts.size()) + " hosts, " +
+               std::to_string(cycle.vm_names.size()) + " VMs, " + std::to_string(hot) + " overloaded, " + std::to_string(running) + " moving";
+    }
+
+    boost::asio::io_context& io_;
+    Configuration configuration_;
+    std::string config_file_;
+    RealClock clock_;
+    DecisionLog log_;
+    std::unique_ptr<EmbeddedStore> store_;
+    hypervisor::LibvirtHypervisor hypervisor_;
+    Controller controller_;
+    boost::asio::signal_set stop_signals_;
+    boost::asio::signal_set reload_signal_;
+    std::string file_as_loaded_;
+    int exit_status_ = 0;
+};
 
 }  // namespace
 
 int check(const std::string& config_file) {
     const auto loaded = load(config_file);
     if (loaded) return 0;
-    std::fprintf(stderr, "%s\n", to_string(loaded.problems()).c_str());
+    std::fputs(to_string(loaded.problems()).c_str(), stderr);
     return exit_bad_configuration;
 }
 
 int run(const std::string& config_file) {
-    auto loaded = load(config_file);
+    const auto loaded = load(config_file);
     if (!loaded) {
-        std::fprintf(stderr, "%s\n", to_string(loaded.problems()).c_str());
+        std::fputs(to_string(loaded.problems()).c_str(), stderr);
         return exit_bad_configuration;
     }
-    const Configuration& configuration = *loaded;
-    spdlog::set_level(spdlog::level::from_str(configuration.daemon.log_level));
-    boost::asio::io_context io{1};
-    RealClock clock;
-    auto store = EmbeddedStore::open(io.get_executor(), clock, configuration.daemon.state_dir);
+    set_up_log(loaded->daemon.log_level);
+    // Neither is ever destroyed: threads that hang in libvirt calls may still refer to them when the process ends.
+    auto& io = *new boost::asio::io_context(1);
+    auto& clock = *new RealClock;
+    auto store = EmbeddedStore::open(io.get_executor(), clock, loaded->daemon.state_dir);
     if (!store) {
         spdlog::critical("{}", to_string(store.error()));
         return exit_cannot_run;
     }
-    for (const std::string& note : (*static_cast<EmbeddedStore*>(store->get())).notes()) spdlog::warn("store: {}", note);
-    hypervisor::LibvirtHypervisor hypervisor(io.get_executor(), clock, links_from(configuration.daemon));
-    ControllerListener listener;
-    listener.operation_changed = [](const Operation& op) {
-        spdlog::info("{} {} {} -> {} [{}] {} {}", op.id.value, op.vm_name, op.from.value, op.to.value, to_string(op.state), op.message, op.reason);
-    };
-    listener.cycle_ended = [](const Cycle& cycle) {
-        for (const auto& [host, view] : cycle.plan.hosts)
-            spdlog::debug("{} {} {}: cpu {} memory {} ready {}", cycle.id, host.value, view.state, percent(view.cpu_demand),
-                          percent(view.memory_demand), percent(view.ready));
-        for (const Finding& finding : cycle.plan.findings) spdlog::debug("{} {}", cycle.id, finding.text);
-        for (const Move& move : cycle.plan.moves) spdlog::debug("{} wave {}: {}", cycle.id, move.wave, move.reason);
-        for (const Rejection& r : cycle.plan.immovable) spdlog::debug("{} immovable {}: {}", cycle.id, r.vm.value, r.detail);
-        for (const std::string& note : cycle.notes) spdlog::warn("{} {}", cycle.id, note);
-    };
-    Controller controller(io.get_executor(), clock, hypervisor, **store, configuration.daemon, listener);
-    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-    signals.async_wait([&](auto, int) { io.stop(); });
-    auto started = [&](std::exception_ptr, Result<void> result) {
-        if (!result) {
-            spdlog::critical("{}", to_string(result.error()));
-            io.stop();
-        }
-    };
-    boost::asio::co_spawn(io, controller.start(configuration.policy), started);
+    auto& app = *new App(io, *loaded, config_file, std::move(*store));
+    app.start();
     io.run();
-    store->reset();
+    app.close();
     spdlog::shutdown();
-    std::_Exit(0);
+    std::_Exit(app.exit_status());
 }
 
 }  // namespace ballast::daemon

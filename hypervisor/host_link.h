@@ -23,7 +23,7 @@ struct LinkOptions {
     std::string peer_uri;  // from the other hosts, for peer-to-peer migration
     Duration call_deadline = std::chrono::seconds{10};
     std::vector<std::string> shared_paths;
-    std::optional<double> cpus;  // what guests may use, when it is not all CPUs
+    double cpu_share = 1;  // of the host's CPUs that guests may use
 };
 
 using Listener = std::function<void(const HypervisorEvent&)>;

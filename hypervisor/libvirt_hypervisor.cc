@@ -68,7 +68,7 @@ Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
     auto facts = co_await link->call<HostFacts>(HostLink::Kind::statistics, std::move(work));
     if (facts) {
         for (const std::string& path : link->options().shared_paths) facts->shared_paths.insert(path);
-        if (link->options().cpus) facts->cpus = *link->options().cpus;
+        facts->cpus *= link->options().cpu_share;
     }
     co_return facts;
 }

@@ -50,9 +50,9 @@ bool same(const policy::Rule& a, const policy::Rule& b) {
     return std::tie(kind, name, vms, hosts) == std::tie(b.kind, b.name, b.vms, b.hosts);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, target] = a;
-    return std::tie(id, uri, peer_uri, storage, target) ==
-           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.target);
+    const auto& [id, uri, peer_uri, storage, cpu_share, target] = a;
+    return std::tie(id, uri, peer_uri, storage, cpu_share, target) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.target);
 }
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
@@ -166,6 +166,7 @@ private:
         made.uri = "qemu+ssh://host" + number_text + "/system";
         if (coin()) made.peer_uri = "qemu+tls://peer" + number_text + "/system";
         if (coin()) made.shared_storage = {"/srv/" + odd_text()};
+        if (coin()) made.cpu_share = ratio(0.01, 1);
         made.target = coin();
         return made;
     }

@@ -1,0 +1,27 @@
+// Where the daemon's log goes: the journal when started by systemd (with priorities), else stderr. And what it says of
+// cycles and operations: each decision once, not once a cycle.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "daemon/controller.h"
+#include "model/operation.h"
+
+namespace ballast::daemon {
+
+/// `level`: trace, debug, info, warning or error.
+void set_up_log(const std::string& level);
+
+class DecisionLog {
+public:
+    void cycle_ended(const Cycle& cycle);
+    void operation_changed(const Operation& operation);
+    void source_read(const HostId& host, const std::string& source, bool ok);
+
+private:
+    std::set<std::string> said_;           // what the last cycle found; said again only when it comes anew
+    std::set<std::string> failing_sources_;
+};
+
+}  // namespace ballast::daemon
