@@ -35,7 +35,9 @@ boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, S
     for (;;) {
         const bool had_rates = before.has_value();
         auto reading = co_await hypervisor.read(options.host);
-        listener.source_read(options.host, "libvirt", without_value(reading));
+        // Still connecting for the first time is no failure.
+        if (reading || hypervisor.connection(options.host) != Connection::connecting)
+            listener.source_read(options.host, "libvirt", without_value(reading));
         if (reading) {
             const auto pressure = local_figures(options, listener, *reading);
             Sample sample = sample_from(before, *reading);
