@@ -35,6 +35,17 @@ Cluster contended_cluster(Dice& dice, Wanted& wanted) {
     return cluster;
 }
 
+// Half of the clusters want more than they have: nothing can relieve those, but they have to stay quiet as well. The
+// others have room: all together they want at most 55 % of what their hosts can give.
+bool make_room(const Cluster& cluster, Wanted& wanted, bool with_room) {
+    double sum = 0, usable = 0;
+    for (const auto& [id, cpu] : wanted) sum += cpu;
+    for (const auto& [id, host] : cluster.inventory.hosts) usable += 0.9 * host.facts.cpus;
+    const double factor = std::min(1.0, 0.55 * usable / sum);
+    for (auto& [id, cpu] : wanted) cpu *= with_room ? factor : 1;
+    return with_room || factor == 1;
+}
+
 bool any_overloaded(const Plan& plan) {
     return std::any_of(plan.hosts.begin(), plan.hosts.end(), [](const auto& host) { return host.second.overloaded; });
 }
@@ -42,11 +53,12 @@ bool any_overloaded(const Plan& plan) {
 }  // namespace
 
 TEST_CASE("Under a constant load the cluster comes to rest") {
-    int relieved = 0;
+    int overloaded = 0, relieved = 0;
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
         Dice dice(seed);
         Wanted wanted;
         Cluster cluster = contended_cluster(dice, wanted);
+        const bool has_room = make_room(cluster, wanted, seed % 2 == 0);
         std::map<VmId, int> moved;
         Instant last_move = cluster.now;
         const Instant start = cluster.now;
@@ -66,9 +78,13 @@ TEST_CASE("Under a constant load the cluster comes to rest") {
         CHECK(last_move < start + 1h);
         for (const auto& [vm, times] : moved)
             if (times > 1) FAIL_CHECK(vm.value << " was moved " << times << " times");
-        if (was_overloaded && !any_overloaded(cluster.plan())) ++relieved;
+        if (!was_overloaded || !has_room) continue;
+        ++overloaded;
+        relieved += any_overloaded(cluster.plan()) ? 0 : 1;
     }
-    CHECK(relieved > 20);
+    // Not all of them: one VM that alone is too much for its host may find no host it would not be too much for.
+    CHECK(overloaded > 15);
+    CHECK(relieved >= overloaded - 2);
 }
 
 TEST_CASE("Noise around the limit does not make VMs wander") {
