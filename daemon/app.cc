@@ -10,6 +10,7 @@
 #include "config/load.h"
 #include "config/render.h"
 #include "config/uri.h"
+#include "daemon/api_server.h"
 #include "daemon/controller.h"
 #include "daemon/logging.h"
 #include "daemon/notify.h"
@@ -86,6 +87,7 @@ public:
           store_(std::move(store)),
           hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
           controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
+          api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
         if (const auto file = config::load_daemon_file(config_file_)) file_as_loaded_ = config::to_yaml(*file);
@@ -126,19 +128,31 @@ private:
         listener.cycle_ended = [this](const Cycle& cycle) {
             log_.cycle_ended(cycle);
             notify_status(status_line(cycle));
+            api_.changed();
         };
-        listener.operation_changed = [this](const Operation& op) { log_.operation_changed(op); };
+        listener.operation_changed = [this](const Operation& op) {
+            log_.operation_changed(op);
+            api_.changed();
+        };
         listener.source_read = [this](const HostId& host, const std::string& source, bool ok) { log_.source_read(host, source, ok); };
         return listener;
     }
 
+    ApiHooks hooks() {
+        ApiHooks hooks;
+        hooks.reload = [this] { return reload(); };
+        return hooks;
+    }
+
+    void give_up(const Error& error) {
+        spdlog::critical("cannot start: {}", to_string(error));
+        exit_status_ = exit_cannot_run;
+        io_.stop();
+    }
+
     void started(const Result<void>& result) {
-        if (!result) {
-            spdlog::critical("cannot start: {}", to_string(result.error()));
-            exit_status_ = exit_cannot_run;
-            io_.stop();
-            return;
-        }
+        if (!result) return give_up(result.error());
+        if (const auto listening = api_.start(); !listening) return give_up(listening.error());
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         notify_ready();
@@ -184,6 +198,7 @@ private:
     std::unique_ptr<EmbeddedStore> store_;
     hypervisor::LibvirtHypervisor hypervisor_;
     Controller controller_;
+    ApiServer api_;
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;
     std::string file_as_loaded_;
