@@ -44,6 +44,9 @@ _XML = """<domain type='{type}'>
 </domain>
 """
 
+_LOCAL_DISK = ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{path}'/>"
+               "<target dev='vda' bus='virtio'/></disk>")
+_LOCAL_DISK_SIZE = 8 << 20
 _NETWORK = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 # Debian's kernel unpacks itself to 16 MiB and needs 51.5 MiB from there (its header's pref_address and init_size).
 LEAST_MEMORY = 72 << 20
@@ -79,8 +82,25 @@ def build_xml(options, domain_type):
                                dirty=options.dirty, ws=options.working_set)
     return _XML.format(type=domain_type, name=options.name, uuid=uuid.uuid4(), metadata=metadata,
                        memory_kib=options.memory // 1024, vcpus=options.vcpus, cmdline=line, port=agent.PORT,
-                       tcg=_TCG if domain_type == "qemu" else "", disk=nfs.disk_xml(options.name) if options.disk == "nfs" else "",
+                       tcg=_TCG if domain_type == "qemu" else "", disk=_disk_xml(options),
                        network=_NETWORK if options.network == "default" else "")
+
+
+def _local_disk(name):
+    return f"/var/lib/libvirt/images/{name}.raw"
+
+
+def _disk_xml(options):
+    if options.disk == "local":
+        return _LOCAL_DISK.format(path=_local_disk(options.name))
+    return nfs.disk_xml(options.name) if options.disk == "nfs" else ""
+
+
+def _create_local_disk(host, name):
+    path = host.path(_local_disk(name))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(_LOCAL_DISK_SIZE)
 
 
 def create(options, host):
@@ -95,6 +115,8 @@ def create(options, host):
         if not nfs.running():
             raise Problem("the cluster has no NFS server; run 'testbed up N --nfs' or use --disk none")
         nfs.create_disk(options.name)
+    if options.disk == "local":
+        _create_local_disk(host, options.name)
     xml = build_xml(options, "kvm" if kvm.usable() else "qemu")
     write_text(state("vms", options.name + ".xml"), xml)
     file = f"/srv/vms/{options.name}.xml"
@@ -178,8 +200,8 @@ def destroy(name):
         if row["id"] is not None:
             host.virsh("destroy", name, check=False)
         host.virsh("undefine", name, check=False)
-    for path in (state("vms", name + ".xml"), state("guests", name + ".json"),
-                 os.path.join(nfs.export_path(), name + ".qcow2")):
+    disks = [os.path.join(nfs.export_path(), name + ".qcow2")] + [host.path(_local_disk(name)) for host in all_hosts()]
+    for path in [state("vms", name + ".xml"), state("guests", name + ".json")] + disks:
         if os.path.exists(path):
             os.unlink(path)
     if not rows:

@@ -12,6 +12,8 @@ import time
 
 from base import Problem, read_json, read_text, write_whole
 
+_daemons = []  # what this process started in the background
+
 
 def start_time(pid):
     """Start of the process in clock ticks since boot, or None when it is gone or a zombie."""
@@ -76,6 +78,7 @@ def start_daemon(command, log, pid_file=None, join=(), environment=None):
     with open(log, "ab") as output:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=enter,
                                  start_new_session=True, cwd="/", env=environment)
+    _daemons.append(child)
     if pid_file:
         record(pid_file, child.pid)
     return child.pid
@@ -119,12 +122,14 @@ def wait_until(condition, timeout, step=0.05):
 
 
 def _reap():
-    """Collects our own dead children, which would look alive to nobody but confuse the table of processes."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+    """Collects our own dead background processes, which would look alive to nobody but confuse the table of processes.
+
+    Only those: to wait for any child would take the exit status away from a command that runs in another thread,
+    whose failure would then look like success.
+    """
+    for child in list(_daemons):
+        if child.poll() is not None:
+            _daemons.remove(child)
 
 
 def _namespace(pid):

@@ -213,7 +213,7 @@ def _add_create_options(create):
     create.add_argument("--cpu", type=_percent, default=0, help="duty cycle of each vCPU in percent (0)")
     create.add_argument("--dirty", type=_number(0), default=0, metavar="MiB/s", help="memory dirtied a second (0)")
     create.add_argument("--working-set", type=_number(1), default=16, metavar="MiB", help="memory dirtied in turn (16)")
-    create.add_argument("--disk", choices=["nfs", "none"], default="none")
+    create.add_argument("--disk", choices=["nfs", "local", "none"], default="none")
     create.add_argument("--network", choices=["default", "none"], default="none")
     kind = create.add_mutually_exclusive_group()
     kind.add_argument("--persistent", dest="transient", action="store_false", default=False, help="the default")
