@@ -1,10 +1,9 @@
 #include "collectors/pressure.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 namespace ballast::collectors {
 

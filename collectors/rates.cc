@@ -14,7 +14,8 @@ std::optional<double> growth(std::optional<std::uint64_t> before, std::optional<
     return static_cast<double>(*now - *before);
 }
 
-std::optional<double> per_second(std::optional<std::uint64_t> before, std::optional<std::uint64_t> now, double seconds) {
+std::optional<double> per_second(std::optional<std::uint64_t> before, std::optional<std::uint64_t> now,
+                                 double seconds) {
     const auto grown = growth(before, now);
     return grown && seconds > 0 ? std::optional(*grown / seconds) : std::nullopt;
 }
@@ -24,7 +25,8 @@ std::optional<double> mib_per_second(std::optional<Bytes> before, std::optional<
     return (*now - *before).mib() / seconds;
 }
 
-std::optional<double> cores(std::optional<std::uint64_t> before_ns, std::optional<std::uint64_t> now_ns, double seconds) {
+std::optional<double> cores(std::optional<std::uint64_t> before_ns, std::optional<std::uint64_t> now_ns,
+                            double seconds) {
     const auto rate = per_second(before_ns, now_ns, seconds);
     return rate ? std::optional(*rate / ns_per_s) : std::nullopt;
 }
@@ -83,7 +85,8 @@ Sample sample_from(const std::optional<HostReading>& before, const HostReading& 
     }
     for (const VmCounters& vm : now.vms) {
         const VmCounters* old = same_run(before, vm);
-        sample.vms[vm.id] = {vm.name, vm.state, vm.libvirt_id, old != nullptr ? load_from(*old, vm, seconds) : gauges(vm)};
+        sample.vms[vm.id] = {vm.name, vm.state, vm.libvirt_id,
+                             old != nullptr ? load_from(*old, vm, seconds) : gauges(vm)};
     }
     return sample;
 }

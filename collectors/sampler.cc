@@ -17,7 +17,8 @@ Result<void> without_value(const Result<T>& result) {
 }
 
 // The kernel's own figures, where the host is this machine.
-std::optional<Pressure> local_figures(const SamplerOptions& options, const SamplerListener& listener, HostReading& reading) {
+std::optional<Pressure> local_figures(const SamplerOptions& options, const SamplerListener& listener,
+                                      HostReading& reading) {
     if (!options.proc_path) return std::nullopt;
     const auto pressure = read_pressure(*options.proc_path);
     listener.source_read(options.host, "pressure", without_value(pressure));
@@ -29,7 +30,8 @@ std::optional<Pressure> local_figures(const SamplerOptions& options, const Sampl
 
 }  // namespace
 
-boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, SamplerOptions options, SamplerListener listener) {
+boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, SamplerOptions options,
+                                         SamplerListener listener) {
     std::optional<HostReading> before;
     Instant next = clock.now();
     for (;;) {

@@ -27,6 +27,7 @@ struct SamplerListener {
 
 /// Runs until the executor stops. The next pass starts an interval after the last one started, or at once when that
 /// one took longer; passes never overlap.
-boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, SamplerOptions options, SamplerListener listener);
+boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, SamplerOptions options,
+                                         SamplerListener listener);
 
 }  // namespace ballast::collectors

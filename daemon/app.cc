@@ -1,11 +1,10 @@
 #include "daemon/app.h"
 
-#include <spdlog/spdlog.h>
-#include <unistd.h>
-
 #include <boost/asio.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "config/load.h"
 #include "config/render.h"
@@ -63,7 +62,8 @@ hypervisor::LinkOptions link_to(const config::HostOptions& host, const config::D
     hypervisor::LinkOptions link;
     link.id = host.id;
     link.uri = host.uri;
-    link.peer_uri = host.peer_uri ? *host.peer_uri : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
+    link.peer_uri =
+        host.peer_uri ? *host.peer_uri : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
     link.cpu_share = host.cpu_share;
     link.call_deadline = options.call_deadline;
     link.shared_paths = options.shared_storage;
@@ -80,7 +80,8 @@ std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& opt
 /// Builds the parts in the order they need each other; owns them until the process ends.
 class App {
 public:
-    App(boost::asio::io_context& io, Configuration configuration, std::string config_file, std::unique_ptr<EmbeddedStore> store)
+    App(boost::asio::io_context& io, Configuration configuration, std::string config_file,
+        std::unique_ptr<EmbeddedStore> store)
         : io_(io),
           configuration_(std::move(configuration)),
           config_file_(std::move(config_file)),
@@ -134,7 +135,9 @@ private:
             log_.operation_changed(op);
             api_.changed();
         };
-        listener.source_read = [this](const HostId& host, const std::string& source, bool ok) { log_.source_read(host, source, ok); };
+        listener.source_read = [this](const HostId& host, const std::string& source, bool ok) {
+            log_.source_read(host, source, ok);
+        };
         return listener;
     }
 
@@ -162,7 +165,9 @@ private:
     void stop() {
         notify_stopping();
         const std::size_t under_way = controller_.active().size();
-        spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " + std::to_string(under_way) : "");
+        spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " +
+                                                       std::to_string(under_way)
+                                                 : "");
         io_.stop();
     }
 
@@ -186,8 +191,9 @@ private:
         std::size_t hot = 0, running = 0;
         for (const auto& [host, view] : cycle.plan.hosts) hot += view.overloaded;
         for (const Operation& op : controller_.active()) running += op.state != OperationState::waiting;
-        return to_string(cycle.mode) + (cycle.paused ? ", paused" : "") + ": " + std::to_string(cycle.plan.hosts.size()) + " hosts, " +
-               std::to_string(cycle.vm_names.size()) + " VMs, " + std::to_string(hot) + " overloaded, " + std::to_string(running) + " moving";
+        return to_string(cycle.mode) + (cycle.paused ? ", paused" : "") + ": " +
+               std::to_string(cycle.plan.hosts.size()) + " hosts, " + std::to_string(cycle.vm_names.size()) + " VMs, " +
+               std::to_string(hot) + " overloaded, " + std::to_string(running) + " moving";
     }
 
     boost::asio::io_context& io_;

@@ -17,7 +17,9 @@ std::string listed(const std::vector<Rejection>& refusals) {
 }
 }  // namespace
 
-Plan Controller::dry_run() const { return policy::plan(inventory(), memory_, policy_, clock_.now()); }
+Plan Controller::dry_run() const {
+    return policy::plan(inventory(), memory_, policy_, clock_.now());
+}
 
 // Nothing: the key goes.
 Controller::Task<void> Controller::remember_setting(std::string key, std::optional<std::string> value) {
@@ -63,11 +65,13 @@ Controller::Task<void> Controller::set_maintenance(HostId host, bool on, std::st
 Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force, std::string by) {
     const Inventory seen = inventory();
     const auto vm = seen.vms.find(id);
-    if (vm == seen.vms.end()) co_return Error{ErrorCode::not_found, id.value, "no such VM runs on the configured hosts"};
+    if (vm == seen.vms.end())
+        co_return Error{ErrorCode::not_found, id.value, "no such VM runs on the configured hosts"};
     if (!seen.hosts.contains(to)) co_return Error{ErrorCode::not_found, to.value, "no such host is configured"};
     const auto refusals = policy::refusals(seen, memory_, policy_, id, to, clock_.now());
     if (!refusals.empty() && !force)
-        co_return Error{ErrorCode::refused, vm->second.facts.name, "cannot go to " + to.value + ": " + listed(refusals)};
+        co_return Error{ErrorCode::refused, vm->second.facts.name,
+                        "cannot go to " + to.value + ": " + listed(refusals)};
     Operation draft;
     draft.vm = id;
     draft.vm_name = vm->second.facts.name;
@@ -77,12 +81,17 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
     draft.reason = "asked for by " + by;
     draft.requested_by = by;
     const auto known = memory_.vms.find(id);
-    draft.prediction = policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second, policy_.migration);
+    draft.prediction =
+        policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second, policy_.migration);
     co_return co_await executor_.submit(std::move(draft), false);
 }
 
-Controller::Task<void> Controller::approve(OperationId id, std::string by) { return executor_.approve(std::move(id), std::move(by)); }
+Controller::Task<void> Controller::approve(OperationId id, std::string by) {
+    return executor_.approve(std::move(id), std::move(by));
+}
 
-Controller::Task<void> Controller::cancel(OperationId id, std::string by) { return executor_.cancel(std::move(id), std::move(by)); }
+Controller::Task<void> Controller::cancel(OperationId id, std::string by) {
+    return executor_.cancel(std::move(id), std::move(by));
+}
 
 }  // namespace ballast::daemon

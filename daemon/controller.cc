@@ -1,10 +1,9 @@
 #include "daemon/controller.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <spdlog/spdlog.h>
 
 #include "collectors/sampler.h"
 #include "daemon/keys.h"
@@ -82,7 +81,8 @@ Controller::Task<void> Controller::start(policy::Options policy) {
         facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
         collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
         if (is_local(host.uri)) sampler.proc_path = options_.proc_path;
-        boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener), boost::asio::detached);
+        boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener),
+                              boost::asio::detached);
         boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
         boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
     }
@@ -110,13 +110,16 @@ Controller::Task<void> Controller::load_state() {
         if (!is_final(op.state)) continue;
         ended_.push_back(op);
         const Duration age = std::max(Duration{}, Duration(clock_.wall_now() - op.ended.value_or(op.updated)));
-        keeper_.remember({op.vm, op.from, op.to, clock_.now() - age, op.state == OperationState::done, op.trigger == Trigger::manual});
+        keeper_.remember({op.vm, op.from, op.to, clock_.now() - age, op.state == OperationState::done,
+                          op.trigger == Trigger::manual});
     }
     while (ended_.size() > ended_kept) ended_.pop_front();
     co_return Result<void>();
 }
 
-void Controller::configure_executor() { executor_.configure(settings_from(policy_)); }
+void Controller::configure_executor() {
+    executor_.configure(settings_from(policy_));
+}
 
 void Controller::set_policy(policy::Options policy) {
     policy_ = std::move(policy);
@@ -206,7 +209,8 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     const Instant planned = clock_.now();
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
     for (const DoubleRun& twice : keeper_.double_runs())
-        cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " + twice.second.value);
+        cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
+                              twice.second.value);
     co_await act(cycle, seen);
     cycle.observe_time = observed - begin;
     cycle.plan_time = planned - observed;

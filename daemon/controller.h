@@ -23,7 +23,7 @@ namespace ballast::daemon {
 
 /// The record of one planning cycle: what was seen, wanted and done, and why.
 struct Cycle {
-    std::string id;                       // "cycle-000123", counted from the daemon's start
+    std::string id;  // "cycle-000123", counted from the daemon's start
     WallTime at{};
     policy::Mode mode = policy::Mode::observe;
     bool paused = false;

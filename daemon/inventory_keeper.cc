@@ -9,7 +9,9 @@ constexpr std::size_t past_moves_kept = 2000;
 // A VM that left one host's sample may show up in another's only some passes later.
 constexpr Duration owner_remembered = std::chrono::minutes{10};
 
-bool runs(const collectors::Sample::SampledVm& vm) { return vm.state == VmState::running; }
+bool runs(const collectors::Sample::SampledVm& vm) {
+    return vm.state == VmState::running;
+}
 }  // namespace
 
 void InventoryKeeper::configure(const std::vector<config::HostOptions>& options, Duration stale_after) {
@@ -21,9 +23,13 @@ void InventoryKeeper::configure(const std::vector<config::HostOptions>& options,
     }
 }
 
-void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) { hosts_[host].facts = std::move(facts); }
+void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) {
+    hosts_[host].facts = std::move(facts);
+}
 
-void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) { facts_[vm] = std::move(facts); }
+void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) {
+    facts_[vm] = std::move(facts);
+}
 
 void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample) {
     Host& host = hosts_[id];
@@ -51,7 +57,8 @@ void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant a
     if (known->second.host == host) return;
     const auto old_host = seen_.find(known->second.host);
     if (old_host != seen_.end())
-        if (const auto still = old_host->second.find(vm); still != old_host->second.end() && runs(still->second)) return;
+        if (const auto still = old_host->second.find(vm); still != old_host->second.end() && runs(still->second))
+            return;
     const auto expected = expected_.find(vm);
     if (expected == expected_.end() || expected->second != host)
         past_moves_.push_back({vm, known->second.host, host, at, true, true});
@@ -74,13 +81,16 @@ void InventoryKeeper::connection(const HostId& id, Connection connection, std::s
     host.problem = std::move(problem);
 }
 
-void InventoryKeeper::maintenance(const HostId& host, bool on) { hosts_[host].maintenance = on; }
+void InventoryKeeper::maintenance(const HostId& host, bool on) {
+    hosts_[host].maintenance = on;
+}
 
 void InventoryKeeper::operation_ended(const Operation& operation, Instant now) {
     const bool moved = operation.state == OperationState::done;
     if (moved) place(operation.vm, operation.from, operation.to, now);
     if (operation.state == OperationState::cancelled && operation.attempt == 0) return;  // never started
-    past_moves_.push_back({operation.vm, operation.from, operation.to, now, moved, operation.trigger == Trigger::manual});
+    past_moves_.push_back(
+        {operation.vm, operation.from, operation.to, now, moved, operation.trigger == Trigger::manual});
 }
 
 // Both hosts were asked at the end of the operation: no need to wait for their next samples.
@@ -137,7 +147,8 @@ std::vector<DoubleRun> InventoryKeeper::double_runs() const {
     for (const auto& [host, vms] : seen_)
         for (const auto& [vm, sampled] : vms)
             if (runs(sampled))
-                if (const auto [found, fresh] = first.emplace(vm, host); !fresh) doubles.push_back({vm, found->second, host});
+                if (const auto [found, fresh] = first.emplace(vm, host); !fresh)
+                    doubles.push_back({vm, found->second, host});
     return doubles;
 }
 

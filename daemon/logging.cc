@@ -1,10 +1,9 @@
 #include "daemon/logging.h"
 
+#include <cstdlib>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
-
-#include <cstdlib>
 
 namespace ballast::daemon {
 
@@ -12,16 +11,18 @@ namespace {
 
 std::string figures(const Operation& op) {
     if (!op.outcome) return "";
-    std::string text = " in " + to_string(op.outcome->duration) + " (predicted " + to_string(op.prediction.duration) + ")";
+    std::string text =
+        " in " + to_string(op.outcome->duration) + " (predicted " + to_string(op.prediction.duration) + ")";
     if (op.outcome->downtime)
-        text += ", downtime " + to_string(*op.outcome->downtime) + " (predicted " + to_string(op.prediction.downtime) + ")";
+        text +=
+            ", downtime " + to_string(*op.outcome->downtime) + " (predicted " + to_string(op.prediction.downtime) + ")";
     return text;
 }
 
 std::string wanted_move(const Cycle& cycle, const Move& move) {
     const auto name = cycle.vm_names.find(move.vm);
-    return (name == cycle.vm_names.end() ? move.vm.value : name->second) + " should go from " + move.from.value + " to " +
-           move.to.value + ": " + move.reason;
+    return (name == cycle.vm_names.end() ? move.vm.value : name->second) + " should go from " + move.from.value +
+           " to " + move.to.value + ": " + move.reason;
 }
 
 // Figures change with every sample; what matters is whether the same thing was found before.
@@ -34,7 +35,8 @@ std::string without_digits(std::string text) {
 
 void set_up_log(const std::string& level) {
     const bool under_systemd = std::getenv("JOURNAL_STREAM") != nullptr;
-    auto logger = under_systemd ? spdlog::systemd_logger_mt("ballastd", "ballastd") : spdlog::stderr_color_mt("ballastd");
+    auto logger =
+        under_systemd ? spdlog::systemd_logger_mt("ballastd", "ballastd") : spdlog::stderr_color_mt("ballastd");
     if (under_systemd) logger->set_pattern("%v");  // the journal knows time and priority
     spdlog::set_default_logger(std::move(logger));
     spdlog::set_level(spdlog::level::from_str(level));
@@ -50,12 +52,14 @@ void DecisionLog::cycle_ended(const Cycle& cycle) {
         say(spdlog::level::info, "finding " + finding.host.value + to_string(finding.trigger), finding.text);
     for (const Rejection& rejection : cycle.plan.immovable) {
         const auto name = cycle.vm_names.find(rejection.vm);
-        say(spdlog::level::warn, "immovable", (name == cycle.vm_names.end() ? rejection.vm.value : name->second) +
-                                                  " cannot leave: " + explain(rejection.reason) + " " + rejection.detail);
+        say(spdlog::level::warn, "immovable",
+            (name == cycle.vm_names.end() ? rejection.vm.value : name->second) +
+                " cannot leave: " + explain(rejection.reason) + " " + rejection.detail);
     }
     for (const std::string& note : cycle.notes) say(spdlog::level::warn, "note", note);
     if (cycle.mode == policy::Mode::observe || cycle.paused)
-        for (const Move& move : cycle.plan.moves) say(spdlog::level::info, "move", "recommended: " + wanted_move(cycle, move));
+        for (const Move& move : cycle.plan.moves)
+            say(spdlog::level::info, "move", "recommended: " + wanted_move(cycle, move));
     said_ = std::move(now);
 }
 
@@ -63,8 +67,11 @@ void DecisionLog::operation_changed(const Operation& op) {
     const bool bad = op.alarm || op.state == OperationState::failed || op.state == OperationState::rolled_back;
     const auto level = bad ? spdlog::level::warn : spdlog::level::info;
     const bool first = op.state == OperationState::planned && op.attempt == 0;
-    spdlog::log(level, "{} {}{} {} -> {}: {}{}{}", op.id.value, op.alarm ? "ALARM " : "", op.vm_name, op.from.value, op.to.value,
-                to_string(op.state), first || op.state == OperationState::waiting ? ", " + op.reason : op.message.empty() ? "" : ", " + op.message,
+    spdlog::log(level, "{} {}{} {} -> {}: {}{}{}", op.id.value, op.alarm ? "ALARM " : "", op.vm_name, op.from.value,
+                op.to.value, to_string(op.state),
+                first || op.state == OperationState::waiting ? ", " + op.reason
+                : op.message.empty()                         ? ""
+                                                             : ", " + op.message,
                 figures(op));
 }
 

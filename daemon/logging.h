@@ -20,7 +20,7 @@ public:
     void source_read(const HostId& host, const std::string& source, bool ok);
 
 private:
-    std::set<std::string> said_;           // what the last cycle found; said again only when it comes anew
+    std::set<std::string> said_;  // what the last cycle found; said again only when it comes anew
     std::set<std::string> failing_sources_;
 };
 

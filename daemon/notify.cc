@@ -1,14 +1,15 @@
 #include "daemon/notify.h"
 
-#include <systemd/sd-daemon.h>
-
 #include <boost/asio.hpp>
 #include <chrono>
 #include <ctime>
+#include <systemd/sd-daemon.h>
 
 namespace ballast::daemon {
 
-void notify_ready() { sd_notify(0, "READY=1"); }
+void notify_ready() {
+    sd_notify(0, "READY=1");
+}
 
 void notify_reloading() {
     timespec now{};
@@ -17,9 +18,13 @@ void notify_reloading() {
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", microseconds);
 }
 
-void notify_stopping() { sd_notify(0, "STOPPING=1"); }
+void notify_stopping() {
+    sd_notify(0, "STOPPING=1");
+}
 
-void notify_status(const std::string& line) { sd_notifyf(0, "STATUS=%s", line.c_str()); }
+void notify_status(const std::string& line) {
+    sd_notifyf(0, "STATUS=%s", line.c_str());
+}
 
 boost::asio::awaitable<void> run_watchdog() {
     std::uint64_t microseconds = 0;

@@ -16,7 +16,9 @@ std::optional<std::uint64_t> number(const virTypedParameter& p) {
     }
 }
 
-void add(std::optional<Bytes>& total, std::uint64_t bytes) { total = total.value_or(Bytes{}) + Bytes{bytes}; }
+void add(std::optional<Bytes>& total, std::uint64_t bytes) {
+    total = total.value_or(Bytes{}) + Bytes{bytes};
+}
 
 bool eat(std::string_view& name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return false;

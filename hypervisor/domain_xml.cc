@@ -9,7 +9,9 @@ namespace ballast::hypervisor {
 
 namespace {
 
-std::string text(const pugi::xml_node& node) { return node.text().as_string(); }
+std::string text(const pugi::xml_node& node) {
+    return node.text().as_string();
+}
 
 void block(VmFacts& facts, Reason reason, std::string detail) {
     facts.blockers.push_back({reason, std::move(detail)});
@@ -45,20 +47,25 @@ bool unsafe_cache(const pugi::xml_node& disk, bool network) {
     return cache == "unsafe";
 }
 
+void read_paths(VmFacts& facts, const pugi::xml_node& source) {
+    for (const char* attribute : {"file", "dev", "dir"})
+        if (const auto path = source.attribute(attribute); *path.as_string() != '\0')
+            facts.requirements.files.insert(path.as_string());
+}
+
 void read_disk(VmFacts& facts, const pugi::xml_node& disk) {
     const std::string type = disk.attribute("type").as_string();
     const std::string target = disk.child("target").attribute("dev").as_string("?");
     const pugi::xml_node source = disk.child("source");
     if (disk.child("mirror")) block(facts, Reason::block_job, "disk " + target + " is being copied or committed");
-    if (unsafe_cache(disk, type == "network")) block(facts, Reason::unsafe_cache, "disk " + target + " has cache='unsafe'");
+    if (unsafe_cache(disk, type == "network"))
+        block(facts, Reason::unsafe_cache, "disk " + target + " has cache='unsafe'");
     if (type == "volume") facts.requirements.pools.insert(source.attribute("pool").as_string());
     if (type == "vhostuser" || type == "nvme" || type == "vhostvdpa")
         block(facts, Reason::host_device, "disk " + target + " of type " + type);
-    for (const char* attribute : {"file", "dev", "dir"})
-        if (const auto path = source.attribute(attribute); *path.as_string() != '\0')
-            facts.requirements.files.insert(path.as_string());
+    read_paths(facts, source);
     for (auto backing = disk.child("backingStore"); backing; backing = backing.child("backingStore"))
-        if (const auto path = backing.child("source").attribute("file")) facts.requirements.files.insert(path.as_string());
+        read_paths(facts, backing.child("source"));
 }
 
 void read_interface(VmFacts& facts, const pugi::xml_node& interface) {
@@ -82,9 +89,11 @@ void read_devices(VmFacts& facts, const pugi::xml_node& devices) {
     for (const auto& disk : devices.children("disk")) read_disk(facts, disk);
     for (const auto& interface : devices.children("interface")) read_interface(facts, interface);
     for (const auto& device : devices.children("hostdev"))
-        block(facts, Reason::host_device, std::string(device.attribute("type").as_string("?")) + " device" + pci_address(device));
+        block(facts, Reason::host_device,
+              std::string(device.attribute("type").as_string("?")) + " device" + pci_address(device));
     for (const auto& folder : devices.children("filesystem"))
-        block(facts, Reason::shared_folder, "folder " + std::string(folder.child("target").attribute("dir").as_string("?")));
+        block(facts, Reason::shared_folder,
+              "folder " + std::string(folder.child("target").attribute("dir").as_string("?")));
     for (const auto& memory : devices.children("memory"))
         if (std::strcmp(memory.attribute("model").as_string(), "nvdimm") == 0)
             facts.requirements.files.insert(text(memory.child("source").child("path")));

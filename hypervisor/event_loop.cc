@@ -2,10 +2,9 @@
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <mutex>
 #include <pthread.h>
 #include <signal.h>
-
-#include <mutex>
 #include <thread>
 
 #include "model/result.h"

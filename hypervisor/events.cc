@@ -27,8 +27,12 @@ VmId id_of(virDomainPtr domain) {
     return {text};
 }
 
-const Sink& sink(void* opaque) { return *static_cast<Sink*>(opaque); }
-void free_sink(void* opaque) { delete static_cast<Sink*>(opaque); }
+const Sink& sink(void* opaque) {
+    return *static_cast<Sink*>(opaque);
+}
+void free_sink(void* opaque) {
+    delete static_cast<Sink*>(opaque);
+}
 
 const char* stopped_detail(int detail) {
     switch (detail) {
@@ -45,12 +49,14 @@ int on_lifecycle(virConnectPtr, virDomainPtr domain, int event, int detail, void
     const Sink& to = sink(opaque);
     switch (event) {
         case VIR_DOMAIN_EVENT_STARTED:
-            to.send(Kind::vm_started, id_of(domain), detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED ? "arriving" : "started");
+            to.send(Kind::vm_started, id_of(domain),
+                    detail == VIR_DOMAIN_EVENT_STARTED_MIGRATED ? "arriving" : "started");
             break;
         case VIR_DOMAIN_EVENT_STOPPED: to.send(Kind::vm_stopped, id_of(domain), stopped_detail(detail)); break;
         case VIR_DOMAIN_EVENT_CRASHED: to.send(Kind::vm_stopped, id_of(domain), "crashed"); break;
         case VIR_DOMAIN_EVENT_SUSPENDED:
-            to.send(detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED ? Kind::switchover : Kind::vm_changed, id_of(domain), "suspended");
+            to.send(detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED ? Kind::switchover : Kind::vm_changed, id_of(domain),
+                    "suspended");
             break;
         default: to.send(Kind::vm_changed, id_of(domain), "lifecycle"); break;
     }

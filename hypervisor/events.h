@@ -1,10 +1,9 @@
 // libvirt's callbacks, carried from its event thread to the io_context's thread.
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
+#include <libvirt/libvirt.h>
 
 #include "model/result.h"
 #include "ports/hypervisor.h"

@@ -1,10 +1,9 @@
 // RAII over libvirt's C objects, and its errors as ours. Any thread; a handle belongs to one thread at a time.
 #pragma once
 
+#include <cstdlib>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-
-#include <cstdlib>
 #include <memory>
 #include <string>
 

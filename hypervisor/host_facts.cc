@@ -10,8 +10,9 @@ namespace ballast::hypervisor {
 
 namespace {
 
-// Pool types whose content is the same from every host [libvirt storage drivers].
-const std::set<std::string> shared_pool_types = {"netfs", "gluster", "rbd", "iscsi", "iscsi-direct", "sheepdog", "mpath", "vstorage"};
+// Pool types whose folder is the same from every host [libvirt storage drivers]. Not those of block devices: their
+// target is /dev/mapper or /dev/disk/by-path, where local disks lie as well.
+const std::set<std::string> shared_pool_types = {"netfs", "vstorage"};
 
 std::string version_text(unsigned long version) {
     return std::to_string(version / 1'000'000) + "." + std::to_string(version / 1'000 % 1'000) + "." +
@@ -54,10 +55,7 @@ std::set<std::string> required_features(const pugi::xml_node& cpu) {
 // The host model with every feature it implies spelled out; without this a guest's explicit feature list
 // could not be compared. Left as it is where libvirt cannot expand it.
 void expand_features(virConnectPtr connection, const char* virt_type, CpuSupport& support, const std::string& domcaps) {
-    pugi::xml_document document;
-    document.load_buffer(domcaps.data(), domcaps.size());
-    const auto mode = document.child("domainCapabilities").child("cpu").find_child_by_attribute("mode", "name", "host-model");
-    const std::string cpu = host_model_cpu(mode);
+    const std::string cpu = host_model_cpu_from(domcaps);
     const char* models[] = {cpu.c_str()};
     const Text expanded(virConnectBaselineHypervisorCPU(connection, nullptr, nullptr, nullptr, virt_type, models, 1,
                                                         VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES));
@@ -101,7 +99,8 @@ void read_pool(HostFacts& facts, virStoragePoolPtr pool) {
     const auto root = document.child("pool");
     const std::string path = root.child("target").child("path").text().as_string();
     facts.pools[virStoragePoolGetName(pool)] = path;
-    if (shared_pool_types.contains(root.attribute("type").as_string()) && !path.empty()) facts.shared_paths.insert(path);
+    if (shared_pool_types.contains(root.attribute("type").as_string()) && !path.empty())
+        facts.shared_paths.insert(path);
 }
 
 void read_pools(virConnectPtr connection, HostFacts& facts) {
@@ -157,14 +156,24 @@ CpuSupport cpu_support_from(const std::string& domain_capabilities_xml, const st
         const std::string name = mode.attribute("name").as_string();
         if (name == "custom")
             for (const auto& model : mode.children("model"))
-                if (std::string(model.attribute("usable").as_string()) != "no") support.models.insert(model.text().as_string());
+                if (std::string(model.attribute("usable").as_string()) != "no")
+                    support.models.insert(model.text().as_string());
         if (name == "host-model") {
-            support.host_model = std::string(mode.child("vendor").text().as_string()) + " " + mode.child("model").text().as_string();
+            support.host_model =
+                std::string(mode.child("vendor").text().as_string()) + " " + mode.child("model").text().as_string();
             support.features = required_features(mode);
         }
     }
     read_machines(support, capabilities_xml, root.child("arch").text().as_string());
     return support;
+}
+
+std::string host_model_cpu_from(const std::string& domain_capabilities_xml) {
+    pugi::xml_document document;
+    document.load_buffer(domain_capabilities_xml.data(), domain_capabilities_xml.size());
+    const auto cpu = document.child("domainCapabilities").child("cpu");
+    const auto mode = cpu.find_child_by_attribute("mode", "name", "host-model");
+    return mode.child("model") ? host_model_cpu(mode) : std::string();
 }
 
 Result<HostFacts> read_host_facts(virConnectPtr connection, const std::string& host) {

@@ -20,4 +20,7 @@ Result<NodeMemory> read_memory(virConnectPtr connection);
 /// From virConnectGetDomainCapabilities and the host's capabilities XML. Pure.
 CpuSupport cpu_support_from(const std::string& domain_capabilities_xml, const std::string& capabilities_xml);
 
+/// The host model of domain capabilities as a <cpu> that baselines and comparisons take; empty when there is none.
+std::string host_model_cpu_from(const std::string& domain_capabilities_xml);
+
 }  // namespace ballast::hypervisor

@@ -14,12 +14,6 @@ constexpr Duration ping_every = std::chrono::seconds{5};
 constexpr Duration backoff_first = std::chrono::seconds{1};
 constexpr Duration backoff_last = std::chrono::seconds{15};
 
-// A password prompt would hang for ever: make ssh fail instead [libvirt remote URI parameter no_tty].
-std::string without_prompt(const std::string& uri) {
-    if (uri.find("+ssh://") == std::string::npos || uri.find("no_tty=") != std::string::npos) return uri;
-    return uri + (uri.find('?') == std::string::npos ? '?' : '&') + "no_tty=1";
-}
-
 template <class Lanes>
 void prune(Lanes& lanes) {
     std::erase_if(lanes, [](const auto& lane) { return lane->lost(); });
@@ -27,6 +21,12 @@ void prune(Lanes& lanes) {
     std::erase_if(lanes, [&](const auto& lane) { return !lane->busy() && ++idle > idle_workers; });
 }
 }  // namespace
+
+// [libvirt remote URI parameter no_tty]
+std::string without_prompt(const std::string& uri) {
+    if (uri.find("+ssh://") == std::string::npos || uri.find("no_tty=") != std::string::npos) return uri;
+    return uri + (uri.find('?') == std::string::npos ? '?' : '&') + "no_tty=1";
+}
 
 HostLink::HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener)
     : executor_(std::move(executor)),
@@ -36,7 +36,9 @@ HostLink::HostLink(boost::asio::any_io_executor executor, LinkOptions options, L
     options_.uri = without_prompt(options_.uri);
 }
 
-Error HostLink::down() const { return {ErrorCode::unavailable, options_.id.value, problem_}; }
+Error HostLink::down() const {
+    return {ErrorCode::unavailable, options_.id.value, problem_};
+}
 
 HostLink::LanePtr HostLink::renewed(LanePtr& lane, std::function<Result<void>(virConnectPtr)> opened) {
     if (lane && !lane->lost()) return lane;
@@ -57,7 +59,9 @@ HostLink::LanePtr HostLink::control_lane() {
     });
 }
 
-HostLink::LanePtr HostLink::statistics_lane() { return renewed(statistics_); }
+HostLink::LanePtr HostLink::statistics_lane() {
+    return renewed(statistics_);
+}
 
 HostLink::LanePtr HostLink::idle_worker() {
     prune(workers_);
@@ -70,7 +74,8 @@ HostLink::LanePtr HostLink::idle_worker() {
 boost::asio::awaitable<Result<void>> HostLink::ping() {
     auto lane = control_lane();
     if (!lane) co_return Error{ErrorCode::unavailable, options_.id.value, "too many calls hang in its libvirt"};
-    std::function<Result<void>(virConnectPtr)> work = [id = options_.id.value](virConnectPtr connection) -> Result<void> {
+    std::function<Result<void>(virConnectPtr)> work =
+        [id = options_.id.value](virConnectPtr connection) -> Result<void> {
         const Text name(virConnectGetHostname(connection));  // a real round trip; virConnectIsAlive is not
         if (!name) return last_error(id);
         return {};

@@ -26,6 +26,9 @@ struct LinkOptions {
     double cpu_share = 1;  // of the host's CPUs that guests may use
 };
 
+/// A password prompt would hang for ever: makes libvirt's ssh fail instead of asking.
+std::string without_prompt(const std::string& uri);
+
 using Listener = std::function<void(const HypervisorEvent&)>;
 
 class HostLink {

@@ -1,11 +1,10 @@
 #include "hypervisor/lane.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <pthread.h>
+#include <signal.h>
 #include <thread>
 
 namespace ballast::hypervisor {
@@ -82,7 +81,9 @@ Lane::Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCoun
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Lane::~Lane() { leave(); }
+Lane::~Lane() {
+    leave();
+}
 
 void Lane::enqueue(Job job) {
     std::lock_guard lock(shared_->mutex);

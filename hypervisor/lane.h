@@ -5,8 +5,8 @@
 // All members are called on the io_context's thread.
 #pragma once
 
-#include <boost/asio.hpp>
 #include <atomic>
+#include <boost/asio.hpp>
 #include <functional>
 #include <memory>
 #include <optional>

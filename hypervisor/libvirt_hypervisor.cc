@@ -10,7 +10,11 @@
 namespace ballast::hypervisor {
 
 namespace {
-Error unknown(const HostId& host) { return {ErrorCode::not_found, host.value, "no such host is configured"}; }
+constexpr unsigned most_abandoned_probes = 16;  // threads left in calls to peers that do not answer
+
+Error unknown(const HostId& host) {
+    return {ErrorCode::not_found, host.value, "no such host is configured"};
+}
 
 std::function<Result<void>(virDomainPtr)> checked(VmId vm, std::function<int(virDomainPtr)> call) {
     return [vm = std::move(vm), call = std::move(call)](virDomainPtr domain) -> Result<void> {
@@ -22,7 +26,7 @@ std::function<Result<void>(virDomainPtr)> checked(VmId vm, std::function<int(vir
 
 LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock,
                                      std::vector<LinkOptions> hosts)
-    : clock_(clock) {
+    : executor_(executor), clock_(clock) {
     start_event_loop();
     for (LinkOptions& options : hosts) {
         const HostId id = options.id;
@@ -114,7 +118,9 @@ Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request) {
     HostLink* target = find(request.to);
     if (source == nullptr) co_return unknown(request.from);
     if (target == nullptr) co_return unknown(request.to);
-    std::function<Result<std::string>(virDomainPtr)> describe = [](virDomainPtr domain) { return migratable_xml(domain); };
+    std::function<Result<std::string>(virDomainPtr)> describe = [](virDomainPtr domain) {
+        return migratable_xml(domain);
+    };
     auto xml = co_await with_domain<std::string>(request.from, request.vm, std::move(describe));
     if (!xml) co_return xml.error();
     std::function<Result<void>(virConnectPtr)> check = [request, xml = *xml](virConnectPtr connection) {
@@ -128,14 +134,17 @@ Hypervisor::Task<void> LibvirtHypervisor::migrate(MigrationRequest request) {
     HostLink* target = find(request.to);
     if (source == nullptr) co_return unknown(request.from);
     if (target == nullptr) co_return unknown(request.to);
-    std::function<Result<void>(virConnectPtr)> work = [request, peer = target->options().peer_uri](virConnectPtr connection) {
+    std::function<Result<void>(virConnectPtr)> work = [request,
+                                                       peer = target->options().peer_uri](virConnectPtr connection) {
         return migrate_peer_to_peer(connection, request, peer);
     };
     co_return co_await source->blocking_call<void>(std::move(work), request.give_up_after);
 }
 
 Hypervisor::Task<MigrationProgress> LibvirtHypervisor::progress(HostId host, VmId vm) {
-    std::function<Result<MigrationProgress>(virDomainPtr)> act = [](virDomainPtr domain) { return read_progress(domain, 0); };
+    std::function<Result<MigrationProgress>(virDomainPtr)> act = [](virDomainPtr domain) {
+        return read_progress(domain, 0);
+    };
     return with_domain<MigrationProgress>(std::move(host), std::move(vm), std::move(act));
 }
 
@@ -174,13 +183,64 @@ Hypervisor::Task<void> LibvirtHypervisor::destroy(HostId host, VmId vm) {
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {
-    auto act = checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM); });
+    auto act =
+        checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM); });
     return with_domain<void>(std::move(host), std::move(vm), std::move(act));
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::set_autostart(HostId host, VmId vm, bool autostart) {
-    auto act = checked(vm, [autostart](virDomainPtr domain) { return virDomainSetAutostart(domain, autostart ? 1 : 0); });
+    auto act =
+        checked(vm, [autostart](virDomainPtr domain) { return virDomainSetAutostart(domain, autostart ? 1 : 0); });
     return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+}
+
+template <class T>
+Hypervisor::Task<T> LibvirtHypervisor::with_worker(HostId host, std::function<Result<T>(virConnectPtr)> work,
+                                                   Duration deadline) {
+    HostLink* link = find(host);
+    if (link == nullptr) co_return unknown(host);
+    co_return co_await link->blocking_call<T>(std::move(work), deadline);
+}
+
+Hypervisor::Task<PreflightFacts> LibvirtHypervisor::preflight_facts(HostId host, Duration deadline) {
+    std::function<Result<PreflightFacts>(virConnectPtr)> work = [name = host.value](virConnectPtr connection) {
+        return read_preflight_facts(connection, name);
+    };
+    auto facts = co_await with_worker<PreflightFacts>(host, std::move(work), deadline);
+    if (facts) {
+        const HostLink* link = find(host);
+        for (const std::string& path : link->options().shared_paths) facts->host.shared_paths.insert(path);
+    }
+    co_return facts;
+}
+
+Hypervisor::Task<std::vector<CpuAnswer>> LibvirtHypervisor::compare_cpus(HostId host,
+                                                                         std::vector<CpuQuestion> questions,
+                                                                         Duration deadline) {
+    std::function<Result<std::vector<CpuAnswer>>(virConnectPtr)> work =
+        [questions = std::move(questions)](virConnectPtr connection) -> Result<std::vector<CpuAnswer>> {
+        return hypervisor::compare_cpus(connection, questions);
+    };
+    return with_worker<std::vector<CpuAnswer>>(std::move(host), std::move(work), deadline);
+}
+
+Hypervisor::Task<std::string> LibvirtHypervisor::common_cpu(HostId host, std::string virt_type,
+                                                            std::vector<std::string> cpus, Duration deadline) {
+    std::function<Result<std::string>(virConnectPtr)> work = [virt_type = std::move(virt_type),
+                                                              cpus = std::move(cpus)](virConnectPtr connection) {
+        return hypervisor::common_cpu(connection, virt_type, cpus);
+    };
+    return with_worker<std::string>(std::move(host), std::move(work), deadline);
+}
+
+Hypervisor::Task<PeerIdentity> LibvirtHypervisor::identity_at(std::string uri, Duration deadline) {
+    if (*abandoned_probes_ >= most_abandoned_probes)
+        co_return Error{ErrorCode::unavailable, uri, "too many earlier attempts still hang"};
+    Lane lane(executor_, without_prompt(uri), abandoned_probes_);
+    std::function<Result<PeerIdentity>(virConnectPtr)> work = [](virConnectPtr connection) {
+        return read_identity(connection);
+    };
+    co_return co_await lane.call<PeerIdentity>(std::move(work), deadline);
 }
 
 }  // namespace ballast::hypervisor

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "hypervisor/host_link.h"
+#include "hypervisor/preflight.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
 
@@ -38,14 +39,25 @@ public:
     Task<void> undefine(HostId host, VmId vm) override;
     Task<void> set_autostart(HostId host, VmId vm, bool autostart) override;
 
+    // For preflight only. Slow; each in a worker lane, so that neither sampling nor migrations' control wait for it.
+    Task<PreflightFacts> preflight_facts(HostId host, Duration deadline);
+    Task<std::vector<CpuAnswer>> compare_cpus(HostId host, std::vector<CpuQuestion> questions, Duration deadline);
+    Task<std::string> common_cpu(HostId host, std::string virt_type, std::vector<std::string> cpus, Duration deadline);
+    /// Who answers at `uri` when this machine asks.
+    Task<PeerIdentity> identity_at(std::string uri, Duration deadline);
+
 private:
     HostLink* find(const HostId& host) const;
+    template <class T>
+    Task<T> with_worker(HostId host, std::function<Result<T>(virConnectPtr)> work, Duration deadline);
     /// Finds the domain on the control lane and applies `act` to it.
     template <class T>
     Task<T> with_domain(HostId host, VmId vm, std::function<Result<T>(virDomainPtr)> act,
                         HostLink::Kind kind = HostLink::Kind::control);
 
+    boost::asio::any_io_executor executor_;
     const Clock& clock_;
+    AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
 };

@@ -17,8 +17,10 @@ Error refuse(const MigrationRequest& request, std::string why) {
 
 Result<void> check_identity(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
     if (const DomainHandle same(virDomainLookupByUUIDString(target, request.vm.value.c_str())); same) {
-        if (virDomainIsActive(same.get()) == 1) return refuse(request, "a domain with this UUID is active there already");
-        if (facts.name != virDomainGetName(same.get())) return refuse(request, "this UUID is defined there under another name");
+        if (virDomainIsActive(same.get()) == 1)
+            return refuse(request, "a domain with this UUID is active there already");
+        if (facts.name != virDomainGetName(same.get()))
+            return refuse(request, "this UUID is defined there under another name");
         return {};
     }
     if (const DomainHandle other(virDomainLookupByName(target, facts.name.c_str())); other)
@@ -31,23 +33,27 @@ Result<void> check_memory(virConnectPtr target, const MigrationRequest& request,
     if (!memory) return memory.error();
     const Bytes needed = facts.memory + emulator_overhead;
     if (memory->available < needed)
-        return refuse(request, "needs " + to_string(needed) + " of memory, " + to_string(memory->available) + " available");
+        return refuse(request,
+                      "needs " + to_string(needed) + " of memory, " + to_string(memory->available) + " available");
     return {};
 }
 
-Result<void> check_cpu(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts, const std::string& xml) {
+Result<void> check_cpu(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts,
+                       const std::string& xml) {
     const std::string cpu = cpu_element(xml);
     if (cpu.empty() || facts.requirements.cpu.model.empty()) return {};
     const int result = virConnectCompareHypervisorCPU(target, nullptr, facts.requirements.arch.c_str(), nullptr,
                                                       facts.requirements.virt_type.c_str(), cpu.c_str(), 0);
-    if (result == VIR_CPU_COMPARE_INCOMPATIBLE) return refuse(request, "cannot offer the guest's CPU " + facts.requirements.cpu.model);
+    if (result == VIR_CPU_COMPARE_INCOMPATIBLE)
+        return refuse(request, "cannot offer the guest's CPU " + facts.requirements.cpu.model);
     return {};  // an error means that this libvirt cannot tell; the migration itself checks again
 }
 
 Result<void> check_networks(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
     for (const std::string& name : facts.requirements.networks) {
         const NetworkHandle network(virNetworkLookupByName(target, name.c_str()));
-        if (!network || virNetworkIsActive(network.get()) != 1) return refuse(request, "network " + name + " is not active there");
+        if (!network || virNetworkIsActive(network.get()) != 1)
+            return refuse(request, "network " + name + " is not active there");
     }
     return {};
 }
@@ -55,7 +61,8 @@ Result<void> check_networks(virConnectPtr target, const MigrationRequest& reques
 Result<void> check_pools(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
     for (const std::string& name : facts.requirements.pools) {
         const PoolHandle pool(virStoragePoolLookupByName(target, name.c_str()));
-        if (!pool || virStoragePoolIsActive(pool.get()) != 1) return refuse(request, "storage pool " + name + " is not active there");
+        if (!pool || virStoragePoolIsActive(pool.get()) != 1)
+            return refuse(request, "storage pool " + name + " is not active there");
     }
     return {};
 }
@@ -67,7 +74,9 @@ public:
     Parameters(const Parameters&) = delete;
     Parameters& operator=(const Parameters&) = delete;
 
-    void add(const char* name, unsigned long long value) { virTypedParamsAddULLong(&list_, &count_, &capacity_, name, value); }
+    void add(const char* name, unsigned long long value) {
+        virTypedParamsAddULLong(&list_, &count_, &capacity_, name, value);
+    }
     void add(const char* name, int value) { virTypedParamsAddInt(&list_, &count_, &capacity_, name, value); }
     virTypedParameterPtr list() const { return list_; }
     unsigned count() const { return static_cast<unsigned>(count_); }
@@ -79,7 +88,8 @@ private:
 
 void fill(Parameters& parameters, const MigrationRequest& request) {
     if (request.bandwidth_mib_per_s)
-        parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH, static_cast<unsigned long long>(std::max(1.0, *request.bandwidth_mib_per_s)));
+        parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH,
+                       static_cast<unsigned long long>(std::max(1.0, *request.bandwidth_mib_per_s)));
     if (request.auto_converge) {
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, auto_converge_initial);
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, auto_converge_increment);

@@ -62,7 +62,8 @@ void read_state(Presence& presence, int state, int reason) {
             break;
         default:
             presence.state = Presence::State::defined;
-            presence.shut_down_by_guest = reason == VIR_DOMAIN_SHUTOFF_SHUTDOWN || reason == VIR_DOMAIN_SHUTOFF_DESTROYED;
+            presence.shut_down_by_guest =
+                reason == VIR_DOMAIN_SHUTOFF_SHUTDOWN || reason == VIR_DOMAIN_SHUTOFF_DESTROYED;
             break;
     }
 }
@@ -121,7 +122,8 @@ Result<Presence> read_presence(virDomainPtr domain) {
     Presence presence;
     read_state(presence, state, reason);
     presence.persistent = virDomainIsPersistent(domain) == 1;
-    if (const auto progress = read_progress(domain, 0)) presence.migration_under_way = progress->phase != MigrationPhase::none;
+    if (const auto progress = read_progress(domain, 0))
+        presence.migration_under_way = progress->phase != MigrationPhase::none;
     virResetLastError();
     return presence;
 }
@@ -129,7 +131,8 @@ Result<Presence> read_presence(virDomainPtr domain) {
 Result<MigrationProgress> read_progress(virDomainPtr domain, unsigned flags) {
     int type = VIR_DOMAIN_JOB_NONE, count = 0;
     virTypedParameterPtr parameters = nullptr;
-    if (virDomainGetJobStats(domain, &type, &parameters, &count, flags) < 0) return last_error(virDomainGetName(domain));
+    if (virDomainGetJobStats(domain, &type, &parameters, &count, flags) < 0)
+        return last_error(virDomainGetName(domain));
     const MigrationProgress progress = progress_from(type, parameters, count);
     virTypedParamsFree(parameters, count);
     return progress;

@@ -21,26 +21,27 @@ struct VcpuCounters {
 struct VmCounters {
     VmId id;
     std::string name;
-    int libvirt_id = -1;                    // changes when the guest was started anew
+    int libvirt_id = -1;  // changes when the guest was started anew
     VmState state = VmState::other;
     std::optional<std::uint64_t> cpu_time_ns;
     std::vector<VcpuCounters> vcpus;
     unsigned vcpus_current = 0;
-    std::optional<Bytes> balloon_current, balloon_maximum, balloon_rss, balloon_unused, balloon_usable, balloon_available;
-    std::optional<Bytes> swap_in, swap_out;             // cumulative
-    std::optional<std::uint64_t> major_faults;          // cumulative
-    std::optional<Bytes> block_read, block_written;     // cumulative, all disks
-    std::optional<Bytes> net_received, net_sent;        // cumulative, all interfaces
-    std::optional<double> dirty_rate_mib_per_s;         // last virDomainStartDirtyRateCalc
+    std::optional<Bytes> balloon_current, balloon_maximum, balloon_rss, balloon_unused, balloon_usable,
+        balloon_available;
+    std::optional<Bytes> swap_in, swap_out;          // cumulative
+    std::optional<std::uint64_t> major_faults;       // cumulative
+    std::optional<Bytes> block_read, block_written;  // cumulative, all disks
+    std::optional<Bytes> net_received, net_sent;     // cumulative, all interfaces
+    std::optional<double> dirty_rate_mib_per_s;      // last virDomainStartDirtyRateCalc
     bool block_job = false;
 };
 
 struct HostCounters {
-    std::optional<std::uint64_t> cpu_busy_ns;           // user + system + intr, all CPUs
-    std::optional<std::uint64_t> cpu_idle_ns;           // idle + iowait
+    std::optional<std::uint64_t> cpu_busy_ns;  // user + system + intr, all CPUs
+    std::optional<std::uint64_t> cpu_idle_ns;  // idle + iowait
     std::optional<Bytes> memory_total;
-    std::optional<Bytes> memory_available;              // free + buffers + cached
-    std::optional<Bytes> swap_in;                       // cumulative; only where the host is local
+    std::optional<Bytes> memory_available;  // free + buffers + cached
+    std::optional<Bytes> swap_in;           // cumulative; only where the host is local
 };
 
 /// One pass over one host: host counters and every domain, taken at `at`.

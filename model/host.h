@@ -25,16 +25,16 @@ struct CpuSupport {
 struct HostFacts {
     std::string uuid;
     std::string hostname;
-    double cpus = 0;                            // CPUs that guests may use: those online, or what the operator says
+    double cpus = 0;  // CPUs that guests may use: those online, or what the operator says
     Bytes memory_total;
     std::string arch;
     std::map<std::string, CpuSupport> cpu_by_virt_type;
-    std::set<std::string> networks;             // active libvirt networks
-    std::set<std::string> bridges;              // host interfaces a guest could be bridged to
-    std::map<std::string, std::string> pools;   // active storage pools: name -> target path (may be empty)
-    std::set<std::string> shared_paths;         // path prefixes the operator or the pool type declares shared
-    std::string libvirt_version;                // "9.0.0"
-    std::string hypervisor_version;             // QEMU's, "7.2.0"
+    std::set<std::string> networks;            // active libvirt networks
+    std::set<std::string> bridges;             // host interfaces a guest could be bridged to
+    std::map<std::string, std::string> pools;  // active storage pools: name -> target path (may be empty)
+    std::set<std::string> shared_paths;        // path prefixes the operator or the pool type declares shared
+    std::string libvirt_version;               // "9.0.0"
+    std::string hypervisor_version;            // QEMU's, "7.2.0"
 };
 
 /// Pressure stall information, avg10 as ratios 0-1 [Linux Documentation/accounting/psi.rst].
@@ -48,9 +48,9 @@ struct Pressure {
 
 /// What was measured over the last sampling interval.
 struct HostLoad {
-    std::optional<double> cpu_used_cores;       // busy time of all modes, in CPUs
-    std::optional<Bytes> memory_available;      // free + reclaimable
-    std::optional<double> swap_in_mib_per_s;    // host swapping
+    std::optional<double> cpu_used_cores;     // busy time of all modes, in CPUs
+    std::optional<Bytes> memory_available;    // free + reclaimable
+    std::optional<double> swap_in_mib_per_s;  // host swapping
     Pressure pressure;
 };
 

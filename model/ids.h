@@ -18,6 +18,8 @@ using VmId = Id<struct VmTag>;                // libvirt's UUID, lower case; VM 
 using OperationId = Id<struct OperationTag>;  // sortable by age: "op-000000000042"
 
 template <class Tag>
-const std::string& to_string(const Id<Tag>& id) { return id.value; }
+const std::string& to_string(const Id<Tag>& id) {
+    return id.value;
+}
 
 }  // namespace ballast

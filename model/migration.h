@@ -13,14 +13,14 @@ struct MigrationRequest {
     VmId vm;
     HostId from;
     HostId to;
-    bool persistent = false;                      // PERSIST_DEST | UNDEFINE_SOURCE
+    bool persistent = false;  // PERSIST_DEST | UNDEFINE_SOURCE
     bool auto_converge = true;
-    bool post_copy = false;                       // allow a later switch; never starts in post-copy
-    bool tls = false;                             // encrypt the migration stream
-    unsigned parallel_connections = 0;            // 0: one stream
-    std::optional<double> bandwidth_mib_per_s;    // nothing: libvirt's default (unlimited)
-    Duration max_downtime{};                      // the first step of the ladder
-    Duration give_up_after{};                     // stop waiting for the call, not for the migration itself
+    bool post_copy = false;                     // allow a later switch; never starts in post-copy
+    bool tls = false;                           // encrypt the migration stream
+    unsigned parallel_connections = 0;          // 0: one stream
+    std::optional<double> bandwidth_mib_per_s;  // nothing: libvirt's default (unlimited)
+    Duration max_downtime{};                    // the first step of the ladder
+    Duration give_up_after{};                   // stop waiting for the call, not for the migration itself
 };
 
 enum class MigrationPhase { none, starting, copying, post_copy, completed, failed, cancelled };
@@ -31,7 +31,7 @@ struct MigrationProgress {
     Duration elapsed{};
     Bytes total, processed, remaining;
     unsigned iteration = 0;
-    std::optional<Duration> downtime;             // measured at the end, expected before
+    std::optional<Duration> downtime;  // measured at the end, expected before
     std::optional<double> dirty_rate_mib_per_s;
     std::optional<double> throughput_mib_per_s;
     std::optional<unsigned> auto_converge_percent;
@@ -40,17 +40,17 @@ struct MigrationProgress {
 /// What one host knows of one VM, asked of that host just now.
 struct Presence {
     enum class State {
-        absent,     // not known to this host
-        defined,    // known but not running
+        absent,   // not known to this host
+        defined,  // known but not running
         running,
-        paused,     // see pause_reason
+        paused,  // see pause_reason
     };
     enum class PauseReason { none, migration, starting_up, post_copy, post_copy_failed, io_error, user, other };
     State state = State::absent;
     PauseReason pause_reason = PauseReason::none;
     bool persistent = false;
-    bool migration_under_way = false;             // an active outgoing or incoming job
-    bool shut_down_by_guest = false;              // defined, and it went down by itself or by its user's will
+    bool migration_under_way = false;  // an active outgoing or incoming job
+    bool shut_down_by_guest = false;   // defined, and it went down by itself or by its user's will
 };
 std::string to_string(const Presence& presence);
 

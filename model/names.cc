@@ -38,9 +38,9 @@ std::string to_string(Trigger trigger) {
 
 namespace {
 constexpr std::pair<OperationState, const char*> operation_states[] = {
-    {OperationState::waiting, "waiting"},     {OperationState::planned, "planned"},
-    {OperationState::prepared, "prepared"},   {OperationState::running, "running"},
-    {OperationState::verifying, "verifying"}, {OperationState::done, "done"},
+    {OperationState::waiting, "waiting"},         {OperationState::planned, "planned"},
+    {OperationState::prepared, "prepared"},       {OperationState::running, "running"},
+    {OperationState::verifying, "verifying"},     {OperationState::done, "done"},
     {OperationState::rolled_back, "rolled_back"}, {OperationState::cancelled, "cancelled"},
     {OperationState::failed, "failed"},
 };
@@ -58,7 +58,9 @@ std::optional<OperationState> operation_state_from(const std::string& name) {
     return std::nullopt;
 }
 
-bool is_final(OperationState state) { return state >= OperationState::done; }
+bool is_final(OperationState state) {
+    return state >= OperationState::done;
+}
 
 namespace {
 const char* text(Presence::PauseReason reason) {

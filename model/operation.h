@@ -28,8 +28,8 @@ bool is_final(OperationState state);
 
 /// What was measured, from libvirt's statistics of the completed job and from our own clock.
 struct Outcome {
-    Duration duration{};                     // from the call to the verified end
-    std::optional<Duration> downtime;        // as libvirt reports it; absent when it does not
+    Duration duration{};               // from the call to the verified end
+    std::optional<Duration> downtime;  // as libvirt reports it; absent when it does not
     std::optional<Bytes> transferred;
     std::optional<unsigned> iterations;
 };
@@ -42,20 +42,20 @@ struct Operation {
     HostId to;
     Trigger trigger = Trigger::manual;
     std::string reason;
-    std::string cycle;                       // id of the planning cycle that wanted it; empty for manual ones
-    std::string requested_by;                // "policy" or "uid 0 (root)"
+    std::string cycle;         // id of the planning cycle that wanted it; empty for manual ones
+    std::string requested_by;  // "policy" or "uid 0 (root)"
     OperationState state = OperationState::planned;
-    unsigned attempt = 0;                    // 1 on the first run
+    unsigned attempt = 0;  // 1 on the first run
     Prediction prediction;
     std::optional<Outcome> outcome;
-    std::string message;                     // how it ended or what it waits for, for people
-    bool alarm = false;                      // a person has to look: message says at what
-    bool persistent = false;                 // the VM's definition is kept on disk, and moves with it
-    bool autostart = false;                  // carried over: it does not travel with a migration
-    Bytes memory;                            // the VM's memory, for the deadline
+    std::string message;      // how it ended or what it waits for, for people
+    bool alarm = false;       // a person has to look: message says at what
+    bool persistent = false;  // the VM's definition is kept on disk, and moves with it
+    bool autostart = false;   // carried over: it does not travel with a migration
+    Bytes memory;             // the VM's memory, for the deadline
     WallTime created{};
     WallTime updated{};
-    std::optional<WallTime> started;         // of the last attempt
+    std::optional<WallTime> started;  // of the last attempt
     std::optional<WallTime> ended;
 };
 

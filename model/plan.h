@@ -36,8 +36,8 @@ struct Move {
     HostId from;
     HostId to;
     Trigger trigger = Trigger::overload;
-    unsigned wave = 0;                // moves of wave n+1 start only when those of wave n have freed their slots
-    std::string reason;               // one sentence, e.g. "host1 is at 93 % CPU for 2 min (limit 80 %); ..."
+    unsigned wave = 0;   // moves of wave n+1 start only when those of wave n have freed their slots
+    std::string reason;  // one sentence, e.g. "host1 is at 93 % CPU for 2 min (limit 80 %); ..."
     Prediction prediction;
     Effect effect;
     std::vector<Rejection> refused_targets;  // why not the others
@@ -47,26 +47,26 @@ struct Move {
 struct Finding {
     HostId host;
     Trigger trigger = Trigger::overload;
-    std::string text;                 // "CPU demand 93 % of usable, above 80 % for 2 min"
-    bool resolved_by_plan = false;    // the plan's moves bring it below its limits (or empty it)
+    std::string text;               // "CPU demand 93 % of usable, above 80 % for 2 min"
+    bool resolved_by_plan = false;  // the plan's moves bring it below its limits (or empty it)
 };
 
 /// Scores and load of one host as the policy saw them; kept for status, metrics and explain.
 struct HostView {
-    double cpu_demand = 0;            // demand / usable capacity
+    double cpu_demand = 0;  // demand / usable capacity
     double memory_demand = 0;
-    double ready = 0;                 // mean ready ratio over its vCPUs
-    bool overloaded = false;          // by a detector that persisted
-    std::string state;                // "ok" | "hot" | "overloaded" | "stale" | "down" | "maintenance" | "draining"
+    double ready = 0;         // mean ready ratio over its vCPUs
+    bool overloaded = false;  // by a detector that persisted
+    std::string state;        // "ok" | "hot" | "overloaded" | "stale" | "down" | "maintenance" | "draining"
 };
 
 struct Plan {
     std::vector<Finding> findings;
-    std::vector<Move> moves;                 // in order; see Move::wave
-    std::vector<Rejection> immovable;        // VMs that had to leave but cannot: listed first to people
-    std::vector<Rejection> rejections;       // further refusals worth telling
+    std::vector<Move> moves;            // in order; see Move::wave
+    std::vector<Rejection> immovable;   // VMs that had to leave but cannot: listed first to people
+    std::vector<Rejection> rejections;  // further refusals worth telling
     std::map<HostId, HostView> hosts;
-    double score_before = 0;                 // imbalance: population standard deviation of CPU demand
+    double score_before = 0;  // imbalance: population standard deviation of CPU demand
     double score_after = 0;
 };
 

@@ -50,8 +50,12 @@ const Row& row(Reason reason) {
 }
 }  // namespace
 
-std::string to_string(Reason reason) { return row(reason).name; }
-std::string explain(Reason reason) { return row(reason).sentence; }
+std::string to_string(Reason reason) {
+    return row(reason).name;
+}
+std::string explain(Reason reason) {
+    return row(reason).sentence;
+}
 
 const std::vector<Reason>& all_reasons() {
     static const std::vector<Reason> reasons = [] {

@@ -12,39 +12,39 @@ namespace ballast {
 
 enum class Reason {
     // the VM, wherever it should go
-    opted_out,            // wish or rule: never move this VM
-    not_running,          // paused, shut off or crashed: live migration does not apply
-    host_device,          // PCI, USB, SCSI or mdev passed through
-    local_storage,        // a disk, ISO or boot file is not on shared storage
-    unsafe_cache,         // the disk's cache mode makes live migration unsafe
-    shared_folder,        // virtiofs or 9p
-    block_job,            // a backup, commit, copy or mirror is running
-    already_moving,       // an operation on this VM is under way
-    cooldown,             // moved too recently
-    facts_unknown,        // its definition could not be read
+    opted_out,       // wish or rule: never move this VM
+    not_running,     // paused, shut off or crashed: live migration does not apply
+    host_device,     // PCI, USB, SCSI or mdev passed through
+    local_storage,   // a disk, ISO or boot file is not on shared storage
+    unsafe_cache,    // the disk's cache mode makes live migration unsafe
+    shared_folder,   // virtiofs or 9p
+    block_job,       // a backup, commit, copy or mirror is running
+    already_moving,  // an operation on this VM is under way
+    cooldown,        // moved too recently
+    facts_unknown,   // its definition could not be read
     // the VM together with a target
-    memory,               // not enough memory after the move
-    cpu,                  // would be too busy after the move
-    cpu_model,            // the target cannot offer the guest's CPU
-    machine_type,         // emulator, architecture or machine type is missing
-    network,              // a network or bridge is missing or inactive
-    storage,              // a storage path or pool is missing on the target
-    pinned,               // rule or wish: only certain hosts
-    keep_apart,           // hard anti-affinity
-    same_host,            // it is there already
+    memory,        // not enough memory after the move
+    cpu,           // would be too busy after the move
+    cpu_model,     // the target cannot offer the guest's CPU
+    machine_type,  // emulator, architecture or machine type is missing
+    network,       // a network or bridge is missing or inactive
+    storage,       // a storage path or pool is missing on the target
+    pinned,        // rule or wish: only certain hosts
+    keep_apart,    // hard anti-affinity
+    same_host,     // it is there already
     // the target
-    host_stale,           // no fresh report: never a target
-    host_unreachable,     // libvirt does not answer
-    host_maintenance,     // in or entering maintenance
-    host_excluded,        // the operator excludes it as a target
+    host_stale,        // no fresh report: never a target
+    host_unreachable,  // libvirt does not answer
+    host_maintenance,  // in or entering maintenance
+    host_excluded,     // the operator excludes it as a target
     // the act
-    limit_outgoing,       // too many migrations leave the source
-    limit_incoming,       // too many migrations reach the target
-    limit_cluster,        // too many migrations in the cluster
-    no_benefit,           // would not relieve anything, or would only shift the problem
-    no_target,            // every target was refused
-    mode_observe,         // the mode allows recommendations only
-    paused,               // an operator paused all action
+    limit_outgoing,  // too many migrations leave the source
+    limit_incoming,  // too many migrations reach the target
+    limit_cluster,   // too many migrations in the cluster
+    no_benefit,      // would not relieve anything, or would only shift the problem
+    no_target,       // every target was refused
+    mode_observe,    // the mode allows recommendations only
+    paused,          // an operator paused all action
 };
 
 /// Stable snake_case name, used in JSON and as a metric label.

@@ -45,5 +45,4 @@ using Result = boost::system::result<T, Error>;
 
 }  // namespace ballast
 
-#define BALLAST_ASSERT(condition) \
-    ((condition) ? void(0) : ::ballast::assertion_failed(#condition, __FILE__, __LINE__))
+#define BALLAST_ASSERT(condition) ((condition) ? void(0) : ::ballast::assertion_failed(#condition, __FILE__, __LINE__))

@@ -42,8 +42,8 @@ std::string to_string(Duration duration) {
 }
 
 std::string to_string(WallTime time) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(
-        std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
+    const std::time_t seconds =
+        std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(time));
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[32];
@@ -51,6 +51,8 @@ std::string to_string(WallTime time) {
     return text;
 }
 
-std::string percent(double ratio) { return fixed(ratio * 100, ratio < 0.0995 && ratio > 0 ? 1 : 0) + " %"; }
+std::string percent(double ratio) {
+    return fixed(ratio * 100, ratio < 0.0995 && ratio > 0 ? 1 : 0) + " %";
+}
 
 }  // namespace ballast

@@ -21,10 +21,18 @@ struct Bytes {
     constexpr double gib() const { return mib() / 1024.0; }
 };
 
-constexpr Bytes kib(std::uint64_t n) { return {n << 10}; }
-constexpr Bytes mib(std::uint64_t n) { return {n << 20}; }
-constexpr Bytes gib(std::uint64_t n) { return {n << 30}; }
-constexpr Bytes scaled(Bytes b, double factor) { return {static_cast<std::uint64_t>(static_cast<double>(b.count) * factor)}; }
+constexpr Bytes kib(std::uint64_t n) {
+    return {n << 10};
+}
+constexpr Bytes mib(std::uint64_t n) {
+    return {n << 20};
+}
+constexpr Bytes gib(std::uint64_t n) {
+    return {n << 30};
+}
+constexpr Bytes scaled(Bytes b, double factor) {
+    return {static_cast<std::uint64_t>(static_cast<double>(b.count) * factor)};
+}
 
 using Duration = std::chrono::milliseconds;
 

@@ -25,36 +25,36 @@ struct Blocker {
 /// What the guest was started with and a target must offer. From the live domain XML.
 struct CpuRequirement {
     enum class Mode { custom, host_passthrough, maximum } mode = Mode::custom;
-    std::string model;                      // empty: the hypervisor's default model
-    std::set<std::string> required;         // features the guest sees and needs
+    std::string model;               // empty: the hypervisor's default model
+    std::set<std::string> required;  // features the guest sees and needs
 };
 
 struct VmRequirements {
-    std::string virt_type;                  // "kvm" or "qemu"
+    std::string virt_type;  // "kvm" or "qemu"
     std::string arch;
-    std::string machine;                    // canonical machine type, e.g. "pc-i440fx-7.2"
+    std::string machine;  // canonical machine type, e.g. "pc-i440fx-7.2"
     CpuRequirement cpu;
-    std::set<std::string> networks;         // libvirt networks
+    std::set<std::string> networks;  // libvirt networks
     std::set<std::string> bridges;
-    std::set<std::string> pools;            // storage pools its disks name
-    std::set<std::string> files;            // absolute paths that must be shared (disks, kernel, initrd, nvram)
+    std::set<std::string> pools;  // storage pools its disks name
+    std::set<std::string> files;  // absolute paths that must be shared (disks, kernel, initrd, nvram)
 };
 
 /// The owner's wishes, from libvirt metadata (namespace urn:ballast:vm:1): they travel with the VM.
 struct VmWishes {
     bool no_migrate = false;
-    std::vector<HostId> only_on;            // empty: anywhere
-    std::vector<std::string> keep_apart;    // names of groups whose members must not share a host
-    int priority = 0;                       // higher leaves an endangered host first, -1000..1000
+    std::vector<HostId> only_on;          // empty: anywhere
+    std::vector<std::string> keep_apart;  // names of groups whose members must not share a host
+    int priority = 0;                     // higher leaves an endangered host first, -1000..1000
     bool post_copy = false;
-    std::string problem;                    // what could not be understood in the metadata; empty when fine
+    std::string problem;  // what could not be understood in the metadata; empty when fine
 };
 
 /// What changes only when somebody edits the VM or moves it.
 struct VmFacts {
     std::string name;
     unsigned vcpus = 1;
-    Bytes memory;                           // the guest's maximum memory: what the target must have
+    Bytes memory;  // the guest's maximum memory: what the target must have
     bool persistent = false;
     bool autostart = false;
     VmRequirements requirements;
@@ -65,11 +65,11 @@ struct VmFacts {
 /// Measured over the last sampling interval.
 struct VmLoad {
     std::optional<double> cpu_used_cores;
-    std::optional<double> ready_ratio;          // share of wall time a vCPU waited for a CPU, mean over vCPUs, 0-1
-    std::optional<Bytes> memory_rss;            // what the guest occupies on the host
-    std::optional<Bytes> memory_balloon;        // what the balloon leaves it
-    std::optional<Bytes> memory_usable;         // what the guest could still use without swapping
-    std::optional<double> swap_in_mib_per_s;    // the guest's own swapping
+    std::optional<double> ready_ratio;        // share of wall time a vCPU waited for a CPU, mean over vCPUs, 0-1
+    std::optional<Bytes> memory_rss;          // what the guest occupies on the host
+    std::optional<Bytes> memory_balloon;      // what the balloon leaves it
+    std::optional<Bytes> memory_usable;       // what the guest could still use without swapping
+    std::optional<double> swap_in_mib_per_s;  // the guest's own swapping
     std::optional<double> major_faults_per_s;
     std::optional<double> block_read_mib_per_s;
     std::optional<double> block_write_mib_per_s;
@@ -80,12 +80,12 @@ struct VmLoad {
 
 struct Vm {
     VmId id;
-    HostId host;                                // where it runs now
+    HostId host;  // where it runs now
     VmState state = VmState::other;
-    bool facts_known = false;                   // false until its definition was read: then it is not moved
+    bool facts_known = false;  // false until its definition was read: then it is not moved
     VmFacts facts;
     VmLoad load;
-    std::optional<Instant> started_at;          // when this run of the guest was first seen
+    std::optional<Instant> started_at;  // when this run of the guest was first seen
 };
 
 }  // namespace ballast

@@ -31,15 +31,9 @@ void match_rule(const Rule& rule, const Vm& vm, RulesOfVm& found) {
     const auto named = [&](const std::string& pattern) { return matches(pattern, vm.facts.name, vm.id); };
     if (std::none_of(rule.vms.begin(), rule.vms.end(), named)) return;
     switch (rule.kind) {
-        case Rule::Kind::keep_apart:
-            found.apart.insert("rule " + rule.name);
-            break;
-        case Rule::Kind::pin:
-            found.pins.push_back(&rule);
-            break;
-        case Rule::Kind::never_move:
-            found.never.push_back(&rule);
-            break;
+        case Rule::Kind::keep_apart: found.apart.insert("rule " + rule.name); break;
+        case Rule::Kind::pin: found.pins.push_back(&rule); break;
+        case Rule::Kind::never_move: found.never.push_back(&rule); break;
     }
 }
 

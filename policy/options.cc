@@ -4,12 +4,9 @@ namespace ballast::policy {
 
 std::string to_string(Mode mode) {
     switch (mode) {
-        case Mode::observe:
-            return "observe";
-        case Mode::confirm:
-            return "confirm";
-        case Mode::automatic:
-            return "automatic";
+        case Mode::observe: return "observe";
+        case Mode::confirm: return "confirm";
+        case Mode::automatic: return "automatic";
     }
     return "observe";
 }

@@ -84,10 +84,8 @@ bool advisory(Reason reason) {
         case Reason::no_benefit:
         case Reason::limit_outgoing:
         case Reason::limit_incoming:
-        case Reason::limit_cluster:
-            return true;
-        default:
-            return false;
+        case Reason::limit_cluster: return true;
+        default: return false;
     }
 }
 

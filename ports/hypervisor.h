@@ -19,12 +19,12 @@ namespace ballast {
 /// Something happened to a VM or a host. A hint: whoever hears it looks again.
 struct HypervisorEvent {
     enum class Kind {
-        connected,          // vm is empty
-        disconnected,       // vm is empty
-        vm_started,         // also: arrived by migration
-        vm_stopped,         // also: left by migration; see detail
-        vm_changed,         // paused, resumed, defined, undefined, metadata, device added or removed
-        switchover,         // its source paused it to hand it over: from here on the target may run it
+        connected,     // vm is empty
+        disconnected,  // vm is empty
+        vm_started,    // also: arrived by migration
+        vm_stopped,    // also: left by migration; see detail
+        vm_changed,    // paused, resumed, defined, undefined, metadata, device added or removed
+        switchover,    // its source paused it to hand it over: from here on the target may run it
         migration_iteration,
         job_completed,
     };
