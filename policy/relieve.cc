@@ -17,6 +17,10 @@ namespace {
 // A move has to take at least this share of the host's capacity: less is noise and not worth a migration.
 constexpr double least_share = 0.01;
 
+// VMs of one host whose refusals are told target by target; of the others only the summary. A host with hundreds of VMs
+// in a cluster of a hundred hosts would otherwise fill each decision record with tens of thousands of lines.
+constexpr int most_detailed = 10;
+
 struct Gain {
     double covered = 0;  // share of the need this VM takes away, summed over CPU and memory
     bool enough = false;
@@ -98,12 +102,19 @@ std::optional<Candidate> best_candidate(const ClusterView& view, const HostId& h
 }
 
 std::vector<Rejection> rejections_of(const ClusterView& view, const HostId& host, const Need& need) {
-    const Pool pool = pool_of(view, host, need);
+    Pool pool = pool_of(view, host, need);
     std::vector<Rejection> out = pool.refusals;
+    // Those that would have helped most: what they are told is what people ask for.
+    std::sort(pool.movable.begin(), pool.movable.end(), [&](const Vm* a, const Vm* b) {
+        const double more = gain_of(*a, need, view.context()).covered;
+        return std::tuple(-more, a->id) < std::tuple(-gain_of(*b, need, view.context()).covered, b->id);
+    });
+    int detailed = 0;
     for (const Vm* vm : pool.movable) {
         if (!choices_for(view, *vm, Purpose::relief).empty()) continue;
         const auto refused = refusals_everywhere(view, *vm, Purpose::relief);
         out.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
+        if (++detailed > most_detailed) continue;
         out.insert(out.end(), refused.begin(), refused.end());
     }
     return out;

@@ -147,6 +147,22 @@ TEST_CASE("Several moves are planned when one is not enough, but never more than
     CHECK(finds(plan, "host1", "not yet below its limits (no more than 2 moves in one cycle)"));
 }
 
+TEST_CASE("Of many VMs without a target only those that would help most are told target by target") {
+    Cluster cluster;
+    cluster.host("host1", 30);
+    cluster.host("host2", 30).accepts_vms = false;
+    for (unsigned i = 0; i < 20; ++i) cluster.vm("v" + std::to_string(i), "host1", 1 + 0.02 * i);
+    const Plan plan = cluster.plan_after(6min);
+    const auto count = [&](Reason reason) {
+        return std::count_if(plan.rejections.begin(), plan.rejections.end(),
+                             [&](const Rejection& r) { return r.reason == reason; });
+    };
+    CHECK(count(Reason::no_target) == 20);
+    CHECK(count(Reason::host_excluded) == 10);
+    CHECK(has(plan.rejections, "v19", Reason::host_excluded));
+    CHECK_FALSE(has(plan.rejections, "v0", Reason::host_excluded));
+}
+
 TEST_CASE("Ready time alone makes a host overloaded, and enough of the waiting leaves it") {
     Cluster cluster;
     cluster.host("host1");
