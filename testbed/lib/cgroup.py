@@ -10,6 +10,8 @@ from base import Problem, read_text
 GROUP = "ballast-testbed"
 # A short period keeps the stop-and-go of the quota below the heartbeat's 100 ms.
 PERIOD_US = 25000
+# What else the machine does, such as compiling, must not take from the hosts what their quotas promise.
+_SHARES, _WEIGHT = 16384, 10000
 _V2_CONTROLLERS = ("cpu", "memory", "cpuset")
 
 
@@ -77,6 +79,7 @@ class V1:
         """Makes the host's folders."""
         for folder in self.folders(host):
             os.makedirs(folder, exist_ok=True)
+        _write(os.path.join(self.trees["cpu"], GROUP, "cpu.shares"), _SHARES)
         if "cpuset" in self.trees:  # an empty cpuset takes no process
             self._copy_cpuset(os.path.join(self.trees["cpuset"], GROUP), self.trees["cpuset"])
             self._copy_cpuset(os.path.join(self.trees["cpuset"], GROUP, host), self.trees["cpuset"])
@@ -139,6 +142,7 @@ class V2:
         os.makedirs(self.folder(), exist_ok=True)
         for folder in (self.root, self.folder()):
             _write(os.path.join(folder, "cgroup.subtree_control"), switch)
+        _write(os.path.join(self.folder(), "cpu.weight"), _WEIGHT)
         os.makedirs(self.folder(host), exist_ok=True)
 
     def procs(self, host, inside=False):
