@@ -68,7 +68,9 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
     if (vm == seen.vms.end())
         co_return Error{ErrorCode::not_found, id.value, "no such VM runs on the configured hosts"};
     if (!seen.hosts.contains(to)) co_return Error{ErrorCode::not_found, to.value, "no such host is configured"};
-    const auto refusals = policy::refusals(seen, memory_, policy_, id, to, clock_.now());
+    auto refusals = policy::refusals(seen, memory_, policy_, id, to, clock_.now());
+    // What only advises against it is the operator's to weigh; slots are the executor's to give.
+    std::erase_if(refusals, [](const Rejection& refusal) { return policy::advisory(refusal.reason); });
     if (!refusals.empty() && !force)
         co_return Error{ErrorCode::refused, vm->second.facts.name,
                         "cannot go to " + to.value + ": " + listed(refusals)};

@@ -13,7 +13,8 @@ namespace ballast::daemon {
 namespace {
 constexpr std::size_t cycles_kept = 200;
 constexpr std::size_t ended_kept = 500;
-constexpr Duration facts_refresh = std::chrono::minutes{10};
+// Networks and pools come and go without an event we could hear.
+constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
 // Samples of several hosts arrive close together: one cycle serves them all.
 constexpr Duration gather = std::chrono::milliseconds{100};
@@ -79,6 +80,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     };
     for (const config::HostOptions& host : options_.hosts) {
         facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
+        host_facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
         collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
         if (is_local(host.uri)) sampler.proc_path = options_.proc_path;
         boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener),
@@ -128,11 +130,15 @@ void Controller::set_policy(policy::Options policy) {
 }
 
 boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
+    const auto wake = host_facts_wake_[host];
     for (;;) {
         auto facts = co_await hypervisor_.facts(host);
         const bool known = facts.has_value();
         if (known) keeper_.host_facts(host, std::move(*facts));
-        co_await clock_.sleep_for(known ? facts_refresh : facts_retry);
+        if (known) want_cycle();
+        wake->expires_after(known ? facts_refresh : facts_retry);
+        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await wake->async_wait(token);
     }
 }
 
@@ -159,6 +165,8 @@ void Controller::heard(const HypervisorEvent& event) {
             spdlog::info("{}: connected", event.host.value);
         else
             spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
+        // It may have come back as another: new facts at once.
+        if (const auto wake = host_facts_wake_.find(event.host); up && wake != host_facts_wake_.end()) wake->second->cancel();
         want_cycle();
     }
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
