@@ -236,7 +236,8 @@ Argument argument_of(const CLI::Option& option) {
         {"MODE", {"observe", "confirm", "automatic", "policy"}},
         {"SHELL", {"bash", "zsh", "fish"}},
         {"CYCLE", {"last"}}};
-    const std::string name = option.get_positional() ? option.get_single_name() : option.get_type_name();
+    const std::string type = option.get_type_name();  // "FORM:{table,json,yaml}"
+    const std::string name = option.get_positional() ? option.get_single_name() : type.substr(0, type.find(':'));
     const bool repeats = option.get_items_expected_max() > 1;
     if (option.get_items_expected_max() == 0) return {};
     if (const auto found = kinds.find(name); found != kinds.end()) return {found->second, {}, repeats};

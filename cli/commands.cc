@@ -16,10 +16,6 @@ std::string under(std::string_view route, std::string_view name) {
     return std::string(route) + url_encoded(name);
 }
 
-bool says(const Fetched& refusal, std::string_view code) {
-    return text(at(refusal.body, "error"), "code") == code;
-}
-
 Exit each(Session& session, const std::vector<std::string>& operations, const std::string& verb) {
     Exit worst = Exit::ok;
     array answers;
@@ -123,6 +119,8 @@ Exit maintenance_leave(Session& session, const std::string& host) {
 
 Exit migrate(Session& session, const MigrateWish& wish) {
     const Fetched answer = session.post("/v1/migrate", object{{"vm", wish.vm}, {"to", wish.to}, {"force", wish.force}});
+    if (!answer && !wish.force && text(at(answer.body, "error"), "code") == "refused")
+        session.complain("With --force it goes against the policy, but never against what libvirt checks.");
     if (!answer) return answer.exit;
     if (wish.wait) return follow_operation(session, text(answer.body, "id"));
     session.print(answer.body, show_operation);
@@ -158,19 +156,22 @@ Exit mode(Session& session, const std::optional<std::string>& wanted) {
 }
 
 Exit reload(Session& session) {
-    const Fetched answer = session.post("/v1/reload", nullptr);
-    if (!answer && says(answer, "refused")) {
+    const auto answer = session.try_post("/v1/reload");
+    if (!answer) return session.report(answer.error());
+    const value& error = at(answer->body, "error");
+    if (text(error, "code") == "refused") {
+        for (const Phrase& line : lines_of(text(error, "message"))) session.complain_diagnostic(line.text());
         session.complain("Nothing changed: the last good policy stays in force.");
         return Exit::usage;
     }
-    if (answer) session.print(answer.body, [](const value& body, Page& page) { page.say(text(body, "message")); });
-    return answer.exit;
+    if (!answer->ok()) return session.report(*answer);
+    session.print(answer->body, [](const value& body, Page& page) { page.say(text(body, "message") + "."); });
+    return Exit::ok;
 }
 
 Exit policy_check(Session& session, const std::vector<std::string>& files) {
     const auto loaded = config::load_policy_files(files);
-    for (const config::Diagnostic& problem : loaded.problems())
-        session.terminal().err << Phrase(to_string(problem)).text() << "\n";
+    for (const config::Diagnostic& problem : loaded.problems()) session.complain_diagnostic(to_string(problem));
     if (!loaded) return Exit::usage;
     session.print(object{{"valid", true}}, [&](const value&, Page& page) {
         page.say(counted(static_cast<std::int64_t>(files.size()), "file", "files") +

@@ -53,11 +53,11 @@ Candidates of(const Argument& argument) {
 
 Candidates options_at(const Place& place) {
     Candidates found;
-    for (const VerbSpec* verb : {place.verb, place.root}) {
-        if (verb == place.root && place.verb == place.root && !found.words.empty()) break;
+    for (const VerbSpec* verb : {place.verb, place.root})
         for (const OptionSpec& option : verb->options)
-            found.words.insert(found.words.end(), option.names.begin(), option.names.end());
-    }
+            for (const std::string& name : option.names)
+                if (std::find(found.words.begin(), found.words.end(), name) == found.words.end())
+                    found.words.push_back(name);
     return found;
 }
 

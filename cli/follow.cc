@@ -100,8 +100,7 @@ Exit end_of_evacuation(Session& session, const std::string& host, Evacuation how
                                                     : "Mode " + text(status, "mode") +
                                                           " moves nothing: ballastctl mode automatic (or confirm)");
             break;
-        default:
-            session.complain("Only VMs that cannot be moved are left on " + host + ":");
+        default: session.complain("Only VMs that cannot be moved are left on " + host + ":");
     }
     name_those_left(session, explained);
     return Exit::partly;
@@ -167,7 +166,7 @@ Exit follow_operation(Session& session, const std::string& id) {
         line.show(Phrase(" " + id + " " + text(*operation, "vm_name") + " ", Tone::strong)
                       .add(state_phrase(state))
                       .add(" ")
-                      .add(progress(*operation, session.terminal().out_style)),
+                      .add(progress(*operation, session.terminal().out_style).full),
                   state);
     }
 }

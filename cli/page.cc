@@ -27,8 +27,13 @@ Page& Page::say(const Phrase& text, int indent) {
     return *this;
 }
 
-Page& Page::item(const Phrase& text, int indent) {
-    wrapped(text, spaces(indent - 2) + "- ", spaces(indent));
+Page& Page::item(const Phrase& text) {
+    wrapped(text, " - ", "   ");
+    return *this;
+}
+
+Page& Page::alarm(std::string_view text) {
+    wrapped(Phrase(text, Tone::bad), " " + Phrase("!", Tone::bad).render(style_) + " ", "   ");
     return *this;
 }
 

@@ -15,8 +15,10 @@ public:
     const Style& style() const { return style_; }
     /// Text that keeps within the width by wrapping; every line of it is indented by this many spaces.
     Page& say(const Phrase& text, int indent = 1);
-    /// The same with a mark in front of its first line: "- text", with what follows lined up below the text.
-    Page& item(const Phrase& text, int indent = 3);
+    /// The same as an item of a list: "- text", with what follows lined up below the text.
+    Page& item(const Phrase& text);
+    /// What a person has to look at: "! text" in red.
+    Page& alarm(std::string_view text);
     /// "Label:   text", labels lined up with each other.
     Page& field(std::string_view label, const Phrase& text);
     /// A heading with an empty line above it unless it is the first thing on the page.

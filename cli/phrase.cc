@@ -10,18 +10,12 @@ namespace {
 // ECMA-48 SGR; the 8 basic colours only, so that they follow the user's own palette.
 const char* sequence(Tone tone) {
     switch (tone) {
-        case Tone::plain:
-            return "";
-        case Tone::good:
-            return "\x1b[32m";
-        case Tone::notice:
-            return "\x1b[33m";
-        case Tone::bad:
-            return "\x1b[1;31m";
-        case Tone::faint:
-            return "\x1b[2m";
-        case Tone::strong:
-            return "\x1b[1m";
+        case Tone::plain: return "";
+        case Tone::good: return "\x1b[32m";
+        case Tone::notice: return "\x1b[33m";
+        case Tone::bad: return "\x1b[1;31m";
+        case Tone::faint: return "\x1b[2m";
+        case Tone::strong: return "\x1b[1m";
     }
     return "";
 }
@@ -103,7 +97,12 @@ void Phrase::split(const Span& span, std::vector<Word>& words) {
     bool spaced = false;
     while (!rest.empty()) {
         const auto end = std::min(rest.find(' '), rest.size());
-        if (end > 0) words.push_back({rest.substr(0, end), span.tone, spaced});
+        const bool sticks = spaced && rest.front() == '%' && !words.empty() &&
+                            words.back().text.data() + words.back().text.size() + 1 == rest.data();
+        if (sticks)  // "80 %" stays on one line
+            words.back().text = {words.back().text.data(), words.back().text.size() + 1 + end};
+        else if (end > 0)
+            words.push_back({rest.substr(0, end), span.tone, spaced});
         spaced = end < rest.size();
         rest.remove_prefix(spaced ? end + 1 : end);
     }

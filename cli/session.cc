@@ -4,7 +4,6 @@
 #include <ostream>
 
 #include "cli/structured.h"
-#include "cli/views/parts.h"
 
 namespace ballast::cli {
 
@@ -22,10 +21,8 @@ std::string advice(ErrorCode code) {
             return "ballastd holds the connection but does not answer: see journalctl -u ballastd. What was asked for "
                    "may "
                    "still happen.";
-        case ErrorCode::corrupt:
-            return "Does another program listen on this socket?";
-        default:
-            return "";
+        case ErrorCode::corrupt: return "Does another program listen on this socket?";
+        default: return "";
     }
 }
 
@@ -39,6 +36,10 @@ void Session::complain(const Phrase& phrase) {
     Page page(terminal_.err_style);
     page.say(phrase, 0);
     terminal_.err << page.text();
+}
+
+void Session::complain_diagnostic(std::string_view line) {
+    terminal_.err << Phrase(line).text() << "\n";
 }
 
 void Session::say(const Phrase& phrase) {
@@ -62,7 +63,6 @@ Exit Session::report(const Answer& refusal) {
     const auto lines = lines_of(message);
     complain(Phrase("ballastctl: ", Tone::bad).add(subject.empty() ? "" : subject + ": ").add(lines.front()));
     for (std::size_t i = 1; i < lines.size(); ++i) complain(lines[i]);
-    for (const value& reason : list(at(error, "details"), "refusals")) complain(Phrase("  - ").add(why(reason)));
     if (text(error, "code") == "forbidden") complain(forbidden_advice);
     return Exit::failed;
 }
@@ -70,8 +70,8 @@ Exit Session::report(const Answer& refusal) {
 Fetched Session::ask(Method method, const std::string& target, const value& body) {
     Result<Answer> answer = api_.call(method, target, body);
     if (!answer) return {nullptr, report(answer.error())};
-    if (!answer->ok()) return {std::move(answer->body), report(*answer)};
-    return {std::move(answer->body), Exit::ok};
+    const Exit exit = answer->ok() ? Exit::ok : report(*answer);
+    return {std::move(answer->body), exit};
 }
 
 void Session::print(const value& body, const View& view) {

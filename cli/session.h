@@ -45,20 +45,23 @@ public:
     Fetched post(const std::string& target, const value& body) { return ask(Method::post, target, body); }
     /// The same without a report, for what is asked again and again.
     Result<Answer> try_fetch(const std::string& target) { return api_.call(Method::get, target, nullptr); }
+    Result<Answer> try_post(const std::string& target) { return api_.call(Method::post, target, nullptr); }
     Exit report(const Error& error);
+    Exit report(const Answer& refusal);
 
     void print(const value& body, const View& view);
     /// A sentence for people beside the answer: nothing is printed in the forms for programs.
     void say(const Phrase& phrase);
     /// A sentence on stderr, in all forms.
     void complain(const Phrase& phrase);
+    /// file:line:column: message, as it is: editors and CI systems read it.
+    void complain_diagnostic(std::string_view line);
 
     /// fetch and print.
     Exit show(const std::string& target, const View& view);
 
 private:
     Fetched ask(Method method, const std::string& target, const value& body);
-    Exit report(const Answer& refusal);
 
     Api& api_;
     Terminal& terminal_;

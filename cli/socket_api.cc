@@ -21,14 +21,10 @@ constexpr std::uint64_t largest_answer = 256ULL << 20;  // some 10,000 VMs with 
 
 http::verb verb_of(Method method) {
     switch (method) {
-        case Method::get:
-            return http::verb::get;
-        case Method::post:
-            return http::verb::post;
-        case Method::put:
-            return http::verb::put;
-        case Method::erase:
-            return http::verb::delete_;
+        case Method::get: return http::verb::get;
+        case Method::post: return http::verb::post;
+        case Method::put: return http::verb::put;
+        case Method::erase: return http::verb::delete_;
     }
     return http::verb::get;
 }

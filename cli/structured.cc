@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 
 #include "cli/unicode.h"
@@ -55,7 +57,16 @@ std::string_view view(json::string_view string) {
     return {string.data(), string.size()};
 }
 
+// "14.2" rather than Boost's "1.42E1", which YAML 1.1 readers take for text.
+std::string decimal(double number) {
+    if (std::abs(number) < 1e-9 || std::abs(number) > 1e15) return json::serialize(json::value(number));
+    char text[64];
+    const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::fixed);
+    return {text, end.ptr};
+}
+
 std::string scalar(const json::value& value) {
+    if (value.is_double()) return decimal(value.get_double());
     return value.is_string() ? quoted(view(value.get_string())) : json::serialize(value);
 }
 

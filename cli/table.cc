@@ -37,7 +37,7 @@ struct Table::Layout {
 
     int total() const {
         const int cells =
-            std::accumulate(widths.begin(), widths.end(), 0) + gap * (static_cast<int>(widths.size()) - 1);
+            std::accumulate(widths.begin(), widths.end(), 0) + gap * std::max(static_cast<int>(widths.size()) - 1, 0);
         return 1 + cells + (notes_beside && note_width > 0 ? gap + note_width : 0) + 1;
     }
 };
@@ -61,26 +61,31 @@ void Table::measure(Layout& layout, const Style& style) const {
         layout.note_width = std::max(layout.note_width, display_width(note_title_));
 }
 
-bool Table::drop_one(Layout& layout) const {
-    const auto worst = std::max_element(layout.shown.begin(), layout.shown.end(),
-                                        [&](auto a, auto b) { return columns_[a].drop < columns_[b].drop; });
-    if (worst == layout.shown.end() || columns_[*worst].drop == 0) return false;
-    layout.shown.erase(worst);
+// Columns with the same number belong together and go together.
+bool Table::drop_some(Layout& layout) const {
+    int most = 0;
+    for (const std::size_t i : layout.shown) most = std::max(most, columns_[i].drop);
+    if (most == 0) return false;
+    std::erase_if(layout.shown, [&](std::size_t i) { return columns_[i].drop == most; });
     return true;
+}
+
+bool Table::says_something(std::size_t column) const {
+    return std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) { return !row.cells[column].full.empty(); });
 }
 
 Table::Layout Table::fit(const Style& style) const {
     Layout layout;
-    layout.shown.resize(columns_.size());
-    std::iota(layout.shown.begin(), layout.shown.end(), std::size_t{0});
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+        if (says_something(i)) layout.shown.push_back(i);
     measure(layout, style);
     const auto too_wide = [&] { return style.width > 0 && layout.total() > style.width; };
     if (too_wide()) layout.notes_beside = false;
+    while (too_wide() && drop_some(layout)) measure(layout, style);
     if (too_wide()) {
         layout.brief = true;
         measure(layout, style);
     }
-    while (too_wide() && drop_one(layout)) measure(layout, style);
     while (too_wide()) {
         auto widest = std::max_element(layout.widths.begin(), layout.widths.end());
         if (*widest <= least_width) break;

@@ -12,7 +12,7 @@ struct Column {
     enum class Align { left, right };
     std::string title;
     Align align = Align::left;
-    int drop = 0;  // > 0: may be left out when there is no room, the highest first
+    int drop = 0;  // > 0: may be left out when there is no room, the highest first; equal ones together
 };
 
 /// A cell, and a shorter way to say the same where there is little room (a figure without its bar).
@@ -36,8 +36,9 @@ public:
     void set_note_title(std::string title) { note_title_ = std::move(title); }
     bool empty() const { return rows_.empty(); }
 
-    /// Lines, each ended by a newline. Too wide: notes go below, cells become brief, columns are dropped, and at last
-    /// the widest column is cut. Nothing of that happens when the style has no width.
+    /// Lines, each ended by a newline. Columns without a single filled cell are left out. Too wide: notes go below,
+    /// columns are dropped, cells become brief, and at last the widest column is cut; never when the style has no
+    /// width.
     std::string render(const Style& style) const;
 
 private:
@@ -49,7 +50,8 @@ private:
 
     Layout fit(const Style& style) const;
     void measure(Layout& layout, const Style& style) const;
-    bool drop_one(Layout& layout) const;
+    bool says_something(std::size_t column) const;
+    bool drop_some(Layout& layout) const;
     std::string header(const Layout& layout, const Style& style) const;
     std::string line(const Row& row, const Layout& layout, const Style& style) const;
     std::string note_below(const Row& row, const Style& style) const;

@@ -59,10 +59,10 @@ Table detector_table(const array& detectors) {
     using enum Column::Align;
     Table table({{"Detector"},
                  {"Now", right},
-                 {"Sets above", right},
-                 {"For at least", right},
+                 {"Limit", right},
+                 {"For", right},
                  {"Above for", right},
-                 {"Clears below", right},
+                 {"Clears", right},
                  {"State"}});
     for (const value& detector : detectors) {
         const bool set = flag(detector, "set");
@@ -115,11 +115,11 @@ void show_explained_vm(const value& explained, Page& page) {
 void show_explained_host(const value& explained, Page& page) {
     const value& host = at(explained, "host");
     page.say(Phrase(text(host, "id"), Tone::strong)
-                 .add(" is ")
+                 .add(" (")
                  .add(state_phrase(text(host, "state")))
-                 .add(": " + text(explained, "verdict")));
+                 .add("): " + text(explained, "verdict") + "."));
     const std::string problem = text(host, "problem");
-    if (!problem.empty()) page.say(Phrase("! " + problem, Tone::bad));
+    if (!problem.empty()) page.alarm(problem);
     page.heading("Detectors");
     page.table(detector_table(list(explained, "detectors")));
     if (const array& findings = list(explained, "findings"); !findings.empty()) {

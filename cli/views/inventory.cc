@@ -13,10 +13,12 @@ Cell load_cell(const value& resource, const Style& style) {
 }
 
 std::string used_cores(const value& cpu) {
+    if (!number(cpu, "used_cores")) return "-";
     return decimal(cpu, "used_cores", 1) + " of " + decimal(cpu, "capacity_cores", 1);
 }
 
 std::string free_memory(const value& memory) {
+    if (!number(memory, "available_bytes")) return "-";
     return bytes(memory, "available_bytes") + " of " + bytes(memory, "total_bytes");
 }
 
@@ -106,14 +108,14 @@ void show_vms(const value& vms, Page& page) {
     Table table({{"VM"},
                  {"Host"},
                  {"State"},
-                 {"vCPUs", right},
+                 {"vCPUs", right, 1},
                  {"CPU demand", right},
-                 {"Ready", right, 1},
+                 {"Ready", right, 2},
                  {"Memory", right},
-                 {"Resident", right, 2},
+                 {"Resident", right, 3},
                  {"Movable"},
-                 {"Operation", left, 3},
-                 {"UUID", left, 4}});
+                 {"Operation", left, 4},
+                 {"UUID", left, 5}});
     for (const value& vm : all) {
         const bool known = flag(vm, "facts_known");
         table.add({Phrase(text(vm, "name"), Tone::strong), text(vm, "host"), state_phrase(text(vm, "state")),

@@ -21,8 +21,8 @@ Phrase note(const value& operation) {
     const std::string message = text(operation, "message"), reason = text(operation, "reason");
     if (flag(operation, "alarm")) phrase.add("ALARM: ", Tone::bad);
     if (!message.empty()) phrase.add(message, flag(operation, "alarm") ? Tone::bad : Tone::plain);
-    if (!message.empty() && !reason.empty()) phrase.add(" - ", Tone::faint);
-    return phrase.add(reason, Tone::faint);
+    if (message.empty()) return phrase.add(reason, Tone::faint);
+    return reason.empty() ? phrase : phrase.add(" (why: " + reason + ")", Tone::faint);
 }
 
 Phrase measured(const value& outcome, const value& prediction, std::string_view key, const std::string& figure) {
@@ -35,6 +35,12 @@ Phrase predicted(const std::string& figure) {
     return {figure, Tone::faint};
 }
 
+// "2026-11-22 10:15", or "11-22 10:15" where there is little room.
+Cell ended_cell(const std::string& at) {
+    const std::string when = local_time(at);
+    return {when, when.size() == 16 ? when.substr(5) : when};
+}
+
 void sentence(const value& operation, Page& page) {
     page.say(Phrase(text(operation, "id"), Tone::strong)
                  .add(": " + text(operation, "vm_name") + " ")
@@ -43,16 +49,16 @@ void sentence(const value& operation, Page& page) {
 }
 }  // namespace
 
-Phrase progress(const value& operation, const Style& style) {
+Cell progress(const value& operation, const Style& style) {
     const std::string state = text(operation, "state");
     const auto elapsed = number(operation, "elapsed_ms");
     const auto expected = number(at(operation, "prediction"), "duration_ms");
-    if (!elapsed || !expected || *expected <= 0 || state == "waiting" || state == "planned") return "";
+    if (!elapsed || !expected || *expected <= 0 || state == "waiting" || state == "planned") return Phrase();
     // Time is all there is to go by; a migration is done when it is done, so the bar never says so before.
     const double ratio = std::min(*elapsed / *expected, 0.99);
-    return Phrase(bar(ratio, progress_width, style))
-        .add(" " + duration(operation, "elapsed_ms") + " of about " +
-             duration(at(operation, "prediction"), "duration_ms"));
+    const std::string times =
+        duration(operation, "elapsed_ms") + " of about " + duration(at(operation, "prediction"), "duration_ms");
+    return {Phrase(bar(ratio, progress_width, style)).add(" " + times), times};
 }
 
 void show_active(const array& operations, Page& page) {
@@ -76,18 +82,18 @@ void show_ended(const array& operations, Page& page) {
                  {"Result"},
                  {"Took", right},
                  {"predicted", right},
-                 {"Downtime", right},
-                 {"predicted", right},
-                 {"Sent", right, 3},
-                 {"predicted", right, 3},
-                 {"Operation", left, 1},
-                 {"Asked by", left, 2}});
+                 {"Downtime", right, 1},
+                 {"predicted", right, 1},
+                 {"Sent", right, 4},
+                 {"predicted", right, 4},
+                 {"Operation", left, 2},
+                 {"Asked by", left, 3}});
     table.set_note_title("Why");
     for (const value& operation : operations) {
         const value& outcome = at(operation, "outcome");
         const value& prediction = at(operation, "prediction");
         table.add(
-            {local_time(text(operation, "ended_at")), Phrase(text(operation, "vm_name"), Tone::strong),
+            {ended_cell(text(operation, "ended_at")), Phrase(text(operation, "vm_name"), Tone::strong),
              route(operation, page.style()), state_phrase(text(operation, "state")),
              measured(outcome, prediction, "duration_ms", duration(outcome, "duration_ms")),
              predicted(duration(prediction, "duration_ms")),

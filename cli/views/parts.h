@@ -29,7 +29,7 @@ void show_active(const array& operations, Page& page);
 void show_ended(const array& operations, Page& page);
 /// The cycles an explanation lists.
 void show_mentions(const array& cycles, Page& page);
-/// "running  ████░░ 12 s of about 42 s".
-Phrase progress(const value& operation, const Style& style);
+/// "████░░ 12 s of about 42 s"; empty before it runs.
+Cell progress(const value& operation, const Style& style);
 
 }  // namespace ballast::cli

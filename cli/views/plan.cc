@@ -28,14 +28,13 @@ Phrase refused_targets(const array& refused) {
     return phrase;
 }
 
-Cell effect_cell(const value& move, std::string_view resource, const Style& style) {
-    const value& effect = at(move, "effect");
-    const auto key = [&](const char* side, const char* when) {
-        return std::string(side) + "_" + std::string(resource) + "_" + when + "_ratio";
+// First the host it leaves, then the one it goes to.
+Phrase both_hosts(const value& effect, const std::string& resource, const Style& style) {
+    const auto side = [&](const std::string& name) {
+        const std::string stem = name + "_" + resource;
+        return change(effect, stem + "_before_ratio", stem + "_after_ratio", style);
     };
-    const Phrase source = change(effect, key("source", "before"), key("source", "after"), style);
-    const Phrase target = change(effect, key("target", "before"), key("target", "after"), style);
-    return {Phrase(source).add(", ").add(target), Phrase(source).add(", ").add(target)};
+    return side("source").add(", ").add(side("target"));
 }
 
 Table move_table(const std::vector<const value*>& moves, const Style& style) {
@@ -45,8 +44,8 @@ Table move_table(const std::vector<const value*>& moves, const Style& style) {
                  {"Takes", right},
                  {"Downtime", right},
                  {"Sends", right, 2},
-                 {"CPU there, here", left},
-                 {"Memory there, here", left, 1}});
+                 {"CPU of both hosts", left},
+                 {"Memory of both hosts", left, 1}});
     table.set_note_title("Why");
     for (const value* move : moves) {
         const value& prediction = at(*move, "prediction");
@@ -56,8 +55,8 @@ Table move_table(const std::vector<const value*>& moves, const Style& style) {
         note.add(refused_targets(list(*move, "refused_targets")));
         table.add({Phrase(text(*move, "vm_name"), Tone::strong), text(*move, "from") + arrow(style) + text(*move, "to"),
                    duration(prediction, "duration_ms"), duration(prediction, "downtime_ms"),
-                   bytes(prediction, "transferred_bytes"), effect_cell(*move, "cpu", style),
-                   effect_cell(*move, "memory", style)},
+                   bytes(prediction, "transferred_bytes"), both_hosts(at(*move, "effect"), "cpu", style),
+                   both_hosts(at(*move, "effect"), "memory", style)},
                   note);
     }
     return table;
@@ -110,7 +109,7 @@ std::string prediction_phrase(const value& prediction) {
 Phrase change(const value& effect, std::string_view before, std::string_view after, const Style& style) {
     const auto from = number(effect, before), to = number(effect, after);
     if (!from || !to) return "-";
-    return Phrase(fixed(*from * 100, 0) + arrow(style)).add(load_percent(to));
+    return Phrase(fixed(*from * 100, 0) + arrow(style) + fixed(*to * 100, 0) + " %");
 }
 
 void show_findings(const array& findings, Page& page) {
@@ -183,7 +182,7 @@ void show_dry_run(const value& dry_run, Page& page) {
         what += "In mode confirm it proposes these moves and waits for ballastctl approve.";
     else
         what += "In mode " + mode + " it starts none of it by itself.";
-    page.say(Phrase(what, Tone::faint)).blank();
+    page.say(Phrase(what, Tone::faint));
     show_plan(at(dry_run, "plan"), page);
 }
 
@@ -196,7 +195,6 @@ void show_cycle(const value& cycle, Page& page) {
     for (const value& id : list(cycle, "operations")) operations += (operations.empty() ? "" : ", ") + text(id);
     if (!operations.empty()) page.say("Started or proposed: " + operations);
     for (const value& note : list(cycle, "notes")) page.item(Phrase(text(note), Tone::notice));
-    page.blank();
     show_plan(at(cycle, "plan"), page);
 }
 

@@ -7,14 +7,13 @@
 namespace ballast::cli {
 
 namespace {
-// "3: 2 up, 1 stale", leaving out what is zero but for the first.
 void add_count(Phrase& phrase, std::int64_t count, const std::string& what, Tone tone) {
     if (count > 0) phrase.add(", ").add(std::to_string(count) + " " + what, tone);
 }
 
 Phrase hosts_phrase(const value& hosts) {
     const auto total = whole(hosts, "total"), up = whole(hosts, "up");
-    Phrase phrase(std::to_string(total) + ", ");
+    Phrase phrase(std::to_string(total) + ": ");
     phrase.add(std::to_string(up) + " up", up == total ? Tone::good : Tone::plain);
     add_count(phrase, total - up, "not connected", Tone::bad);
     add_count(phrase, whole(hosts, "overloaded"), "overloaded", Tone::bad);
@@ -24,7 +23,7 @@ Phrase hosts_phrase(const value& hosts) {
 }
 
 Phrase vms_phrase(const value& vms) {
-    return std::to_string(whole(vms, "total")) + ", " + std::to_string(whole(vms, "running")) + " running, " +
+    return std::to_string(whole(vms, "total")) + ": " + std::to_string(whole(vms, "running")) + " running, " +
            std::to_string(whole(vms, "movable")) + " can be moved";
 }
 
@@ -84,7 +83,7 @@ Phrase mode_phrase(const value& mode) {
 
 void show_status(const value& status, const array& active, Page& page) {
     const array& problems = list(status, "problems");
-    for (const value& problem : problems) page.say(Phrase("! " + text(problem), Tone::bad));
+    for (const value& problem : problems) page.alarm(text(problem));
     if (!problems.empty()) page.blank();
     page.field("Mode", mode_phrase(status));
     page.field("Hosts", hosts_phrase(at(status, "hosts")));

@@ -1,0 +1,189 @@
+#include <fstream>
+
+#include "tests/cli/samples.h"
+
+using namespace ballast::cli;
+using ballast::Error;
+using ballast::ErrorCode;
+namespace json = boost::json;
+
+namespace {
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+Answer refusal(unsigned status, const std::string& code, const std::string& subject, const std::string& message) {
+    return {
+        status,
+        json::object{
+            {"error", json::object{{"code", code}, {"subject", subject}, {"message", message}, {"details", nullptr}}}}};
+}
+
+std::string file_with(const std::string& name, const std::string& text) {
+    const auto path = std::filesystem::temp_directory_path() / ("ballastctl-test-" + name);
+    std::ofstream(path) << text;
+    return path;
+}
+
+json::value operation(const std::string& state) {
+    json::value one = json::value_from(sample("history").at("active").as_array()[0]);
+    const bool final = state == "done" || state == "rolled_back" || state == "failed" || state == "cancelled";
+    one.as_object()["state"] = state;
+    one.as_object()["final"] = final;
+    return one;
+}
+}  // namespace
+
+TEST_CASE("What the daemon cannot be asked ends with 4 and says what to do") {
+    Run ballastctl;
+    ballastctl.api.failure = Error{ErrorCode::unavailable, "/run/ballast/ballast.sock", "Connection refused"};
+    CHECK(ballastctl({"hosts"}) == 4);
+    CHECK(has(ballastctl.err.str(), "systemctl status ballastd"));
+    CHECK(ballastctl.out.str().empty());
+}
+
+TEST_CASE("A socket one may not open ends with 4 and names the group to join") {
+    Run ballastctl;
+    ballastctl.api.failure = Error{ErrorCode::refused, "/run/ballast/ballast.sock", "Permission denied"};
+    CHECK(ballastctl({"status"}) == 4);
+    CHECK(has(ballastctl.err.str(), "group ballast"));
+}
+
+TEST_CASE("What the daemon forbids ends with 1 and names the group to join") {
+    Run ballastctl;
+    ballastctl.api.answers["POST /v1/pause"] = {refusal(403, "forbidden", "", "viewers may only look")};
+    CHECK(ballastctl({"pause"}) == 1);
+    CHECK(has(ballastctl.err.str(), "viewers may only look"));
+    CHECK(has(ballastctl.err.str(), "group ballast"));
+}
+
+TEST_CASE("What the daemon does not know ends with 1 and its message") {
+    Run ballastctl;
+    CHECK(ballastctl({"explain", "vm", "web9"}) == 1);
+    CHECK(has(ballastctl.err.str(), "no such thing"));
+}
+
+TEST_CASE("Wrong usage ends with 2 before anything is asked, and a mistyped verb is understood") {
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{},
+                                                                                       {"migrate", "web1"},
+                                                                                       {"hosts", "-o", "xml"},
+                                                                                       {"history", "-n", "0"},
+                                                                                       {"mode", "auto"},
+                                                                                       {"status", "more"}}) {
+        Run ballastctl;
+        CHECK(ballastctl(words) == 2);
+        CHECK(ballastctl.requests().empty());
+        CHECK(has(ballastctl.err.str(), "ballastctl: "));
+    }
+    Run ballastctl;
+    CHECK(ballastctl({"stauts"}) == 2);
+    CHECK(has(ballastctl.err.str(), "did you mean status?"));
+}
+
+TEST_CASE("Help and version end with 0 and need no daemon") {
+    Run help, flag, verb;
+    CHECK(help({"--help"}) == 0);
+    CHECK(has(help.out.str(), "4  the daemon cannot be reached"));
+    CHECK(flag({"--version"}) == 0);
+    CHECK(verb({"version", "-o", "json"}) == 0);
+    CHECK(has(verb.out.str(), "\"version\""));
+    CHECK(verb.requests().empty());
+}
+
+TEST_CASE("Names are encoded into the path they are sent in") {
+    Run ballastctl;
+    ballastctl({"explain", "vm", "a/b c?"});
+    CHECK(ballastctl.requests() == std::vector<std::string>{"GET /v1/explain/vm/a%2Fb%20c%3F"});
+}
+
+TEST_CASE("Each verb sends what the contract asks for") {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+        {{"migrate", "web1", "--to", "host2"}, R"(POST /v1/migrate {"vm":"web1","to":"host2","force":false})"},
+        {{"migrate", "web1", "--to", "host2", "--force"},
+         R"(POST /v1/migrate {"vm":"web1","to":"host2","force":true})"},
+        {{"maintenance", "enter", "h1"}, R"(POST /v1/maintenance/h1 {"on":true})"},
+        {{"maintenance", "leave", "h1"}, R"(POST /v1/maintenance/h1 {"on":false})"},
+        {{"approve", "op-1"}, "POST /v1/operations/op-1/approve"},
+        {{"cancel", "op-1"}, "POST /v1/operations/op-1/cancel"},
+        {{"pause"}, "POST /v1/pause"},
+        {{"resume"}, "POST /v1/resume"},
+        {{"mode", "automatic"}, R"(POST /v1/mode {"mode":"automatic"})"},
+        {{"mode", "policy"}, R"(POST /v1/mode {"mode":null})"},
+        {{"mode"}, "GET /v1/policy"},
+        {{"reload"}, "POST /v1/reload"},
+        {{"history", "-n", "7"}, "GET /v1/history?limit=7"},
+        {{"vms", "--host", "h1"}, "GET /v1/hosts/h1"},
+        {{"preflight", "h1"}, "GET /v1/preflight?host=h1"},
+        {{"policy", "show"}, "GET /v1/policy"},
+        {{"explain", "cycle", "last"}, "GET /v1/explain/cycle/last"},
+    };
+    for (const auto& [words, request] : cases) {
+        Run ballastctl;
+        ballastctl(words);
+        CHECK(ballastctl.requests().front() == request);
+    }
+}
+
+TEST_CASE("Several operations are each tried, and one failure shows in the exit code") {
+    Run ballastctl;
+    ballastctl.api.answers["POST /v1/operations/op-2/approve"] = {{200, operation("planned")}};
+    CHECK(ballastctl({"approve", "op-1", "op-2"}) == 1);
+    CHECK(ballastctl.requests().size() == 2);
+    CHECK(has(ballastctl.out.str(), "planned"));
+}
+
+TEST_CASE("A failed reload prints every diagnostic unwrapped, says that nothing changed, and ends with 2") {
+    Run ballastctl;
+    ballastctl.style = style_of_width(40);
+    const std::string first = "/etc/ballast/policy.d/10-a.yaml:3:7: unknown key `abve`; did you mean `above`?";
+    ballastctl.api.answers["POST /v1/reload"] = {
+        refusal(422, "refused", "/etc/ballast/policy.d", first + "\nx.yaml:1:1: more\n")};
+    CHECK(ballastctl({"reload"}) == 2);
+    CHECK(ballastctl.err.str().starts_with(first + "\nx.yaml:1:1: more\n"));
+    CHECK(has(ballastctl.err.str(), "Nothing changed"));
+}
+
+TEST_CASE("A policy check names every error of every file at its place and ends with 2") {
+    const std::string one = file_with("one.yaml", "mode: observ\noverload: {cpu: {abve: 80%}}\n");
+    const std::string two = file_with("two.yaml", "limits:\n    cluster: many\n");
+    Run ballastctl;
+    CHECK(ballastctl({"policy", "check", one, two}) == 2);
+    const std::string err = ballastctl.err.str();
+    CHECK(has(err, one + ":1:7: "));
+    CHECK(has(err, one + ":2:"));
+    CHECK(has(err, two + ":2:14: "));
+    CHECK(ballastctl.out.str().empty());
+    CHECK(ballastctl.requests().empty());
+}
+
+TEST_CASE("A policy check of a good file ends with 0, and of a missing one with 2") {
+    Run good, missing;
+    CHECK(good({"policy", "check", file_with("good.yaml", "mode: confirm\n")}) == 0);
+    CHECK(has(good.out.str(), "mode confirm"));
+    CHECK(missing({"policy", "check", "/nonexistent/x.yaml"}) == 2);
+}
+
+TEST_CASE("The shipped defaults can be shown without a daemon and are a valid policy") {
+    Run ballastctl, check;
+    CHECK(ballastctl({"policy", "show", "--defaults"}) == 0);
+    CHECK(ballastctl.requests().empty());
+    CHECK(check({"policy", "check", file_with("defaults.yaml", ballastctl.out.str())}) == 0);
+}
+
+TEST_CASE("JSON output is the daemon's answer and nothing else") {
+    Run ballastctl;
+    ballastctl.api.answers["GET /v1/status"] = {{200, sample("status")}};
+    CHECK(ballastctl({"status", "-o", "json"}) == 0);
+    CHECK(json::parse(ballastctl.out.str()) == sample("status"));
+    CHECK(ballastctl.requests().size() == 1);
+}
+
+TEST_CASE("Colours come with --color always and never with --color never") {
+    Run with, without;
+    for (Run* run : {&with, &without}) run->api.answers["GET /v1/hosts"] = {{200, sample("hosts")}};
+    with({"--color", "always", "hosts"});
+    without.style.colour = true;
+    without({"hosts", "--color", "never"});
+    CHECK(has(with.out.str(), "\x1b[1;31m"));
+    CHECK_FALSE(has(without.out.str(), "\x1b"));
+}

@@ -1,0 +1,179 @@
+#include "cli/views/views.h"
+
+#include <cstdlib>
+#include <ctime>
+
+#include "cli/views/parts.h"
+#include "tests/cli/samples.h"
+
+using namespace ballast::cli;
+
+namespace {
+std::string shown(const std::function<void(const value&, Page&)>& view, const std::string& name, int width = 300) {
+    setenv("TZ", "UTC", 1);
+    tzset();
+    Page page(style_of_width(width));
+    view(sample(name), page);
+    return page.text();
+}
+
+void with_history(const value& status, Page& page) {
+    show_status(status, list(sample("history"), "active"), page);
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+}  // namespace
+
+TEST_CASE("Status tells what is wrong first, then the mode, and at last what to do") {
+    const std::string text = shown(with_history, "status");
+    CHECK(text.starts_with(" ! host3: cannot connect"));
+    CHECK(has(text, "Mode:        confirm (set by hand; the policy says observe)"));
+    CHECK(has(text, "Hosts:       4: 3 up, 1 not connected, 1 overloaded"));
+    CHECK(has(text, "running   ███░░░░░░░ 12 s of about 42 s"));
+    CHECK(text.find("! host3") < text.find("Mode:"));
+    CHECK(text.find("Next") > text.find("Found"));
+    CHECK(has(text, "ballastctl approve op-000000000044"));
+}
+
+TEST_CASE("Status before the first cycle says that the hosts are being measured") {
+    value status = sample("status");
+    status.as_object()["last_cycle"] = nullptr;
+    Page page(style_of_width(80));
+    show_status(status, {}, page);
+    CHECK(has(page.text(), "none yet: the hosts are being measured"));
+}
+
+TEST_CASE("A paused daemon says by whom and how to go on") {
+    value status = sample("status");
+    status.as_object()["paused"] = true;
+    status.as_object()["paused_by"] = "uid 0 (root)";
+    Page page(style_of_width(100));
+    show_status(status, {}, page);
+    CHECK(has(page.text(), "PAUSED by uid 0 (root)"));
+    CHECK(has(page.text(), "ballastctl resume"));
+}
+
+TEST_CASE("Hosts show load as bars, what is unknown as a dash and problems in words") {
+    const std::string text = shown(show_hosts, "hosts");
+    CHECK(has(text, "█████████▌  93 %"));
+    CHECK(has(text, "14.2 of 16"));
+    CHECK(has(text, "connection refused"));
+    CHECK_FALSE(has(text, "null"));
+}
+
+TEST_CASE("A plan shows findings, then what cannot be moved, then moves by wave, then rejections") {
+    const std::string text = shown(show_dry_run, "plan");
+    const auto found = text.find("Found"), immovable = text.find("cannot be moved"), first = text.find("Wave 1"),
+               second = text.find("Wave 2"), rejected = text.find("Considered and rejected");
+    CHECK(found < immovable);
+    CHECK(immovable < first);
+    CHECK(first < second);
+    CHECK(second < rejected);
+    CHECK(rejected != std::string::npos);
+    CHECK(has(text, "host1 → host2"));
+    CHECK(has(text, "93 → 83 %, 41 → 51 %"));
+    CHECK(has(text, "42 s     120 ms   4.3 GiB"));
+    CHECK(has(text, "Not host3: the host's libvirt does not answer (cannot connect)"));
+    CHECK(has(text, "faster than the link carries it"));
+    CHECK(has(text, "app2   host2, host3   it was moved too recently"));
+}
+
+TEST_CASE("A plan without moves says so in words") {
+    CHECK(has(shown(show_dry_run, "plan_empty"), "No moves are wanted: every host is within its limits."));
+}
+
+TEST_CASE("History has predictions beside measurements, alarms in words, and names the way to more") {
+    const std::string text = shown(show_history, "history");
+    CHECK(has(text, "44.1 s        42 s     310 ms      120 ms"));
+    CHECK(has(text, "ALARM: neither host3 nor host1 answers"));
+    CHECK(has(text, "rolled back"));
+    CHECK(has(text, "The last 3 of 120"));
+    CHECK(has(text, "2026-11-22 09:01"));
+}
+
+TEST_CASE("An explained VM says why it stays and why each host can or cannot take it") {
+    const std::string text = shown(show_explained_vm, "explain_vm");
+    CHECK(has(text, "db1 (6f0c2f0e-1111-4222-8333-000000000002) is running on host1, there for 2 h 4 min."));
+    CHECK(has(text, "- a device of the host is passed through to it (PCI device 0000:3b:00.0)"));
+    CHECK(has(text, "a VM it must be kept apart from runs there (db2, group db)"));
+    CHECK(has(text, "20 → 50 %"));
+}
+
+TEST_CASE("An explained host shows its verdict, its detectors and what would leave") {
+    const std::string text = shown(show_explained_host, "explain_host");
+    CHECK(text.starts_with(" host1 (overloaded): "));
+    CHECK(has(text, "memory pressure"));
+    CHECK(has(text, "Would leave"));
+}
+
+TEST_CASE("A cycle shows its notes and its plan") {
+    const std::string text = shown(show_cycle, "cycle");
+    CHECK(has(text, "- batch-2: not started, its target has no free slot"));
+    CHECK(has(text, "Started or proposed: op-000000000042, op-000000000043"));
+}
+
+TEST_CASE("Empty lists are said in words, not shown as empty tables") {
+    Page page(style_of_width(80));
+    show_history(object{{"active", array{}}, {"ended", array{}}, {"ended_total", 0}}, page);
+    show_hosts(object{{"hosts", array{}}}, page);
+    show_vms(object{{"vms", array{}}}, page);
+    show_maintenance_list(object{{"hosts", array{}}}, page);
+    CHECK(page.text() ==
+          " Nothing was moved yet.\n No hosts are configured: name them in /etc/ballast/ballast.yaml.\n"
+          " No VMs are known here.\n No host is in maintenance.\n");
+}
+
+TEST_CASE("No view is wider than the terminal at 60, 80 or 140 columns") {
+    const std::map<std::string, std::function<void(const value&, Page&)>> views = {
+        {"status", with_history},
+        {"hosts", show_hosts},
+        {"vms", show_vms},
+        {"plan", show_dry_run},
+        {"history", show_history},
+        {"explain_vm", show_explained_vm},
+        {"explain_host", show_explained_host},
+        {"cycle", show_cycle}};
+    for (const auto& [name, view] : views)
+        for (const int width : {60, 80, 140}) {
+            const std::string text = shown(view, name, width);
+            INFO(name << " at " << width << "\n" << text);
+            CHECK(lines_wider_than(width, text) == 0);
+        }
+}
+
+TEST_CASE("A hostile VM name reaches the terminal spelled out, in every form of output") {
+    const std::string name = "\x1b]0;owned\x07\x1b[2J\u202eevil\n\xc2\x9b";
+    for (const char* form : {"table", "json", "yaml"}) {
+        Run ballastctl;
+        value vms = sample("vms");
+        vms.as_object()["vms"].as_array()[0].as_object()["name"] = name;
+        ballastctl.api.answers["GET /v1/vms"] = {{200, vms}};
+        CHECK(ballastctl({"vms", "-o", form}) == 0);
+        const std::string out = ballastctl.out.str();
+        CHECK(has(out, "evil"));
+        CHECK_FALSE(has(out, "\x1b"));
+        CHECK_FALSE(has(out, "\x07"));
+        CHECK_FALSE(has(out, "\u202e"));
+        CHECK_FALSE(has(out, "\xc2\x9b"));
+    }
+}
+
+TEST_CASE("An answer of another shape is shown as unknown and never crashes a view") {
+    for (const char* text :
+         {"null", "[]", "{}", "42", R"({"hosts":7,"vms":[1,null],"plan":{"moves":[{}]},"active":[{}],"ended":[[]]})"}) {
+        const value odd = boost::json::parse(text);
+        Page page(style_of_width(80));
+        show_status(odd, {}, page);
+        show_hosts(odd, page);
+        show_vms(odd, page);
+        show_dry_run(odd, page);
+        show_cycle(odd, page);
+        show_history(odd, page);
+        show_explained_vm(odd, page);
+        show_explained_host(odd, page);
+        show_operation(odd, page);
+        CHECK_FALSE(page.text().empty());
+    }
+}
