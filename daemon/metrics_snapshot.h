@@ -1,0 +1,28 @@
+// What one planning cycle saw and wanted, as gauges. Made anew with every cycle: the series of hosts and VMs that are
+// gone vanish by themselves, and what is not known has no series. Pure; any thread.
+#pragma once
+
+#include <functional>
+#include <prometheus/metric_family.h>
+#include <vector>
+
+#include "daemon/controller.h"
+
+namespace ballast::daemon {
+
+using MetricFamilies = std::vector<prometheus::MetricFamily>;
+
+/// Plan and refusals.
+MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory);
+
+/// One series a host. `wall_time_of` turns the boot clock's instants into UTC.
+MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, const policy::Memory& memory,
+                            const std::function<WallTime(Instant)>& wall_time_of);
+
+/// One series a VM and metric: many in a large cluster.
+MetricFamilies vm_metrics(const Inventory& inventory);
+
+/// Seconds since 1970 in UTC.
+double seconds_of(WallTime time);
+
+}  // namespace ballast::daemon
