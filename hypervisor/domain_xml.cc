@@ -4,6 +4,7 @@
 #include <cstring>
 #include <pugixml.hpp>
 #include <sstream>
+#include <string_view>
 
 namespace ballast::hypervisor {
 
@@ -17,15 +18,17 @@ void block(VmFacts& facts, Reason reason, std::string detail) {
     facts.blockers.push_back({reason, std::move(detail)});
 }
 
-// libvirt's size units [formatdomain: memory]; the default is KiB.
+// libvirt's size units [formatdomain: memory; virScaleInteger]; the default is KiB. "KB" counts in thousands.
 Bytes size_of(const pugi::xml_node& node) {
     const std::uint64_t value = node.text().as_ullong();
     const std::string unit = node.attribute("unit").as_string("KiB");
     if (unit == "b" || unit == "bytes") return {value};
-    if (unit == "MiB" || unit == "M") return mib(value);
-    if (unit == "GiB" || unit == "G") return gib(value);
-    if (unit == "TiB" || unit == "T") return gib(value << 10);
-    return kib(value);
+    const std::uint64_t base = unit.ends_with('B') && !unit.ends_with("iB") ? 1000 : 1024;
+    constexpr std::string_view steps = "kMGTPE";
+    const auto step = steps.find(unit.empty() || unit.front() == 'K' ? 'k' : unit.front());
+    std::uint64_t scale = base;
+    for (std::size_t i = 0; step != std::string_view::npos && i < step; ++i) scale *= base;
+    return {value * scale};
 }
 
 void read_cpu(VmFacts& facts, const pugi::xml_node& cpu) {

@@ -86,6 +86,11 @@ private:
     int count_ = 0, capacity_ = 0;
 };
 
+// QEMU 7.2 cannot recover a post-copy migration that uses several connections.
+bool in_parallel(const MigrationRequest& request) {
+    return request.parallel_connections > 0 && !request.post_copy;
+}
+
 void fill(Parameters& parameters, const MigrationRequest& request) {
     if (request.bandwidth_mib_per_s)
         parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH,
@@ -94,7 +99,7 @@ void fill(Parameters& parameters, const MigrationRequest& request) {
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, auto_converge_initial);
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, auto_converge_increment);
     }
-    if (request.parallel_connections > 0)
+    if (in_parallel(request))  // libvirt refuses the number without the flag
         parameters.add(VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, static_cast<int>(request.parallel_connections));
 }
 
@@ -117,8 +122,7 @@ unsigned migration_flags(const MigrationRequest& request) {
     if (request.persistent) flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
     if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
     if (request.post_copy) flags |= VIR_MIGRATE_POSTCOPY;
-    // QEMU 7.2 cannot recover a post-copy migration that uses several connections.
-    if (request.parallel_connections > 0 && !request.post_copy) flags |= VIR_MIGRATE_PARALLEL;
+    if (in_parallel(request)) flags |= VIR_MIGRATE_PARALLEL;
     if (request.tls) flags |= VIR_MIGRATE_TLS;
     return flags;
 }
