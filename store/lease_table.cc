@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace ballast::store {
+namespace {
+
+constexpr Instant being_erased = Instant::max();
+
+}  // namespace
 
 void LeaseTable::add(LeaseId lease, Duration time_to_live, Instant now) {
     leases_[lease] = {time_to_live, now + time_to_live, false};
@@ -18,21 +23,26 @@ bool LeaseTable::renew(LeaseId id, Instant now) {
     return true;
 }
 
-std::vector<LeaseId> LeaseTable::take_due(Instant now, Duration retry) {
+std::vector<LeaseId> LeaseTable::take_due(Instant now) {
     std::vector<LeaseId> due;
     for (auto& [id, lease] : leases_) {
         if (lease.due > now) continue;
         due.push_back(id);
         lease.over = true;
-        lease.due = now + retry;
+        lease.due = being_erased;
     }
     return due;
+}
+
+void LeaseTable::try_again(LeaseId id, Instant when) {
+    if (const auto at = leases_.find(id); at != leases_.end()) at->second.due = when;
 }
 
 std::optional<Instant> LeaseTable::next_due() const {
     const auto sooner = [](const auto& a, const auto& b) { return a.second.due < b.second.due; };
     const auto first = std::min_element(leases_.begin(), leases_.end(), sooner);
-    return first == leases_.end() ? std::nullopt : std::optional(first->second.due);
+    if (first == leases_.end() || first->second.due == being_erased) return std::nullopt;
+    return first->second.due;
 }
 
 }  // namespace ballast::store

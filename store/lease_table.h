@@ -16,8 +16,10 @@ public:
     void remove(LeaseId lease) { leases_.erase(lease); }
     /// False: it is not known, or its time is over.
     bool renew(LeaseId lease, Instant now);
-    /// The leases whose time is over, and not asked for since `retry` ago; from now on they cannot be renewed.
-    std::vector<LeaseId> take_due(Instant now, Duration retry);
+    /// The leases whose time is over. They cannot be renewed any more, and are not named again unless by try_again().
+    std::vector<LeaseId> take_due(Instant now);
+    /// The keys of an ended lease could not be erased: due again then.
+    void try_again(LeaseId lease, Instant when);
     /// When take_due() will next have something.
     std::optional<Instant> next_due() const;
 

@@ -85,6 +85,7 @@ Result<Recovered> open_or_recover(const StoreFiles& files, Bytes largest_databas
     const bool fresh = !exists(files.copy);
     if (!fresh && !exists(files.database)) return restore(files, "is missing", largest_database, wall_now, notes);
     auto engine = open_checked(files, largest_database, fresh);
+    (void)remove_file(files.restored);  // of a recovery that was cut short
     if (engine) return Recovered{std::move(*engine), false};
     if (engine.error().code != ErrorCode::corrupt) return engine.error();
     const std::string problem = "is damaged (" + engine.error().message + ")";

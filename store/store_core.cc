@@ -50,19 +50,26 @@ StoreCore::~StoreCore() {
 }
 
 template <class T>
+Worker::Job StoreCore::round_trip(std::function<Result<T>(Engine&)> work, std::function<void(Result<T>&)> back) {
+    return [self = self_, disk = disk_.get(), executor = executor_, work, back] {
+        const auto result = std::make_shared<Result<T>>(work(disk->engine()));
+        disk->note_revision();
+        boost::asio::post(executor, [self, back, result] {
+            if (*self) back(*result);
+        });
+    };
+}
+
+template <class T>
 std::shared_ptr<Call<T>> StoreCore::submit(std::function<Result<T>(Engine&)> work,
                                            std::function<void(Result<T>&)> then) {
     auto call = std::make_shared<Call<T>>(executor_, clock_.now() + options_.call_timeout);
-    const auto back = [self = self_, call, then](Result<T> result) {
-        if (!*self) return;
+    const auto job = round_trip<T>(std::move(work), [call, then](Result<T>& result) {
         if (then) then(result);
         call->finish(std::move(result));
-    };
-    const bool taken = worker_.post([disk = disk_.get(), executor = executor_, call, work, back] {
-        if (call->abandoned()) return;
-        auto result = work(disk->engine());
-        disk->note_revision();
-        boost::asio::post(executor, [back, result = std::move(result)]() mutable { back(std::move(result)); });
+    });
+    const bool taken = worker_.post([call, job] {
+        if (!call->abandoned()) job();
     });
     if (!taken) call->fail(too_many());
     while (!pending_.empty() && pending_.front()->finished()) pending_.pop_front();
@@ -149,19 +156,19 @@ void StoreCore::publish(Result<Applied>& applied) {
 }
 
 void StoreCore::expire_leases() {
-    for (const LeaseId lease : leases_.take_due(clock_.now(), lease_retry)) expire(lease);
+    for (const LeaseId lease : leases_.take_due(clock_.now())) {
+        const auto erase = [lease](Engine& engine) { return engine.revoke(lease); };
+        // Before every call that is made from now on, however many wait: none may rely on the lease any more.
+        worker_.post_always(round_trip<Applied>(erase, [this, lease](Result<Applied>& done) { expired(lease, done); }));
+    }
 }
 
-void StoreCore::expire(LeaseId lease) {
-    submit<Applied>([lease](Engine& engine) { return engine.revoke(lease); },
-                    [this, lease](Result<Applied>& applied) {
-                        publish(applied);
-                        const bool gone = applied || applied.error().code == ErrorCode::not_found;
-                        if (gone)
-                            leases_.remove(lease);
-                        else
-                            note("an ended lease cannot be erased yet: " + to_string(applied.error()));
-                    });
+void StoreCore::expired(LeaseId lease, Result<Applied>& applied) {
+    publish(applied);
+    if (applied || applied.error().code == ErrorCode::not_found) return leases_.remove(lease);
+    leases_.try_again(lease, clock_.now() + lease_retry);
+    note("an ended lease cannot be erased yet: " + to_string(applied.error()));
+    set_alarm();
 }
 
 void StoreCore::note(const std::string& text) {
@@ -172,10 +179,10 @@ void StoreCore::begin_copy_when_due() {
     const bool due =
         commits_since_copy_ >= options_.copy_after_commits || (commits_since_copy_ > 0 && next_copy_ <= clock_.now());
     if (!due || copying_) return;
-    copying_ = worker_.post([this] {
+    copying_ = true;
+    worker_.post_always([this] {
         if (auto begun = disk_->begin_copy(); !begun) copy_ended_on_worker(begun.error());
     });
-    if (!copying_) return;  // the queue is full: the next commit tries again
     commits_since_copy_ = 0;
     next_copy_ = clock_.now() + options_.copy_interval;
 }

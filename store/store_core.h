@@ -33,13 +33,16 @@ public:
     void on_note(std::function<void(const std::string&)> listener) override { listener_ = std::move(listener); }
 
 private:
+    /// A job that does `work` on the worker thread and hands its result to `back` on this one.
+    template <class T>
+    Worker::Job round_trip(std::function<Result<T>(Engine&)> work, std::function<void(Result<T>&)> back);
     /// Runs `work` on the worker and `then` with its result back here, also when nobody waits for it any more.
     template <class T>
     std::shared_ptr<Call<T>> submit(std::function<Result<T>(Engine&)> work, std::function<void(Result<T>&)> then);
 
     void publish(Result<Applied>& applied);
     void expire_leases();
-    void expire(LeaseId lease);
+    void expired(LeaseId lease, Result<Applied>& applied);
     void time_out_calls();
     void note(const std::string& text);
 

@@ -24,6 +24,14 @@ bool Worker::post(Job job) {
     return true;
 }
 
+void Worker::post_always(Job job) {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(job));
+    }
+    changed_.notify_one();
+}
+
 void Worker::run() {
     Job job;
     for (bool more_idle_work = false; next(job, more_idle_work);) {

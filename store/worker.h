@@ -24,6 +24,8 @@ public:
 
     /// False: too many wait already, and the job is not taken.
     bool post(Job job);
+    /// Taken in any case, for jobs whose number has a bound of its own.
+    void post_always(Job job);
 
 private:
     void run();

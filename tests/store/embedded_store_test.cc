@@ -302,3 +302,25 @@ TEST_CASE("The io_context may be destroyed with the store's calls still under wa
     }
     CHECK_FALSE((answer->has_value() && (*answer)->has_value() && !(*answer)->value().committed));
 }
+
+TEST_CASE("A lease that ends while the disk is stuck ends before any later call, however many wait") {
+    EmbeddedStoreOptions options;
+    options.most_waiting_calls = 2;
+    Embedded bench(options);
+    const LeaseId lease = bench.wait(bench.store().grant(seconds(3))).value();
+    bench.put("/leader", "me", lease);
+    Recorder recorder;
+    recorder.watch(bench.store(), "/leader", bench.revision());
+    std::vector<std::shared_ptr<std::optional<Result<Commit>>>> answers;
+    {
+        const Blocker blocker(bench.file("store.db"));
+        for (int i = 0; i < 5; ++i)
+            answers.push_back(start(bench.io(), bench.store().commit(transaction({put("/a", "x")}))));
+        bench.run_for_real(std::chrono::milliseconds(50));
+        bench.clock().advance(seconds(4));
+        bench.run_for_real(std::chrono::milliseconds(50));
+    }
+    REQUIRE(bench.run_until([&] { return !recorder.events.empty(); }));
+    CHECK(recorder.lines() == Lines{"/leader erased"});
+    for (const auto& answer : answers) CHECK(bench.run_until([&] { return answer->has_value(); }));
+}

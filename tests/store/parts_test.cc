@@ -56,12 +56,16 @@ TEST_CASE("A lease is due at the end of its time and cannot be renewed from then
     CHECK(leases.renew(2, start + seconds(4)));
     CHECK(leases.next_due() == start + seconds(9));
     CHECK_FALSE(leases.renew(2, start + seconds(9)));
-    CHECK(leases.take_due(start + seconds(9), seconds(1)) == std::vector<LeaseId>{2});
-    CHECK(leases.take_due(start + seconds(9), seconds(1)).empty());
-    CHECK(leases.take_due(start + seconds(10), seconds(1)) == std::vector<LeaseId>{1, 2});
+    CHECK(leases.take_due(start + seconds(9)) == std::vector<LeaseId>{2});
+    CHECK(leases.take_due(start + seconds(10)) == std::vector<LeaseId>{1});
+    CHECK_FALSE(leases.next_due());
+    leases.try_again(2, start + seconds(11));
+    CHECK(leases.next_due() == start + seconds(11));
     CHECK_FALSE(leases.renew(2, start + seconds(10)));
+    CHECK(leases.take_due(start + seconds(11)) == std::vector<LeaseId>{2});
     leases.remove(1);
     leases.remove(2);
+    leases.try_again(2, start + seconds(12));
     CHECK_FALSE(leases.next_due());
 }
 

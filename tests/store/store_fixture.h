@@ -7,17 +7,21 @@
 #include <filesystem>
 #include <stdlib.h>
 #include <string>
+#include <unistd.h>
 
 #include "store/embedded_store.h"
 #include "tests/support/virtual_clock.h"
 
 namespace ballast::test {
 
-/// A directory that is gone with the object.
+/// A directory that is gone with the object. In memory where that is possible: an fsync of a busy disk takes seconds,
+/// and what it is needed for is tested by power_cut_test.cc.
 class TemporaryDirectory {
 public:
     TemporaryDirectory() {
-        std::string pattern = std::filesystem::temp_directory_path() / "ballast-store-XXXXXX";
+        const bool in_memory = ::access("/dev/shm", W_OK) == 0 && !::getenv("TMPDIR");
+        const std::filesystem::path parent = in_memory ? "/dev/shm" : std::filesystem::temp_directory_path();
+        std::string pattern = parent / "ballast-store-XXXXXX";
         BALLAST_ASSERT(::mkdtemp(pattern.data()));
         path_ = pattern;
     }

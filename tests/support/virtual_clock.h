@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "model/result.h"
 #include "ports/clock.h"
 
 namespace ballast::test {
