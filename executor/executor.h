@@ -1,6 +1,11 @@
 // Carries out migrations: each a journalled state machine that survives a crash at any step, because it always goes
 // on from what is really the case on both hosts. Never decides what should move: that is the policy's.
-// One io_context thread; no locks.
+// One io_context thread; no locks. Destroy it only when the io_context will not run again: what is under way is
+// dropped with the context, as in a crash, and the next executor's recover() goes on with it.
+//
+//   planned -> prepared -> running -> verifying -> done | rolled_back | cancelled | failed
+//      ^                      ^           |
+//      +---- a later attempt, or a job still found on the source
 #pragma once
 
 #include <boost/asio.hpp>
@@ -12,6 +17,7 @@
 #include <vector>
 
 #include "executor/journal.h"
+#include "executor/judge.h"
 #include "model/migration.h"
 #include "model/operation.h"
 #include "ports/clock.h"
@@ -45,65 +51,86 @@ public:
     template <class T>
     using Task = boost::asio::awaitable<Result<T>>;
 
-    /// `changed` hears of every new state of every operation, after it was journalled.
+    /// `changed` hears of every new state of every operation; of a final one after it was journalled.
     Executor(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
              std::function<void(const Operation&)> changed);
     ~Executor();
+    Executor(const Executor&) = delete;
+    Executor& operator=(const Executor&) = delete;
 
     /// Applies to operations accepted from now on, and to limits at once.
     void configure(Settings settings) { settings_ = std::move(settings); }
 
-    /// Reads the journal and goes on with every operation that had not ended. Call once, before submit.
+    /// Reads the journal and goes on with every operation that had not ended. Call once, before submit. Errors: the
+    /// store's; corrupt names the record. Nothing was started then.
     Task<void> recover();
 
-    /// Journals and starts a migration. `waiting` holds it for approve(). Errors: conflict (this VM is under way, or
-    /// no slot is free), unavailable or no_space (the store).
+    /// Journals and starts a migration. `waiting` holds it for approve(). Errors: invalid (to where it is), conflict
+    /// (this VM is under way, or no slot is free), and the store's; it is not started then, not even later.
     Task<OperationId> submit(Operation draft, bool waiting);
-    /// Starts a waiting operation. Errors: not_found, conflict (not waiting, or no slot).
+    /// Starts a waiting operation. Errors: not_found, conflict (not waiting, or no slot), and the store's.
     Task<void> approve(OperationId id, std::string by);
-    /// Asks an operation to end; a running migration is aborted. Errors: not_found, conflict (it has ended).
+    /// Asks an operation to end; a running migration is aborted. Errors: not_found, conflict (it has ended, or it is
+    /// in post-copy and can only go on).
     Task<void> cancel(OperationId id, std::string by);
 
-    /// Operations that have not ended, in order of acceptance.
+    /// Operations that have not ended, in order of acceptance. One whose record cannot be written shows an alarm.
     std::vector<Operation> active() const;
-    /// Accepted and not waiting: they occupy slots on both hosts.
+    /// Accepted and not waiting: they occupy slots on both hosts. One that only waits, alarmed, to be looked at
+    /// again does not.
     bool slot_free(const HostId& from, const HostId& to) const;
 
 private:
     struct Run;  // one operation under way
     using RunPtr = std::shared_ptr<Run>;
+    struct Seat;  // a slot held while its operation is being accepted
 
+    // executor.cc
+    RunPtr add(Record record);
     void start(const RunPtr& run);
     boost::asio::awaitable<void> drive(RunPtr run);
-
-    // attempt.cc: from planned to the return of the call
-    boost::asio::awaitable<void> attempt(RunPtr run);
-    boost::asio::awaitable<bool> prepare(RunPtr run);
-    Task<void> check_source(RunPtr run);
-    boost::asio::awaitable<void> give_up_or_retry(RunPtr run, Error error);
-    boost::asio::awaitable<void> call_hypervisor(RunPtr run);
-    boost::asio::awaitable<void> monitor(RunPtr run);
-    boost::asio::awaitable<bool> still_under_way(RunPtr run);
-    boost::asio::awaitable<void> steer(RunPtr run, MigrationProgress progress);
-    boost::asio::awaitable<void> abort(RunPtr run, std::string why);
-    boost::asio::awaitable<void> pause(RunPtr run, Duration duration);
-
-    // verify.cc: from the return of the call to what is really the case
-    boost::asio::awaitable<void> verify(RunPtr run);
-    boost::asio::awaitable<bool> resolve(RunPtr run, Presence source, Presence target, bool patient);
-    boost::asio::awaitable<bool> resolve_without_target(RunPtr run);
-    boost::asio::awaitable<void> commit_move(RunPtr run, Presence source, Presence target);
-    boost::asio::awaitable<void> roll_back(RunPtr run, Presence target);
-    boost::asio::awaitable<bool> settle_paused_source(RunPtr run, Presence target);
-    boost::asio::awaitable<void> settle_double_run(RunPtr run);
-    boost::asio::awaitable<void> measure(RunPtr run);
-
-    boost::asio::awaitable<bool> journal(RunPtr run);
+    boost::asio::awaitable<void> withdraw(RunPtr run);
+    void ended(const RunPtr& run);
+    boost::asio::awaitable<void> prune();
+    Task<void> journal(RunPtr run);
     boost::asio::awaitable<void> transition(RunPtr run, OperationState state, std::string message);
     boost::asio::awaitable<void> raise_alarm(RunPtr run, std::string message);
-    MigrationRequest request_for(const Run& run) const;
+    boost::asio::awaitable<void> pause(RunPtr run, Duration duration);
     void heard(const HypervisorEvent& event);
     RunPtr find(const OperationId& id) const;
+
+    // attempt.cc: from planned to the call
+    boost::asio::awaitable<void> attempt(RunPtr run);
+    Task<void> prepare(RunPtr run);
+    Task<void> check_source(RunPtr run);
+    boost::asio::awaitable<void> give_up_or_retry(RunPtr run, bool may_pass, std::string message);
+    boost::asio::awaitable<void> end_without_moving(RunPtr run, OperationState state, std::string message);
+    MigrationRequest request_for(const Run& run) const;
+    boost::asio::awaitable<void> call_hypervisor(RunPtr run);
+
+    // monitor.cc: while the migration runs
+    boost::asio::awaitable<void> monitor(RunPtr run);
+    boost::asio::awaitable<bool> still_under_way(RunPtr run);
+    boost::asio::awaitable<void> follow(RunPtr run);
+    boost::asio::awaitable<void> steer(RunPtr run, MigrationProgress progress);
+    boost::asio::awaitable<void> raise_downtime(RunPtr run);
+    boost::asio::awaitable<void> switch_to_post_copy(RunPtr run);
+    boost::asio::awaitable<void> end_when_due(RunPtr run);
+    boost::asio::awaitable<void> abort(RunPtr run);
+
+    // verify.cc: after it, to what is really the case
+    boost::asio::awaitable<void> verify(RunPtr run);
+    static Picture picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target);
+    Task<Presence> look(HostId host, VmId vm);
+    boost::asio::awaitable<bool> act(RunPtr run, Verdict verdict, Picture picture, Duration held);
+    boost::asio::awaitable<bool> commit_move(RunPtr run, Picture picture, bool last_try);
+    boost::asio::awaitable<bool> roll_back(RunPtr run, Picture picture, bool last_try);
+    boost::asio::awaitable<void> end_verified(RunPtr run, OperationState state, std::string message);
+    boost::asio::awaitable<void> stop_source(RunPtr run);
+    boost::asio::awaitable<void> end_double_run(RunPtr run);
+    boost::asio::awaitable<void> end_lost(RunPtr run);
+    Task<HostId> find_elsewhere(RunPtr run);
+    boost::asio::awaitable<void> measure(RunPtr run);
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
@@ -112,6 +139,9 @@ private:
     std::function<void(const Operation&)> changed_;
     Settings settings_;
     std::map<OperationId, RunPtr> runs_;
+    std::vector<std::weak_ptr<Seat>> seats_;
+    std::size_t ended_since_pruning_ = 0;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();  // the hypervisor may outlive its listener
 };
 
 }  // namespace ballast::executor

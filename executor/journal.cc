@@ -1,5 +1,6 @@
 #include "executor/journal.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace ballast::executor {
@@ -10,82 +11,6 @@ namespace {
 
 constexpr const char* ops_prefix = "/ballast/ops/";
 constexpr const char* vm_prefix = "/ballast/opvm/";
-
-json::value optional_time(const std::optional<WallTime>& time) {
-    return time ? json::value(time->time_since_epoch().count()) : json::value();
-}
-
-json::object to_json(const Prediction& p) {
-    return {{"duration_ms", p.duration.count()}, {"downtime_ms", p.downtime.count()},
-            {"transferred_bytes", p.transferred.count}, {"converges", p.converges}};
-}
-
-json::object to_json(const Outcome& o) {
-    json::object out{{"duration_ms", o.duration.count()}};
-    if (o.downtime) out["downtime_ms"] = o.downtime->count();
-    if (o.transferred) out["transferred_bytes"] = o.transferred->count;
-    if (o.iterations) out["iterations"] = *o.iterations;
-    return out;
-}
-
-std::string text(const json::object& o, const char* key) { return std::string(o.at(key).as_string()); }
-Duration duration(const json::object& o, const char* key) { return Duration(o.at(key).to_number<std::int64_t>()); }
-Bytes bytes(const json::object& o, const char* key) { return {o.at(key).to_number<std::uint64_t>()}; }
-WallTime time(const json::object& o, const char* key) { return WallTime(duration(o, key)); }
-std::optional<WallTime> maybe_time(const json::object& o, const char* key) {
-    return o.at(key).is_null() ? std::nullopt : std::optional(time(o, key));
-}
-
-Prediction prediction_from(const json::object& o) {
-    return {duration(o, "duration_ms"), duration(o, "downtime_ms"), bytes(o, "transferred_bytes"), o.at("converges").as_bool()};
-}
-
-Outcome outcome_from(const json::object& o) {
-    Outcome outcome;
-    outcome.duration = duration(o, "duration_ms");
-    if (o.contains("downtime_ms")) outcome.downtime = duration(o, "downtime_ms");
-    if (o.contains("transferred_bytes")) outcome.transferred = bytes(o, "transferred_bytes");
-    if (o.contains("iterations")) outcome.iterations = o.at("iterations").to_number<unsigned>();
-    return outcome;
-}
-
-Trigger trigger_from(const std::string& name) {
-    for (const Trigger trigger : {Trigger::overload, Trigger::maintenance, Trigger::manual})
-        if (to_string(trigger) == name) return trigger;
-    throw std::invalid_argument("unknown trigger " + name);
-}
-
-OperationState state_from(const std::string& name) {
-    if (const auto state = operation_state_from(name)) return *state;
-    throw std::invalid_argument("unknown state " + name);
-}
-
-Operation parse(const json::object& o) {
-    Operation op;
-    op.id = {text(o, "id")};
-    op.vm = {text(o, "vm")};
-    op.vm_name = text(o, "vm_name");
-    op.from = {text(o, "from")};
-    op.to = {text(o, "to")};
-    op.trigger = trigger_from(text(o, "trigger"));
-    op.reason = text(o, "reason");
-    op.cycle = text(o, "cycle");
-    op.requested_by = text(o, "requested_by");
-    op.state = state_from(text(o, "state"));
-    op.attempt = o.at("attempt").to_number<unsigned>();
-    op.prediction = prediction_from(o.at("prediction").as_object());
-    if (!o.at("outcome").is_null()) op.outcome = outcome_from(o.at("outcome").as_object());
-    op.message = text(o, "message");
-    op.alarm = o.at("alarm").as_bool();
-    op.persistent = o.at("persistent").as_bool();
-    op.autostart = o.at("autostart").as_bool();
-    op.memory = bytes(o, "memory_bytes");
-    op.created = time(o, "created_ms");
-    op.updated = time(o, "updated_ms");
-    op.started = maybe_time(o, "started_ms");
-    op.ended = maybe_time(o, "ended_ms");
-    return op;
-}
 
 std::string record_key(const OperationId& id) { return ops_prefix + id.value; }
 std::string guard_key(const VmId& vm) { return vm_prefix + vm.value; }
@@ -99,112 +24,146 @@ OperationId id_at(Revision revision) {
 
 Change put(std::string key, std::string value) { return {Change::Kind::put, std::move(key), std::move(value), 0}; }
 
-Transaction acceptance(const Operation& draft) {
+Transaction acceptance(const Operation& draft, const std::string& text) {
     Transaction transaction;
     transaction.guards.push_back({Compare::Kind::absent, guard_key(draft.vm), 0, {}});
     transaction.guards.push_back({Compare::Kind::absent, record_key(draft.id), 0, {}});
-    transaction.changes.push_back(put(record_key(draft.id), json::serialize(executor::to_json(draft))));
+    transaction.changes.push_back(put(record_key(draft.id), text));
     transaction.changes.push_back(put(guard_key(draft.vm), draft.id.value));
     return transaction;
 }
 
+// With the others the store said that it did nothing [ports/store.h].
+bool outcome_unknown(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out ||
+           error.code == ErrorCode::cancelled || error.code == ErrorCode::internal;
+}
+
+Result<Record> parse(const KeyValue& entry) {
+    boost::system::error_code failure;
+    const json::value value = json::parse(entry.value, failure);
+    if (failure) return Error{ErrorCode::corrupt, entry.key, failure.message()};
+    auto record = record_from_json(value);
+    if (!record) return Error{ErrorCode::corrupt, entry.key, record.error().message};
+    return record;
+}
+
 }  // namespace
 
-json::object to_json(const Operation& op) {
-    return {{"id", op.id.value},
-            {"vm", op.vm.value},
-            {"vm_name", op.vm_name},
-            {"from", op.from.value},
-            {"to", op.to.value},
-            {"trigger", to_string(op.trigger)},
-            {"reason", op.reason},
-            {"cycle", op.cycle},
-            {"requested_by", op.requested_by},
-            {"state", to_string(op.state)},
-            {"attempt", op.attempt},
-            {"prediction", to_json(op.prediction)},
-            {"outcome", op.outcome ? json::value(to_json(*op.outcome)) : json::value()},
-            {"message", op.message},
-            {"alarm", op.alarm},
-            {"persistent", op.persistent},
-            {"autostart", op.autostart},
-            {"memory_bytes", op.memory.count},
-            {"created_ms", op.created.time_since_epoch().count()},
-            {"updated_ms", op.updated.time_since_epoch().count()},
-            {"started_ms", optional_time(op.started)},
-            {"ended_ms", optional_time(op.ended)}};
-}
-
-Result<Operation> operation_from_json(const json::value& value) {
-    try {
-        return parse(value.as_object());
-    } catch (const std::exception& error) {  // Boost.JSON reports wrong kinds by exceptions
-        return Error{ErrorCode::corrupt, "operation record", error.what()};
-    }
-}
-
-Store::Task<Operation> Journal::accept(Operation draft) {
+Store::Task<Acceptance> Journal::accept(Operation draft) {
     // Another acceptance may take the same revision first: then this one simply takes the next.
     constexpr int tries = 16;
     for (int i = 0; i < tries; ++i) {
         const auto revision = co_await store_.revision();
         if (!revision) co_return revision.error();
         draft.id = id_at(*revision + 1);
-        auto commit = co_await store_.commit(acceptance(draft));
-        if (!commit) co_return commit.error();
-        if (commit->committed) co_return draft;
-        const auto guard = co_await store_.get(guard_key(draft.vm));
+        const std::string text = json::serialize(to_json(Record{draft, {}}));
+        auto transaction = acceptance(draft, text);
+        const auto commit = co_await store_.commit(std::move(transaction));
+        if (!commit && !outcome_unknown(commit.error())) co_return commit.error();
+        if (!commit) {
+            positions_[draft.id] = {};
+            co_return Acceptance{draft, false};
+        }
+        if (commit->committed) {
+            positions_[draft.id] = {commit->revision, true};
+            co_return Acceptance{draft, true};
+        }
+        auto key = guard_key(draft.vm);
+        const auto guard = co_await store_.get(std::move(key));
         if (!guard) co_return guard.error();
         if (*guard) break;
     }
     co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
 }
 
-Store::Task<void> Journal::write(Operation op) {
+Transaction Journal::transaction_for(const Record& record, const std::string& text, const Position& at) const {
     Transaction transaction;
-    transaction.changes.push_back(put(record_key(op.id), json::serialize(to_json(op))));
-    Transaction ending = transaction;
-    ending.guards.push_back({Compare::Kind::value_is, guard_key(op.vm), 0, op.id.value});
-    ending.changes.push_back({Change::Kind::erase, guard_key(op.vm), {}, 0});
-    if (is_final(op.state)) {
-        const auto ended = co_await store_.commit(std::move(ending));
-        if (!ended) co_return ended.error();
-        if (ended->committed) co_return Result<void>();
+    transaction.guards.push_back({Compare::Kind::mod_revision_is, record_key(record.op.id), at.revision, {}});
+    transaction.changes.push_back(put(record_key(record.op.id), text));
+    if (!is_final(record.op.state) || !at.holds_vm) return transaction;
+    transaction.guards.push_back({Compare::Kind::value_is, guard_key(record.op.vm), 0, record.op.id.value});
+    transaction.changes.push_back({Change::Kind::erase, guard_key(record.op.vm), {}, 0});
+    return transaction;
+}
+
+// True when the store holds just what was to be written; else `at` is what to go on from.
+Store::Task<bool> Journal::read_back(const Record& record, const std::string& text, Position& at) {
+    auto key = record_key(record.op.id);
+    const auto entry = co_await store_.get(std::move(key));
+    if (!entry) co_return entry.error();
+    key = guard_key(record.op.vm);
+    const auto guard = co_await store_.get(std::move(key));
+    if (!guard) co_return guard.error();
+    at.revision = *entry ? (*entry)->mod_revision : 0;
+    at.holds_vm = *guard && (*guard)->value == record.op.id.value;
+    const bool freed = !is_final(record.op.state) || !at.holds_vm;
+    co_return *entry && (*entry)->value == text && freed;
+}
+
+Store::Task<void> Journal::write(Record record) {
+    const std::string text = json::serialize(to_json(record));
+    Position at = positions_[record.op.id];
+    bool written = false;
+    constexpr int tries = 8;  // each time an earlier write of ours came through in between
+    for (int i = 0; i < tries && !written; ++i) {
+        auto transaction = transaction_for(record, text, at);
+        const auto commit = co_await store_.commit(std::move(transaction));
+        if (!commit) co_return commit.error();
+        if (commit->committed) {
+            at.revision = commit->revision;
+            written = true;
+            continue;
+        }
+        const auto read = co_await read_back(record, text, at);
+        if (!read) co_return read.error();
+        written = *read;
     }
-    // Not final, or repeated after the VM was freed already: the record alone.
-    const auto commit = co_await store_.commit(std::move(transaction));
-    if (!commit) co_return commit.error();
+    if (!written) co_return Error{ErrorCode::conflict, record.op.id.value, "somebody else writes its record"};
+    if (is_final(record.op.state))
+        positions_.erase(record.op.id);
+    else
+        positions_[record.op.id] = at;
     co_return Result<void>();
 }
 
-Store::Task<std::vector<Operation>> Journal::load() {
+Store::Task<std::vector<Record>> Journal::load_records() {
     std::string prefix = ops_prefix;
     const auto entries = co_await store_.list(std::move(prefix));
     if (!entries) co_return entries.error();
-    std::vector<Operation> operations;
+    std::vector<Record> records;
     for (const KeyValue& entry : *entries) {
-        boost::system::error_code failure;
-        const json::value value = json::parse(entry.value, failure);
-        if (failure) co_return Error{ErrorCode::corrupt, entry.key, failure.message()};
-        auto operation = operation_from_json(value);
-        if (!operation) co_return operation.error();
-        operations.push_back(std::move(*operation));
+        auto record = parse(entry);
+        if (!record) co_return record.error();
+        if (!is_final(record->op.state)) positions_[record->op.id] = {entry.mod_revision, true};
+        records.push_back(std::move(*record));
     }
+    co_return records;
+}
+
+Store::Task<std::vector<Operation>> Journal::load() {
+    auto records = co_await load_records();
+    if (!records) co_return records.error();
+    std::vector<Operation> operations;
+    for (Record& record : *records) operations.push_back(std::move(record.op));
     co_return operations;
 }
 
 Store::Task<void> Journal::prune(std::size_t keep) {
-    const auto operations = co_await load();
-    if (!operations) co_return operations.error();
-    std::vector<OperationId> final_ones;
-    for (const Operation& op : *operations)
-        if (is_final(op.state)) final_ones.push_back(op.id);
+    std::string prefix = ops_prefix;
+    const auto entries = co_await store_.list(std::move(prefix));
+    if (!entries) co_return entries.error();
+    std::vector<std::string> ended;
+    for (const KeyValue& entry : *entries) {
+        const auto record = parse(entry);
+        if (!record) co_return record.error();
+        if (is_final(record->op.state)) ended.push_back(entry.key);
+    }
     constexpr std::size_t batch = 100;  // a transaction holds at most 128 changes
-    const std::size_t excess = final_ones.size() > keep ? std::min(final_ones.size() - keep, batch) : 0;
+    const std::size_t excess = ended.size() > keep ? std::min(ended.size() - keep, batch) : 0;
     if (excess == 0) co_return Result<void>();
     Transaction transaction;
-    for (std::size_t i = 0; i < excess; ++i)
-        transaction.changes.push_back({Change::Kind::erase, record_key(final_ones[i]), {}, 0});
+    for (std::size_t i = 0; i < excess; ++i) transaction.changes.push_back({Change::Kind::erase, ended[i], {}, 0});
     const auto commit = co_await store_.commit(std::move(transaction));
     if (!commit) co_return commit.error();
     co_return Result<void>();

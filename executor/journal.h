@@ -2,9 +2,12 @@
 // cannot both be accepted whatever crashes in between.
 //   /ballast/ops/<operation id>   the record (JSON)
 //   /ballast/opvm/<vm uuid>       the id of the operation under way on this VM
+// Every write compares the record's revision: a write whose answer was lost and which takes effect late changes
+// nothing once a later one is through. Other tasks on the same io_context may interleave; one writer a record.
 #pragma once
 
 #include <boost/json.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,21 +20,54 @@ boost::json::object to_json(const Operation& operation);
 /// Error corrupt when a field is missing or of the wrong kind.
 Result<Operation> operation_from_json(const boost::json::value& value);
 
+/// What the executor must still know after a crash, beyond what people see of an operation.
+struct Notes {
+    std::string cancelled_by;         // not empty: was asked to end
+    bool ran_on_both = false;         // seen running on both hosts: ends as failed, with an alarm
+    bool stopped_source = false;      // we stopped the source's paused copy ourselves
+    bool post_copy = false;           // the switch to post-copy was, or was about to be, asked for
+
+    friend bool operator==(const Notes&, const Notes&) = default;
+};
+
+struct Record {
+    Operation op;
+    Notes notes;
+};
+boost::json::object to_json(const Record& record);
+Result<Record> record_from_json(const boost::json::value& value);
+
+/// `certain` false: the store did not answer. The operation may be on record or may yet come there: withdraw it.
+struct Acceptance {
+    Operation op;
+    bool certain = true;
+};
+
 class Journal {
 public:
     explicit Journal(Store& store) : store_(store) {}
 
     /// Gives the operation its id and writes it. Error conflict when this VM has an operation under way.
-    Store::Task<Operation> accept(Operation draft);
-    /// Writes the record; a final state frees the VM as well. Safe to repeat.
-    Store::Task<void> write(Operation operation);
-    /// Every record, oldest first. A record that cannot be read is an error: nothing is guessed.
+    Store::Task<Acceptance> accept(Operation draft);
+    /// Writes the record; a final state frees the VM as well. Safe to repeat. After an error it may have been
+    /// written all the same.
+    Store::Task<void> write(Record record);
+    /// Every record, oldest first. A record that cannot be read is an error that names it: nothing is guessed.
     Store::Task<std::vector<Operation>> load();
+    Store::Task<std::vector<Record>> load_records();
     /// Drops the oldest final records beyond `keep`.
     Store::Task<void> prune(std::size_t keep);
 
 private:
+    struct Position {
+        Revision revision = 0;  // of the record as last written or read; 0: not there
+        bool holds_vm = true;
+    };
+    Transaction transaction_for(const Record& record, const std::string& text, const Position& at) const;
+    Store::Task<bool> read_back(const Record& record, const std::string& text, Position& at);
+
     Store& store_;
+    std::map<OperationId, Position> positions_;  // of operations that have not ended
 };
 
 }  // namespace ballast::executor

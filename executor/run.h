@@ -1,27 +1,66 @@
-// The executor's own memory of one operation under way; the part that matters after a crash is in `op`, journalled.
+// The executor's own memory of one operation under way; the part that matters after a crash is in `op` and `notes`,
+// journalled.
 #pragma once
 
 #include "executor/executor.h"
+#include "executor/judge.h"
 
 namespace ballast::executor {
 
-struct Executor::Run {
-    Operation op;
-    Settings settings;                      // as they were when it was accepted
-    std::optional<Instant> deadline;        // abort then
-    std::string cancelled_by;               // not empty: asked to end
-    std::string abort_reason;               // not empty: an abort was sent
+/// What ends a coroutine by an exception is a bug: its operation would stay under way for ever.
+inline void expect_no_bug(std::exception_ptr bug) { BALLAST_ASSERT(!bug); }
+
+/// Lost on the way: the other side may have done it all the same, and trying again makes sense.
+inline bool contact_lost(const Error& error) {
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
+}
+
+/// What is known of one call of the hypervisor, from just before it until both hosts were looked at.
+struct Attempt {
     Result<void> call = Result<void>();     // what the migration call returned
     bool call_returned = false;
+    /// Nobody waits for the call any more (its daemon died, or contact to the source was lost): only looking tells.
+    bool unattended = false;
+    bool job_seen = false;                  // on the source
+    std::optional<Instant> job_gone_since;  // it had been seen, and the call has not returned
+    bool guest_shut_down = false;           // heard from either host
+    /// False while it is certain that the source never paused the guest: no switchover event, no gap in the events
+    /// and no look that found it paused or failed.
+    bool target_may_run_it = false;
     bool in_post_copy = false;
-    bool adopted = false;                   // taken over from a daemon that died: nobody waits for the call
-    bool guest_shut_down = false;           // heard from either host while it ran
-    bool target_may_run_it = true;          // false while the source is known never to have paused the guest
-    unsigned downtime_step = 0;
-    unsigned last_iteration = 0;
-    MigrationProgress last_progress;
+    std::string abort_reason;               // not empty: an abort was sent
+    std::optional<Instant> first_abort;
+    Instant next_abort{};
+    std::optional<Instant> deadline;        // abort then
     Instant started{};
-    std::shared_ptr<boost::asio::steady_timer> returned;  // cancelled when the migration call returns
+    std::size_t downtime_step = 0;
+    unsigned last_iteration = 0;
+    bool alarmed = false;                   // a person was told: it is not tried again behind their back
+};
+
+struct Executor::Run {
+    Run(const boost::asio::any_io_executor& executor, Record record, const Settings& wanted)
+        : op(std::move(record.op)),
+          notes(std::move(record.notes)),
+          settings(wanted),
+          wake(executor, boost::asio::steady_timer::time_point::max()),
+          written(executor, boost::asio::steady_timer::time_point::max()) {}
+
+    Operation op;
+    Notes notes;
+    Settings settings;                      // as they were when it was accepted
+    Attempt attempt;
+    bool writing = false;                   // one write of the record at a time, so that the newest comes last
+    std::string journal_problem;            // not empty: the record lags behind
+    bool woken = false;
+    boost::asio::steady_timer wake;         // cancelled to end a pause
+    boost::asio::steady_timer written;      // cancelled when a write has ended
+
+    bool cancelled() const { return !notes.cancelled_by.empty(); }
+    void wake_up() {
+        woken = true;
+        wake.cancel();
+    }
 };
 
 }  // namespace ballast::executor

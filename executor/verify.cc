@@ -1,5 +1,7 @@
-// After a migration call returned, whatever it said: both hosts are asked, and what they say decides
-// [safety.md, Protocol, step 7]. Nothing here trusts the call's result.
+// After a migration ended, whatever its call said: both hosts are asked, and what they say decides (judge.h). Nothing
+// here trusts the call's result, and every action is followed by another look.
+#include <algorithm>
+
 #include "executor/executor.h"
 #include "executor/run.h"
 
@@ -12,146 +14,217 @@ constexpr Duration look_again_alarmed = std::chrono::seconds{5};
 // Transient pictures (a target starting up, a source cleaning up) last seconds; libvirt's own keepalive gives up
 // after 25 s. What is unclear for longer needs a person to know of it.
 constexpr Duration patience = std::chrono::seconds{40};
+// A call made just before its daemon died, or that hung, has begun to act by then.
+constexpr Duration unattended_settle = std::chrono::seconds{3};
+// The two hosts are asked one after the other: a guest handed over in between looks as if it ran on both.
 constexpr Duration double_look = std::chrono::seconds{2};
+// A libvirtd that was restarted answers again by then, and its answer is better than an inference.
+constexpr Duration target_restart = std::chrono::seconds{10};
 
-using State = Presence::State;
+// How long a picture has to hold before it is acted upon.
+Duration must_hold(Verdict verdict, const Attempt& attempt) {
+    switch (verdict) {
+        case Verdict::stayed: return attempt.unattended ? unattended_settle : Duration{};
+        case Verdict::stayed_target_lost: return target_restart;
+        case Verdict::both_run: return double_look;
+        case Verdict::lost:
+        case Verdict::resume_target:
+        case Verdict::drop_arrival: return patience;
+        default: return {};
+    }
+}
 
-bool not_running(const Presence& p) { return p.state == State::absent || p.state == State::defined; }
+std::string how_it_failed(const Attempt& attempt) {
+    if (!attempt.abort_reason.empty()) return attempt.abort_reason;
+    if (!attempt.call_returned) return "the daemon was restarted and no migration was under way";
+    return attempt.call ? "the migration ended without moving the guest" : to_string(attempt.call.error());
+}
 
-std::string how_it_failed(const Result<void>& call, const std::string& abort_reason) {
-    if (!abort_reason.empty()) return abort_reason;
-    return call ? "the migration ended without moving the guest" : to_string(call.error());
+std::string seen(const HostId& host, const Result<Presence>& presence) {
+    return "on " + host.value + ": " + (presence ? to_string(*presence) : "cannot be asked, " + presence.error().message);
+}
+
+std::optional<Presence> known(const Result<Presence>& presence) {
+    return presence ? std::optional(*presence) : std::nullopt;
+}
+
+bool paused_by_io_error(const std::optional<Presence>& presence) {
+    return presence && presence->state == Presence::State::paused &&
+           presence->pause_reason == Presence::PauseReason::io_error;
 }
 }  // namespace
 
+// Ends in a final state, in `planned` (another attempt) or in `running` (a job is still under way: monitor it).
 boost::asio::awaitable<void> Executor::verify(RunPtr run) {
     run->op.state = OperationState::verifying;
+    changed_(run->op);
     const Instant began = clock_.now();
+    Instant since = began;
+    std::optional<Verdict> last;
     Duration wait = look_again_first;
-    while (!is_final(run->op.state)) {
-        const auto source = co_await hypervisor_.presence(run->op.from, run->op.vm);
-        const auto target = co_await hypervisor_.presence(run->op.to, run->op.vm);
-        const bool patient = clock_.now() < began + patience;
-        bool settled = false;
-        if (source && target) {
-            settled = co_await resolve(run, *source, *target, patient);
-        } else if (source && source->state == State::running && !source->migration_under_way) {
-            settled = co_await resolve_without_target(run);
-        }
+    for (;;) {
+        const auto source = co_await look(run->op.from, run->op.vm);
+        const auto target = co_await look(run->op.to, run->op.vm);
+        const Picture picture = picture_of(*run, source, target);
+        const Verdict verdict = judge(picture);
+        const Instant now = clock_.now();
+        if (verdict != last) since = now;
+        last = verdict;
+        const bool settled = co_await act(run, verdict, picture, now - since);
         if (settled) break;
-        if (!patient) {
-            const std::string seen = "on " + run->op.from.value + ": " + (source ? to_string(*source) : "cannot be asked") + ", on " +
-                                     run->op.to.value + ": " + (target ? to_string(*target) : "cannot be asked");
-            co_await raise_alarm(run, run->op.vm_name + " is not settled (" + seen + "); looking again until it is");
-        }
+        const bool patient = clock_.now() < began + patience;
+        if (!patient)
+            co_await raise_alarm(run, run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
+                                          seen(run->op.to, target) + "); looking again until it is");
         co_await clock_.sleep_for(patient ? wait : look_again_alarmed);
         wait = look_again;
     }
 }
 
-// True when the operation reached a final state; false: look again.
-boost::asio::awaitable<bool> Executor::resolve(RunPtr run, Presence source, Presence target, bool patient) {
-    if (source.migration_under_way) co_return false;
-    if (source.state == State::running && not_running(target)) {
-        co_await roll_back(run, target);
-        co_return true;
-    }
-    if (not_running(source) && target.state == State::running) {
-        co_await commit_move(run, source, target);
-        co_return true;
-    }
-    if (source.state == State::paused && source.pause_reason != Presence::PauseReason::user)
-        co_return co_await settle_paused_source(run, target);
-    if (source.state == State::running && target.state == State::running) {
-        co_await settle_double_run(run);
-        co_return is_final(run->op.state);
-    }
-    if (not_running(source) && not_running(target)) {
-        if (run->guest_shut_down || source.shut_down_by_guest || target.shut_down_by_guest) {
-            co_await transition(run, OperationState::cancelled, "the guest shut down during the migration; it stays off");
+Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) {
+    Picture picture{known(source), known(target)};
+    picture.guest_shut_down = run.attempt.guest_shut_down || shut_down_seen(picture.source, picture.target, run.op.persistent,
+                                                                            run.notes.stopped_source);
+    picture.post_copy = run.notes.post_copy;
+    picture.target_may_run_it = run.attempt.target_may_run_it;
+    return picture;
+}
+
+// A host that is not configured any more says nothing about the VM, least of all that it is absent.
+Executor::Task<Presence> Executor::look(HostId host, VmId vm) {
+    const auto hosts = hypervisor_.hosts();
+    if (std::find(hosts.begin(), hosts.end(), host) == hosts.end())
+        co_return Error{ErrorCode::unavailable, host.value, "no such host is configured"};
+    co_return co_await hypervisor_.presence(std::move(host), std::move(vm));
+}
+
+// True when the operation left `verifying`; false: look again.
+boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture picture, Duration held) {
+    if (held < must_hold(verdict, run->attempt)) co_return false;
+    switch (verdict) {
+        case Verdict::under_way:
+            if (!run->attempt.unattended) co_return false;  // ours has ended: this one is somebody else's
+            run->op.state = OperationState::running;
+            run->op.alarm = false;
+            run->op.message = "migrating";
+            changed_(run->op);
             co_return true;
-        }
-        if (patient) co_return false;
-        run->op.alarm = true;
-        co_await transition(run, OperationState::failed, "runs on neither host after a failed migration: " + how_it_failed(run->call, run->abort_reason));
-        co_return true;
+        case Verdict::moved: co_return co_await commit_move(run, picture, held >= patience);
+        case Verdict::stayed:
+        case Verdict::stayed_target_lost: co_return co_await roll_back(run, picture, held >= patience);
+        case Verdict::shut_down:
+            co_await end_without_moving(run, OperationState::cancelled, "the guest shut down during the migration; it stays off");
+            co_return true;
+        case Verdict::lost: co_await end_lost(run); co_return true;
+        case Verdict::both_run: co_await end_double_run(run); co_return false;
+        case Verdict::stop_source: co_await stop_source(run); co_return false;
+        case Verdict::stop_target:
+        case Verdict::drop_arrival: co_await hypervisor_.destroy(run->op.to, run->op.vm); co_return false;
+        case Verdict::resume_source: co_await hypervisor_.resume(run->op.from, run->op.vm); co_return false;
+        case Verdict::resume_target: co_await hypervisor_.resume(run->op.to, run->op.vm); co_return false;
+        case Verdict::hands_off:
+        case Verdict::unclear: co_return false;
     }
-    if (source.state == State::running && target.state == State::paused && !target.migration_under_way && !patient) {
-        co_await hypervisor_.destroy(run->op.to, run->op.vm);  // an arrival nobody feeds any more
-        co_return false;
-    }
-    if (not_running(source) && target.state == State::paused && !patient)
-        co_await hypervisor_.resume(run->op.to, run->op.vm);  // it is nowhere else
     co_return false;
 }
 
-// The target cannot be asked. If the source never paused the guest, the target was never told to run it
-// [libvirt: Finish follows a successful Perform, which pauses the source], so nothing has to be waited for.
-boost::asio::awaitable<bool> Executor::resolve_without_target(RunPtr run) {
-    if (run->target_may_run_it) co_return false;
-    co_await transition(run, OperationState::rolled_back,
-                        run->op.to.value + " was lost; the guest never stopped on " + run->op.from.value + ": " + how_it_failed(run->call, run->abort_reason));
+// What has to be tidied up is tried until `last_try`; then a person is told, as the guest itself is well.
+boost::asio::awaitable<bool> Executor::commit_move(RunPtr run, Picture picture, bool last_try) {
+    std::string left;
+    if (picture.source->state == Presence::State::defined && picture.target->persistent) {
+        const auto undefined = co_await hypervisor_.undefine(run->op.from, run->op.vm);
+        if (!undefined) left += "; its old definition could not be removed: " + to_string(undefined.error());
+    }
+    if (run->op.autostart && picture.target->persistent) {
+        const auto set = co_await hypervisor_.set_autostart(run->op.to, run->op.vm, true);
+        if (!set) left += "; autostart could not be set: " + to_string(set.error());
+    }
+    if (!left.empty() && !last_try) co_return false;
+    co_await measure(run);
+    std::string message = "runs on " + run->op.to.value;
+    const Attempt& attempt = run->attempt;
+    if (paused_by_io_error(picture.target)) left += "; paused there by an IO error";
+    run->op.alarm = !left.empty();
+    if (attempt.call_returned && !attempt.call) message += " although the call said: " + attempt.call.error().message;
+    message += left;
+    co_await end_verified(run, OperationState::done, std::move(message));
     co_return true;
 }
 
-boost::asio::awaitable<void> Executor::commit_move(RunPtr run, Presence source, Presence target) {
-    co_await measure(run);
-    if (source.state == State::defined && target.persistent) co_await hypervisor_.undefine(run->op.from, run->op.vm);
-    if (run->op.autostart && target.persistent) co_await hypervisor_.set_autostart(run->op.to, run->op.vm, true);
-    run->op.alarm = false;
-    std::string message = "runs on " + run->op.to.value;
-    if (!run->call && !run->adopted) message += " although the call said: " + run->call.error().message;
-    co_await transition(run, OperationState::done, std::move(message));
+boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bool last_try) {
+    std::string left;
+    // A definition left behind on a host that does not own the VM would start it twice one day.
+    if (run->op.persistent && picture.target && picture.target->state == Presence::State::defined) {
+        const auto undefined = co_await hypervisor_.undefine(run->op.to, run->op.vm);
+        if (!undefined && !last_try) co_return false;
+        if (!undefined) left = "; a definition is left on " + run->op.to.value + ": " + to_string(undefined.error());
+    }
+    if (paused_by_io_error(picture.source)) left += "; paused there by an IO error";
+    std::string message = "stays on " + run->op.from.value + ": " + how_it_failed(run->attempt) + left;
+    if (!picture.target) message += "; " + run->op.to.value + " was lost, but the guest never stopped for it";
+    const Attempt& attempt = run->attempt;
+    const bool again = left.empty() && !run->cancelled() && attempt.abort_reason.empty() && attempt.call_returned &&
+                       !attempt.alarmed && !run->notes.ran_on_both;
+    if (again) {
+        co_await give_up_or_retry(run, true, std::move(message));
+        co_return true;
+    }
+    run->op.alarm = !left.empty();
+    const auto state = run->cancelled() ? OperationState::cancelled : OperationState::rolled_back;
+    co_await end_verified(run, state, std::move(message));
+    co_return true;
 }
 
-boost::asio::awaitable<void> Executor::roll_back(RunPtr run, Presence target) {
-    // A definition left behind on a host that does not own the VM would start it twice one day.
-    if (target.state == State::defined) co_await hypervisor_.undefine(run->op.to, run->op.vm);
-    run->op.alarm = false;
-    const bool asked = !run->cancelled_by.empty();
-    const std::string how = how_it_failed(run->call, run->abort_reason);
-    const bool again = !asked && run->abort_reason.empty() && run->op.trigger == Trigger::manual && !run->adopted &&
-                       run->op.attempt < run->settings.attempts;
-    if (again) {
-        Error error{ErrorCode::unavailable, run->op.vm_name, how};
-        co_await give_up_or_retry(run, std::move(error));
+// However it ends: that it ran twice is for people to know.
+boost::asio::awaitable<void> Executor::end_verified(RunPtr run, OperationState state, std::string message) {
+    if (run->notes.ran_on_both) {
+        state = OperationState::failed;
+        run->op.alarm = true;
+        message = "ran on both hosts; the copy on " + run->op.to.value + " was stopped. Check its disks. Now: " + message;
+    }
+    co_await transition(run, state, std::move(message));
+}
+
+boost::asio::awaitable<void> Executor::stop_source(RunPtr run) {
+    run->notes.stopped_source = true;  // else its end would look like the guest's own, should the target fail now
+    co_await journal(run);
+    co_await hypervisor_.destroy(run->op.from, run->op.vm);
+}
+
+// The journal says that the source owns it until the move is committed; so the other one goes, and people are told,
+// because the guest's disks may have been written from both sides.
+boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
+    run->notes.ran_on_both = true;
+    co_await raise_alarm(run, run->op.vm_name + " runs on both hosts; stopping the copy on " + run->op.to.value);
+    co_await hypervisor_.destroy(run->op.to, run->op.vm);
+}
+
+boost::asio::awaitable<void> Executor::end_lost(RunPtr run) {
+    const auto elsewhere = co_await find_elsewhere(run);
+    if (elsewhere) {
+        co_await end_without_moving(run, OperationState::cancelled, "runs on " + elsewhere->value + ": it was moved by hand");
         co_return;
     }
-    co_await transition(run, asked ? OperationState::cancelled : OperationState::rolled_back, "stays on " + run->op.from.value + ": " + how);
-}
-
-// The source is paused by the migration and no job runs: somebody died in the middle of the switch-over.
-boost::asio::awaitable<bool> Executor::settle_paused_source(RunPtr run, Presence target) {
-    if (target.state == State::running) {
-        co_await hypervisor_.destroy(run->op.from, run->op.vm);
-        co_return false;  // the next look sees the source gone and commits
-    }
-    if (target.pause_reason == Presence::PauseReason::post_copy || target.pause_reason == Presence::PauseReason::post_copy_failed)
-        co_return false;  // its memory is split over both hosts: never destroy it
-    if (target.state == State::paused) {
-        const auto destroyed = co_await hypervisor_.destroy(run->op.to, run->op.vm);
-        if (!destroyed) co_return false;
-    }
-    co_await hypervisor_.resume(run->op.from, run->op.vm);
-    co_return false;
-}
-
-// Both run it. The journal says that the source owns it until the move is committed; so the other one goes, and
-// people are told, because the guest's disks may have been written from both sides.
-boost::asio::awaitable<void> Executor::settle_double_run(RunPtr run) {
-    co_await clock_.sleep_for(double_look);
-    const auto source = co_await hypervisor_.presence(run->op.from, run->op.vm);
-    const auto target = co_await hypervisor_.presence(run->op.to, run->op.vm);
-    if (!source || !target || source->state != State::running || target->state != State::running) co_return;
-    co_await hypervisor_.destroy(run->op.to, run->op.vm);
     run->op.alarm = true;
-    co_await transition(run, OperationState::failed,
-                        "ran on both hosts; the copy on " + run->op.to.value + " was stopped. Check its disks");
+    std::string message = "runs on neither host after a failed migration: " + how_it_failed(run->attempt);
+    co_await transition(run, OperationState::failed, std::move(message));
+}
+
+// Error not_found: on no host that can be asked.
+Executor::Task<HostId> Executor::find_elsewhere(RunPtr run) {
+    for (const HostId& host : hypervisor_.hosts()) {
+        if (host == run->op.from || host == run->op.to) continue;
+        const auto presence = co_await look(host, run->op.vm);
+        if (presence && presence->state == Presence::State::running) co_return host;
+    }
+    co_return Error{ErrorCode::not_found, run->op.vm_name, "runs on no other host"};
 }
 
 boost::asio::awaitable<void> Executor::measure(RunPtr run) {
     Outcome outcome;
-    outcome.duration = run->adopted && run->op.started ? Duration(clock_.wall_now() - *run->op.started) : clock_.now() - run->started;
+    const bool adopted = !run->attempt.call_returned;
+    outcome.duration = adopted && run->op.started ? std::max(Duration{}, Duration(clock_.wall_now() - *run->op.started))
+                                                  : clock_.now() - run->attempt.started;
     const auto completed = co_await hypervisor_.completed(run->op.to, run->op.vm);
     if (completed && completed->phase == MigrationPhase::completed) {
         outcome.downtime = completed->downtime;

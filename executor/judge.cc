@@ -1,0 +1,77 @@
+#include "executor/judge.h"
+
+namespace ballast::executor {
+
+namespace {
+
+using State = Presence::State;
+using Reason = Presence::PauseReason;
+
+bool not_running(const Presence& p) { return p.state == State::absent || p.state == State::defined; }
+bool running(const Presence& p) { return p.state == State::running; }
+
+bool paused_in_post_copy(const Presence& p) {
+    return p.state == State::paused && (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
+}
+
+// By the user's will or for its disks' sake: the migration did not do it and we do not undo it.
+bool paused_on_its_own(const Presence& p) {
+    return p.state == State::paused && (p.pause_reason == Reason::user || p.pause_reason == Reason::io_error);
+}
+
+bool by_migration(const Presence& p) { return p.state == State::paused && !paused_on_its_own(p); }
+
+Verdict with_source_running(const Presence& target) {
+    if (not_running(target)) return Verdict::stayed;
+    return running(target) ? Verdict::both_run : Verdict::drop_arrival;
+}
+
+Verdict with_source_paused_on_its_own(const Presence& target) {
+    if (not_running(target)) return Verdict::stayed;
+    return running(target) ? Verdict::unclear : Verdict::drop_arrival;
+}
+
+// Somebody died in the middle of the switch-over.
+Verdict with_source_paused_by_migration(const Presence& target) {
+    if (not_running(target)) return Verdict::resume_source;
+    if (!running(target)) return Verdict::stop_target;
+    // A job on the target that runs: pages may still be missing (post-copy).
+    return target.migration_under_way ? Verdict::unclear : Verdict::stop_source;
+}
+
+Verdict with_source_gone(const Presence& target, bool guest_shut_down) {
+    if (running(target)) return Verdict::moved;
+    if (not_running(target)) return guest_shut_down ? Verdict::shut_down : Verdict::lost;
+    if (guest_shut_down) return Verdict::drop_arrival;
+    if (paused_on_its_own(target)) return Verdict::moved;
+    return target.migration_under_way ? Verdict::unclear : Verdict::resume_target;
+}
+
+Verdict without_target(const Picture& picture) {
+    const bool never_left = running(*picture.source) && !picture.target_may_run_it;
+    return never_left ? Verdict::stayed_target_lost : Verdict::unclear;
+}
+
+}  // namespace
+
+Verdict judge(const Picture& picture) {
+    if (!picture.source) return Verdict::unclear;
+    if (picture.source->migration_under_way) return Verdict::under_way;
+    if (!picture.target) return without_target(picture);
+    if (paused_in_post_copy(*picture.source) || paused_in_post_copy(*picture.target)) return Verdict::hands_off;
+    // The target may have run it for a while and be gone: the source's copy is of the past then.
+    if (picture.post_copy && by_migration(*picture.source) && !running(*picture.target)) return Verdict::hands_off;
+    if (running(*picture.source)) return with_source_running(*picture.target);
+    if (paused_on_its_own(*picture.source)) return with_source_paused_on_its_own(*picture.target);
+    if (!not_running(*picture.source)) return with_source_paused_by_migration(*picture.target);
+    return with_source_gone(*picture.target, picture.guest_shut_down);
+}
+
+bool shut_down_seen(const std::optional<Presence>& source, const std::optional<Presence>& target, bool persistent,
+                    bool source_was_stopped_by_us) {
+    if (source && source->shut_down_by_guest && !source_was_stopped_by_us) return true;
+    // The target has a definition of its own from this migration only when that took the source's away.
+    return persistent && source && source->state == State::absent && target && target->shut_down_by_guest;
+}
+
+}  // namespace ballast::executor

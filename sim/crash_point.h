@@ -1,0 +1,35 @@
+// Counts the points at which the daemon could die (just before and just after everything it asks of the world), and
+// dies at a chosen one: nothing of it runs on from there, and what it asked for has happened or not.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <cstdint>
+
+namespace ballast::sim {
+
+class CrashPoints {
+public:
+    /// Dies at the n-th point from now; 0: never.
+    void arm(std::uint64_t n) {
+        reached_ = 0;
+        armed_ = n;
+        dead_ = false;
+    }
+    std::uint64_t reached() const { return reached_; }
+    bool dead() const { return dead_; }
+
+    /// Returns unless this is where it dies. Then the io_context is stopped and the caller never goes on.
+    boost::asio::awaitable<void> pass(boost::asio::io_context& io) {
+        if (!dead_ && ++reached_ != armed_) co_return;
+        dead_ = true;
+        io.stop();
+        boost::asio::steady_timer never(io, boost::asio::steady_timer::time_point::max());
+        co_await never.async_wait(boost::asio::use_awaitable);
+    }
+
+private:
+    std::uint64_t reached_ = 0, armed_ = 0;
+    bool dead_ = false;
+};
+
+}  // namespace ballast::sim

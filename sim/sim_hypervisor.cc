@@ -1,0 +1,223 @@
+#include "sim/sim_hypervisor.h"
+
+namespace ballast::sim {
+
+namespace {
+constexpr Duration call_takes{5};
+constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
+
+Error no_answer(const HostId& host) { return {ErrorCode::timed_out, host.value, "no answer within 10 s"}; }
+}  // namespace
+
+/// A migration call its coroutine waits for. The World keeps it; the timer goes with the coroutine.
+struct SimHypervisor::Call {
+    std::optional<Result<void>> result;
+    std::weak_ptr<boost::asio::steady_timer> waiting;
+
+    void end(Result<void> with) {
+        if (result) return;
+        result = std::move(with);
+        if (const auto timer = waiting.lock()) timer->cancel();
+    }
+};
+
+SimHypervisor::SimHypervisor(boost::asio::io_context& io, Clock& clock, World& world, CrashPoints& crashes)
+    : io_(io),
+      clock_(clock),
+      world_(world),
+      crashes_(crashes),
+      listeners_(std::make_shared<std::vector<std::function<void(const HypervisorEvent&)>>>()) {
+    world_.listener = [this](const HypervisorEvent& event) {
+        boost::asio::post(io_, [listeners = listeners_, event] {
+            for (const auto& listener : *listeners) listener(event);
+        });
+    };
+}
+
+SimHypervisor::~SimHypervisor() { world_.listener = nullptr; }
+
+Connection SimHypervisor::connection(HostId host) const {
+    const SimHost* at = world_.host(host);
+    return at != nullptr && !at->seen_down ? Connection::up : Connection::down;
+}
+
+std::string SimHypervisor::problem(HostId host) const { return connection(host) == Connection::up ? "" : "no connection"; }
+
+void SimHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
+    listeners_->push_back(std::move(listener));
+}
+
+Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
+    co_await crashes_.pass(io_);
+    co_await clock_.sleep_for(call_takes);
+    const SimHost* const at = world_.host(host);
+    if (at == nullptr) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (at->answers()) co_return Result<void>();
+    if (at->seen_down || !at->libvirtd) co_return Error{ErrorCode::unavailable, host.value, "not connected"};
+    co_await clock_.sleep_for(call_deadline);
+    co_return no_answer(host);
+}
+
+boost::asio::awaitable<bool> SimHypervisor::answer_is_lost(HostId host) {
+    co_await crashes_.pass(io_);
+    const SimHost* const at = world_.host(host);
+    if (clock_.now() >= at->calls_time_out_until) co_return false;
+    co_await clock_.sleep_for(call_deadline);
+    co_return true;
+}
+
+Hypervisor::Task<void> SimHypervisor::change(HostId host, std::function<Result<void>()> act) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    const bool in_vain = clock_.now() < world_.host(host)->calls_time_out_until && world_.chance(0.5);
+    auto result = in_vain ? Result<void>() : act();
+    const bool lost = co_await answer_is_lost(host);
+    if (lost) co_return no_answer(host);
+    co_return result;
+}
+
+Hypervisor::Task<HostFacts> SimHypervisor::facts(HostId host) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    HostFacts facts;
+    facts.hostname = host.value;
+    facts.memory_total = world_.host(host)->memory;
+    co_return facts;
+}
+
+Hypervisor::Task<HostReading> SimHypervisor::read(HostId host) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    HostReading reading;
+    reading.at = clock_.now();
+    for (const auto& [id, domain] : world_.host(host)->domains) {
+        if (!domain.active()) continue;
+        VmCounters& vm = reading.vms.emplace_back();
+        vm.id = id;
+        vm.name = domain.name;
+        vm.state = domain.runs() ? VmState::running : VmState::paused;
+    }
+    co_return reading;
+}
+
+Hypervisor::Task<VmFacts> SimHypervisor::vm_facts(HostId host, VmId vm) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    const bool lost = co_await answer_is_lost(host);
+    if (lost) co_return no_answer(host);
+    const Domain* const domain = world_.domain(host, vm);
+    if (domain == nullptr) co_return Error{ErrorCode::not_found, vm.value, "Domain not found"};
+    VmFacts facts;
+    facts.name = domain->name;
+    facts.memory = domain->memory;
+    facts.persistent = domain->persistent;
+    facts.autostart = domain->autostart;
+    facts.wishes.post_copy = domain->allows_post_copy;
+    co_return facts;
+}
+
+Hypervisor::Task<Presence> SimHypervisor::presence(HostId host, VmId vm) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    Presence presence;
+    if (const Domain* const domain = world_.domain(host, vm)) {
+        presence.state = domain->state;
+        presence.pause_reason = domain->reason;
+        presence.persistent = domain->persistent;
+        presence.migration_under_way = domain->job;
+        presence.shut_down_by_guest = domain->shut_down_by_guest;
+    }
+    const bool lost = co_await answer_is_lost(host);
+    if (lost) co_return no_answer(host);
+    co_return presence;
+}
+
+Hypervisor::Task<void> SimHypervisor::can_accept(MigrationRequest request) {
+    const auto reached = co_await reach(request.to);
+    if (!reached) co_return reached.error();
+    auto result = world_.can_accept(request);
+    const bool lost = co_await answer_is_lost(request.to);
+    if (lost) co_return no_answer(request.to);
+    co_return result;
+}
+
+Hypervisor::Task<void> SimHypervisor::migrate(MigrationRequest request) {
+    const auto reached = co_await reach(request.from);
+    if (!reached) co_return reached.error();
+    auto call = std::make_shared<Call>();
+    auto timer = std::make_shared<boost::asio::steady_timer>(io_, boost::asio::steady_timer::time_point::max());
+    call->waiting = timer;
+    world_.after(request.give_up_after, [call, host = request.from] {
+        call->end(Error{ErrorCode::timed_out, host.value, "the call did not return"});
+    });
+    world_.migrate(request, [call](Result<void> result) { call->end(std::move(result)); });
+    co_await crashes_.pass(io_);
+    auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+    while (!call->result) co_await timer->async_wait(token);
+    co_return *call->result;
+}
+
+Hypervisor::Task<MigrationProgress> SimHypervisor::progress(HostId host, VmId vm) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    const bool lost = co_await answer_is_lost(host);
+    if (lost) co_return no_answer(host);
+    const Domain* const domain = world_.domain(host, vm);
+    if (domain == nullptr) co_return Error{ErrorCode::not_found, vm.value, "Domain not found"};
+    co_return domain->job ? domain->progress : MigrationProgress{};
+}
+
+Hypervisor::Task<MigrationProgress> SimHypervisor::completed(HostId host, VmId vm) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    const Domain* const domain = world_.domain(host, vm);
+    if (domain == nullptr) co_return Error{ErrorCode::not_found, vm.value, "Domain not found"};
+    co_return domain->completed;
+}
+
+Hypervisor::Task<void> SimHypervisor::abort_migration(HostId source, VmId vm) {
+    std::function<Result<void>()> act = [this, source, vm] { return world_.abort(source, vm); };
+    const bool unanswered = world_.ignores_abort(vm);
+    if (unanswered) {
+        co_await clock_.sleep_for(call_deadline);
+        co_return no_answer(source);
+    }
+    co_return co_await change(std::move(source), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::set_max_downtime(HostId source, VmId vm, Duration downtime) {
+    std::function<Result<void>()> act = [this, source, vm, downtime] { return world_.set_max_downtime(source, vm, downtime); };
+    return change(std::move(source), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::start_post_copy(HostId source, VmId vm) {
+    std::function<Result<void>()> act = [this, source, vm] { return world_.start_post_copy(source, vm); };
+    return change(std::move(source), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::resume(HostId host, VmId vm) {
+    std::function<Result<void>()> act = [this, host, vm] { return world_.resume(host, vm); };
+    return change(std::move(host), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::destroy(HostId host, VmId vm) {
+    std::function<Result<void>()> act = [this, host, vm] { return world_.destroy(host, vm); };
+    return change(std::move(host), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::undefine(HostId host, VmId vm) {
+    std::function<Result<void>()> act = [this, host, vm] { return world_.undefine(host, vm); };
+    return change(std::move(host), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::set_autostart(HostId host, VmId vm, bool autostart) {
+    std::function<Result<void>()> act = [this, host, vm, autostart]() -> Result<void> {
+        Domain* const domain = world_.domain(host, vm);
+        if (domain == nullptr) return Error{ErrorCode::not_found, vm.value, "Domain not found"};
+        domain->autostart = autostart;
+        return {};
+    };
+    return change(std::move(host), std::move(act));
+}
+
+}  // namespace ballast::sim

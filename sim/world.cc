@@ -1,0 +1,307 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/migration.h"
+
+namespace ballast::sim {
+
+namespace {
+using State = Presence::State;
+using Reason = Presence::PauseReason;
+using Kind = HypervisorEvent::Kind;
+
+constexpr Duration silence_noticed = std::chrono::seconds{10};  // by the first call that finds no answer
+
+Error no_domain(const VmId& vm) { return {ErrorCode::not_found, vm.value, "Domain not found"}; }
+Error no_job(const VmId& vm) { return {ErrorCode::conflict, vm.value, "no job is active on the domain"}; }
+}  // namespace
+
+World::World(const Clock& clock, std::uint64_t seed) : clock_(clock), dice_(seed) {}
+World::~World() = default;
+
+void World::add_host(const HostId& id) { hosts_[id] = {}; }
+
+void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
+    Domain domain;
+    domain.name = spec.name.empty() ? id.value : spec.name;
+    domain.memory = spec.memory;
+    domain.persistent = spec.persistent;
+    domain.autostart = spec.autostart;
+    domain.allows_post_copy = spec.allows_post_copy;
+    domain.dirty_mib_per_s = spec.dirty_mib_per_s;
+    hosts_.at(host).domains[id] = domain;
+}
+
+void World::disturb_events(double lost, double doubled) {
+    lost_ = lost;
+    doubled_ = doubled;
+}
+
+bool World::chance(double share) { return std::uniform_real_distribution<>(0, 1)(dice_) < share; }
+
+std::optional<Instant> World::next_event() const {
+    return events_.empty() ? std::nullopt : std::optional(events_.begin()->first);
+}
+
+void World::run_due() {
+    while (!events_.empty() && events_.begin()->first <= now()) {
+        const auto what = std::move(events_.begin()->second);
+        events_.erase(events_.begin());
+        what();
+    }
+}
+
+void World::after(Duration delay, std::function<void()> what) { events_.emplace(now() + delay, std::move(what)); }
+
+SimHost* World::host(const HostId& id) {
+    const auto found = hosts_.find(id);
+    return found == hosts_.end() ? nullptr : &found->second;
+}
+
+Domain* World::domain(const HostId& id, const VmId& vm) {
+    SimHost* const at = host(id);
+    if (at == nullptr) return nullptr;
+    const auto found = at->domains.find(vm);
+    return found == at->domains.end() ? nullptr : &found->second;
+}
+
+std::vector<HostId> World::hosts() const {
+    std::vector<HostId> ids;
+    for (const auto& [id, host] : hosts_) ids.push_back(id);
+    return ids;
+}
+
+std::vector<HostId> World::running_on(const VmId& vm) const {
+    std::vector<HostId> ids;
+    for (const auto& [id, host] : hosts_) {
+        const auto found = host.domains.find(vm);
+        if (found != host.domains.end() && found->second.runs()) ids.push_back(id);
+    }
+    return ids;
+}
+
+unsigned World::migrations_under_way() const {
+    return static_cast<unsigned>(
+        std::count_if(migrations_.begin(), migrations_.end(), [](const auto& one) { return one->under_way(); }));
+}
+
+unsigned World::most_migrations_out(const HostId& id) const {
+    const auto found = most_out_.find(id);
+    return found == most_out_.end() ? 0 : found->second;
+}
+
+void World::emit(Kind kind, const HostId& id, const VmId& vm, const std::string& detail) {
+    const bool about_connection = kind == Kind::connected || kind == Kind::disconnected;
+    if (!about_connection && (!hosts_.at(id).answers() || chance(lost_))) return;
+    const int times = !about_connection && chance(doubled_) ? 2 : 1;
+    for (int i = 0; i < times && listener; ++i) listener({kind, id, vm, detail});
+}
+
+void World::notice_down(const HostId& id, const std::string& why) {
+    if (std::exchange(hosts_.at(id).seen_down, true)) return;
+    emit(Kind::disconnected, id, {}, why);
+}
+
+void World::notice_up(const HostId& id) {
+    if (!hosts_.at(id).answers() || !std::exchange(hosts_.at(id).seen_down, false)) return;
+    emit(Kind::connected, id, {});
+}
+
+// ---- hosts
+
+void World::stop_libvirtd(const HostId& id) {
+    hosts_.at(id).libvirtd = false;
+    notice_down(id, "end of file");
+    const auto all = migrations_;
+    for (const auto& one : all) one->libvirtd_stopped(id);
+}
+
+void World::restart_libvirtd(const HostId& id, Duration takes) {
+    stop_libvirtd(id);
+    after(takes, [this, id] {
+        if (!hosts_.at(id).powered) return;
+        hosts_.at(id).libvirtd = true;
+        const auto all = migrations_;
+        for (const auto& one : all) one->libvirtd_back(id);
+        notice_up(id);
+    });
+}
+
+void World::cut_off(const HostId& id) {
+    hosts_.at(id).reachable = false;
+    after(silence_noticed, [this, id] {
+        if (!hosts_.at(id).answers()) notice_down(id, "keepalive time-out");
+    });
+}
+
+void World::reconnect(const HostId& id) {
+    hosts_.at(id).reachable = true;
+    // Nothing that happened meanwhile is told: the connection is a new one.
+    hosts_.at(id).seen_down = true;
+    emit(Kind::disconnected, id, {}, "reset");
+    notice_up(id);
+}
+
+void World::power_off(const HostId& id) {
+    SimHost& host = hosts_.at(id);
+    if (!std::exchange(host.powered, false)) return;
+    after(silence_noticed, [this, id] {
+        if (!hosts_.at(id).answers()) notice_down(id, "keepalive time-out");
+    });
+    for (auto& [vm, domain] : host.domains) {
+        if (domain.active()) excuse_off(vm);
+        if (domain.active()) lost_power_.insert(vm);
+        domain.state = State::defined;
+        domain.reason = Reason::none;
+        domain.job = false;
+    }
+    std::erase_if(host.domains, [](const auto& entry) { return !entry.second.persistent; });
+    const auto all = migrations_;
+    for (const auto& one : all)
+        if (one->request().from == id || one->request().to == id) one->host_lost(id);
+}
+
+void World::power_on(const HostId& id) {
+    SimHost& host = hosts_.at(id);
+    if (std::exchange(host.powered, true)) return;
+    host.libvirtd = true;
+    host.seen_down = true;
+    for (auto& [vm, domain] : host.domains) {
+        if (!domain.autostart) continue;
+        if (!running_on(vm).empty()) excuse_twice(vm);
+        domain.state = State::running;
+    }
+    notice_up(id);
+}
+
+void World::heal() {
+    faults_.clear();
+    disturb_events(0, 0);
+    for (auto& [id, host] : hosts_) {
+        power_on(id);
+        host.libvirtd = true;
+        host.calls_time_out_until = {};
+        if (!host.reachable) reconnect(id);
+        notice_up(id);
+    }
+}
+
+void World::stop_domain(const HostId& id, const VmId& vm, const std::string& detail, bool by_guest) {
+    Domain* const stopped = domain(id, vm);
+    if (stopped == nullptr) return;
+    stopped->state = State::defined;
+    stopped->reason = Reason::none;
+    stopped->job = false;
+    stopped->shut_down_by_guest = by_guest;
+    if (!stopped->persistent) hosts_.at(id).domains.erase(vm);
+    emit(Kind::vm_stopped, id, vm, detail);
+    const auto all = migrations_;
+    for (const auto& one : all)
+        if (one->request().vm == vm) one->domain_stopped(id);
+}
+
+// ---- libvirt's calls
+
+Fault World::fault_of(const VmId& vm) const {
+    const auto found = faults_.find(vm);
+    return found == faults_.end() ? Fault::none : found->second;
+}
+
+Result<void> World::can_accept(const MigrationRequest& request) {
+    const auto refused = [&](const char* why) { return Error{ErrorCode::refused, request.to.value, why}; };
+    const Fault fault = fault_of(request.vm);
+    if (fault == Fault::memory_gone) return refused("needs 4 GiB of memory, 1 GiB available");
+    if (fault == Fault::name_taken) return refused("another domain of this name exists there");
+    const Domain* const same = domain(request.to, request.vm);
+    if (same != nullptr && same->active()) return refused("a domain with this UUID is active there already");
+    return {};
+}
+
+void World::migrate(const MigrationRequest& request, std::function<void(Result<void>)> ended) {
+    Domain* const moved = domain(request.from, request.vm);
+    if (moved == nullptr || !moved->active()) return ended(no_domain(request.vm));
+    if (moved->job) return ended(Error{ErrorCode::timed_out, request.vm.value, "another job holds the domain"});
+    std::erase_if(migrations_, [](const auto& one) { return !one->under_way(); });
+    const Fault fault = fault_of(request.vm);
+    faults_.erase(request.vm);
+    ++started_;
+    const auto& migration = migrations_.emplace_back(std::make_shared<Migration>(*this, request, fault, std::move(ended)));
+    unsigned& most = most_out_[request.from];
+    most = std::max(most, static_cast<unsigned>(std::count_if(migrations_.begin(), migrations_.end(), [&](const auto& one) {
+                        return one->request().from == request.from;
+                    })));
+    migration->begin();
+}
+
+Migration* World::migration_of(const HostId& source, const VmId& vm) const {
+    for (const auto& one : migrations_)
+        if (one->runs_on_source(source, vm)) return one.get();
+    return nullptr;
+}
+
+Result<void> World::abort(const HostId& source, const VmId& vm) {
+    Migration* const migration = migration_of(source, vm);
+    if (migration == nullptr) return no_job(vm);
+    return migration->abort();
+}
+
+bool World::ignores_abort(const VmId& vm) const {
+    return std::any_of(migrations_.begin(), migrations_.end(),
+                       [&](const auto& one) { return one->request().vm == vm && one->ignores_abort(); });
+}
+
+Result<void> World::set_max_downtime(const HostId& source, const VmId& vm, Duration downtime) {
+    Migration* const migration = migration_of(source, vm);
+    if (migration == nullptr) return no_job(vm);
+    migration->set_max_downtime(downtime);
+    return {};
+}
+
+Result<void> World::start_post_copy(const HostId& source, const VmId& vm) {
+    Migration* const migration = migration_of(source, vm);
+    if (migration == nullptr) return no_job(vm);
+    return migration->start_post_copy();
+}
+
+Result<void> World::resume(const HostId& id, const VmId& vm) {
+    Domain* const paused = domain(id, vm);
+    if (paused == nullptr || !paused->active()) return no_domain(vm);
+    if (paused->incomplete) return Error{ErrorCode::conflict, vm.value, "its memory is not complete"};
+    paused->state = State::running;
+    paused->reason = Reason::none;
+    emit(Kind::vm_changed, id, vm, "lifecycle");
+    return {};
+}
+
+Result<void> World::destroy(const HostId& id, const VmId& vm) {
+    Domain* const active = domain(id, vm);
+    if (active == nullptr || !active->active()) return no_domain(vm);
+    stop_domain(id, vm, "destroyed", true);  // libvirt gives the same reason for a user's destroy
+    return {};
+}
+
+Result<void> World::undefine(const HostId& id, const VmId& vm) {
+    Domain* const defined = domain(id, vm);
+    if (defined == nullptr) return no_domain(vm);
+    defined->persistent = false;
+    if (!defined->active()) hosts_.at(id).domains.erase(vm);
+    return {};
+}
+
+void World::move_by_hand(const VmId& vm, const HostId& from, const HostId& to) {
+    Domain moved = *domain(from, vm);
+    moved.job = false;
+    moved.state = State::running;
+    moved.reason = Reason::none;
+    hosts_.at(from).domains.erase(vm);
+    hosts_.at(to).domains[vm] = moved;
+    emit(Kind::vm_started, to, vm, "arriving");
+    emit(Kind::vm_stopped, from, vm, "migrated");
+    const auto all = migrations_;
+    for (const auto& one : all)
+        if (one->runs_on_source(from, vm)) one->domain_stopped(from);
+}
+
+}  // namespace ballast::sim

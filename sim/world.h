@@ -1,0 +1,156 @@
+// Simulated hosts with their libvirtd and their guests, on a clock somebody else advances. Knows nothing of who
+// observes them: it survives the crash of the daemon, as real hosts do. Single-threaded.
+//
+// What a host's libvirtd does in each case follows libvirt 9.0 [src/qemu/qemu_migration.c].
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "model/migration.h"
+#include "model/vm.h"
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+#include "sim/fault.h"
+
+namespace ballast::sim {
+
+/// What one host knows of one VM: a definition, a QEMU process, or both.
+struct Domain {
+    std::string name;
+    Bytes memory;
+    bool persistent = false;
+    bool autostart = false;
+    bool allows_post_copy = false;
+    double dirty_mib_per_s = 0;
+    Presence::State state = Presence::State::running;
+    Presence::PauseReason reason = Presence::PauseReason::none;
+    bool shut_down_by_guest = false;
+    bool job = false;                 // an active outgoing or incoming one
+    bool incomplete = false;          // an arrival whose memory is not all there
+    MigrationProgress progress, completed;
+
+    bool runs() const { return state == Presence::State::running; }
+    bool active() const { return runs() || state == Presence::State::paused; }
+};
+
+struct SimHost {
+    Bytes memory = gib(64);
+    bool powered = true;
+    bool libvirtd = true;
+    bool reachable = true;             // from us and from the other hosts
+    bool seen_down = false;            // its clients have noticed
+    Instant calls_time_out_until{};
+    std::map<VmId, Domain> domains;
+
+    bool answers() const { return powered && libvirtd && reachable; }
+};
+
+struct VmSpec {
+    std::string name;
+    Bytes memory = gib(4);
+    double dirty_mib_per_s = 50;
+    bool persistent = true;
+    bool autostart = false;
+    bool allows_post_copy = false;
+};
+
+class Migration;
+
+class World {
+public:
+    static constexpr double link_mib_per_s = 1000;  // 10 Gbit/s less its overhead
+    static constexpr Duration restart_takes = std::chrono::seconds{3};
+    static constexpr Duration keepalive = std::chrono::seconds{25};  // libvirtd's default: 5 x 5 s
+
+    explicit World(const Clock& clock, std::uint64_t seed = 0);
+    ~World();
+
+    // Building.
+    void add_host(const HostId& id);
+    void add_vm(const HostId& host, const VmId& id, VmSpec spec);
+    /// Happens to the next migration of this VM.
+    void inject(const VmId& vm, Fault fault) { faults_[vm] = fault; }
+    /// Events lost and doubled, as shares of all.
+    void disturb_events(double lost, double doubled);
+
+    // Time.
+    std::optional<Instant> next_event() const;
+    void run_due();
+    void after(Duration delay, std::function<void()> what);
+    Instant now() const { return clock_.now(); }
+
+    // Looking.
+    SimHost* host(const HostId& id);
+    Domain* domain(const HostId& host, const VmId& vm);
+    std::vector<HostId> hosts() const;
+    std::vector<HostId> running_on(const VmId& vm) const;
+    /// The VM was shut down or lost by a fault: nobody can be blamed that it does not run.
+    bool may_be_off(const VmId& vm) const { return may_be_off_.contains(vm); }
+    /// It ran on a host when that lost its power.
+    bool lost_power(const VmId& vm) const { return lost_power_.contains(vm); }
+    /// A fault made it run twice, so that it may until somebody sees to it.
+    bool may_run_twice(const VmId& vm) const { return may_run_twice_.contains(vm); }
+    unsigned migrations_under_way() const;
+    unsigned most_migrations_out(const HostId& host) const;
+    unsigned migrations_started() const { return started_; }
+
+    // What happens to hosts.
+    void stop_libvirtd(const HostId& id);
+    void restart_libvirtd(const HostId& id, Duration takes = restart_takes);
+    void cut_off(const HostId& id);
+    void reconnect(const HostId& id);
+    void power_off(const HostId& id);
+    void power_on(const HostId& id);
+    /// Everything works again from now on, and nothing new is injected.
+    void heal();
+
+    // What libvirt's calls do. The caller has reached the host; errors are libvirt's.
+    Fault fault_of(const VmId& vm) const;
+    /// True for twenty minutes from the start of a migration with that fault.
+    bool ignores_abort(const VmId& vm) const;
+    Result<void> can_accept(const MigrationRequest& request);
+    /// `ended` is called once, with what the call returns.
+    void migrate(const MigrationRequest& request, std::function<void(Result<void>)> ended);
+    Result<void> abort(const HostId& source, const VmId& vm);
+    Result<void> set_max_downtime(const HostId& source, const VmId& vm, Duration downtime);
+    Result<void> start_post_copy(const HostId& source, const VmId& vm);
+    Result<void> resume(const HostId& host, const VmId& vm);
+    Result<void> destroy(const HostId& host, const VmId& vm);
+    Result<void> undefine(const HostId& host, const VmId& vm);
+    /// A move by somebody else, at once.
+    void move_by_hand(const VmId& vm, const HostId& from, const HostId& to);
+
+    /// Of whoever is connected; empty: nobody.
+    std::function<void(const HypervisorEvent&)> listener;
+
+    // For the migrations.
+    void emit(HypervisorEvent::Kind kind, const HostId& host, const VmId& vm, const std::string& detail = {});
+    void stop_domain(const HostId& host, const VmId& vm, const std::string& detail, bool by_guest = false);
+    void excuse_off(const VmId& vm) { may_be_off_.insert(vm); }
+    void excuse_twice(const VmId& vm) { may_run_twice_.insert(vm); }
+    bool chance(double share);
+
+private:
+    Migration* migration_of(const HostId& source, const VmId& vm) const;
+    void notice_down(const HostId& id, const std::string& why);
+    void notice_up(const HostId& id);
+
+    const Clock& clock_;
+    std::mt19937_64 dice_;
+    std::map<HostId, SimHost> hosts_;
+    std::multimap<Instant, std::function<void()>> events_;
+    std::vector<std::shared_ptr<Migration>> migrations_;
+    std::map<VmId, Fault> faults_;
+    std::map<HostId, unsigned> most_out_;
+    std::set<VmId> may_be_off_, lost_power_, may_run_twice_;
+    double lost_ = 0, doubled_ = 0;
+    unsigned started_ = 0;
+};
+
+}  // namespace ballast::sim
