@@ -146,7 +146,8 @@ ApiChange::Answer ApiChange::reload(ApiRequest request) {
     const auto reloaded = hooks_.reload();
     if (!reloaded) {
         Error error = reloaded.error();
-        if (error.code == ErrorCode::invalid) error.code = ErrorCode::refused;  // the request is fine, the files are not
+        if (error.code == ErrorCode::invalid)
+            error.code = ErrorCode::refused;  // the request is fine, the files are not
         co_return failure(error);
     }
     json::object body;

@@ -21,8 +21,13 @@ class ApiChange {
 public:
     using Answer = boost::asio::awaitable<Reply>;
 
-    ApiChange(Controller& controller, const ApiLook& look, ChangeCounter& changes, ApiHooks hooks, Duration watch_patience)
-        : controller_(controller), look_(look), changes_(changes), hooks_(std::move(hooks)), watch_patience_(watch_patience) {}
+    ApiChange(Controller& controller, const ApiLook& look, ChangeCounter& changes, ApiHooks hooks,
+              Duration watch_patience)
+        : controller_(controller),
+          look_(look),
+          changes_(changes),
+          hooks_(std::move(hooks)),
+          watch_patience_(watch_patience) {}
 
     Answer maintenance(ApiRequest request);
     Answer migrate(ApiRequest request);

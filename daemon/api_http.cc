@@ -40,8 +40,10 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 bool is_utf8(const std::string& text) {
     std::string quoted = "\"";
     for (const char c : text)
-        if (static_cast<unsigned char>(c) >= 0x80) quoted += c;
-        else quoted += 'a';
+        if (static_cast<unsigned char>(c) >= 0x80)
+            quoted += c;
+        else
+            quoted += 'a';
     boost::system::error_code error;
     json::parse(quoted + "\"", error);
     return !error;
@@ -87,24 +89,16 @@ std::string identity(const Caller& caller) {
 
 unsigned status_of(ErrorCode code) {
     switch (code) {
-        case ErrorCode::invalid:
-            return 400;
-        case ErrorCode::not_found:
-            return 404;
+        case ErrorCode::invalid: return 400;
+        case ErrorCode::not_found: return 404;
         case ErrorCode::conflict:
-        case ErrorCode::cancelled:
-            return 409;
-        case ErrorCode::refused:
-            return 422;
-        case ErrorCode::unavailable:
-            return 503;
-        case ErrorCode::timed_out:
-            return 504;
-        case ErrorCode::no_space:
-            return 507;
+        case ErrorCode::cancelled: return 409;
+        case ErrorCode::refused: return 422;
+        case ErrorCode::unavailable: return 503;
+        case ErrorCode::timed_out: return 504;
+        case ErrorCode::no_space: return 507;
         case ErrorCode::corrupt:
-        case ErrorCode::internal:
-            return 500;
+        case ErrorCode::internal: return 500;
     }
     return 500;
 }
@@ -190,8 +184,8 @@ Result<bool> flag_field(const json::object& fields, const std::string& key, std:
     return value->as_bool();
 }
 
-Result<std::optional<std::uint64_t>> number_parameter(const std::map<std::string, std::string>& query, const std::string& key,
-                                                      std::uint64_t least, std::uint64_t most) {
+Result<std::optional<std::uint64_t>> number_parameter(const std::map<std::string, std::string>& query,
+                                                      const std::string& key, std::uint64_t least, std::uint64_t most) {
     const auto found = query.find(key);
     if (found == query.end()) return std::optional<std::uint64_t>();
     const std::string& text = found->second;

@@ -65,9 +65,10 @@ Result<void> only_parameters(const std::map<std::string, std::string>& query, co
 /// Error invalid: missing, not a text, or empty.
 Result<std::string> text_field(const json::object& fields, const std::string& key);
 /// Error invalid: not true or false, or missing without a default.
-Result<bool> flag_field(const json::object& fields, const std::string& key, std::optional<bool> otherwise = std::nullopt);
+Result<bool> flag_field(const json::object& fields, const std::string& key,
+                        std::optional<bool> otherwise = std::nullopt);
 /// Of a query parameter; nothing when it is not given. Error invalid: not a whole number from `least` to `most`.
-Result<std::optional<std::uint64_t>> number_parameter(const std::map<std::string, std::string>& query, const std::string& key,
-                                                      std::uint64_t least, std::uint64_t most);
+Result<std::optional<std::uint64_t>> number_parameter(const std::map<std::string, std::string>& query,
+                                                      const std::string& key, std::uint64_t least, std::uint64_t most);
 
 }  // namespace ballast::daemon

@@ -60,9 +60,9 @@ Result<VmId> find_vm(const Inventory& inventory, const std::string& name_or_uuid
 }
 
 views::Seen ApiLook::look() const {
-    return {controller_.inventory(), controller_.memory(), controller_.policy(), controller_.last_cycle(),
-            controller_.cycles(),    controller_.active(), controller_.ended(),  clock_.now(),
-            clock_.wall_now()};
+    return {controller_.inventory(),  controller_.memory(), controller_.policy(),
+            controller_.last_cycle(), controller_.cycles(), controller_.active(),
+            controller_.ended(),      clock_.now(),         clock_.wall_now()};
 }
 
 views::ModeState ApiLook::mode_state() const {
@@ -74,9 +74,8 @@ Reply ApiLook::mode() const {
 }
 
 Reply ApiLook::status(const ApiRequest& request) const {
-    json::object you{{"uid", request.caller.peer.uid},
-                     {"user", request.caller.user},
-                     {"role", to_string(request.caller.role)}};
+    json::object you{
+        {"uid", request.caller.peer.uid}, {"user", request.caller.user}, {"role", to_string(request.caller.role)}};
     json::object out{{"version", BALLAST_VERSION}, {"you", std::move(you)}, {"revision", changes_.revision()}};
     add(out, views::mode(mode_state()));
     add(out, views::cluster(look()));

@@ -17,9 +17,9 @@ struct Route {
     using Look = std::function<Reply(const ApiRequest&)>;
     using Act = std::function<boost::asio::awaitable<Reply>(ApiRequest)>;
 
-    std::string method;                   // GET: viewers may; POST: admins only, and audited
-    std::string pattern;                  // "/v1/hosts/{host}"
-    std::string verb;                     // for the audit
+    std::string method;   // GET: viewers may; POST: admins only, and audited
+    std::string pattern;  // "/v1/hosts/{host}"
+    std::string verb;     // for the audit
     std::variant<Look, Act> answer;
     std::vector<std::string> parameters;  // of the query
 };

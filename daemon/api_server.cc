@@ -1,11 +1,10 @@
 #include "daemon/api_server.h"
 
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
 
 namespace ballast::daemon {
 
@@ -38,8 +37,8 @@ Response response_of(const Reply& reply, unsigned version, bool keep_alive) {
 
 // What to tell a client whose request could not be read; nothing when there is nobody to tell.
 std::optional<Reply> reply_to(const boost::system::error_code& error, const Caller& caller) {
-    const bool too_large = error == http::error::header_limit || error == http::error::body_limit ||
-                           error == http::error::buffer_overflow;
+    const bool too_large =
+        error == http::error::header_limit || error == http::error::body_limit || error == http::error::buffer_overflow;
     const bool gone = error == http::error::end_of_stream || error == http::error::partial_message;
     if (gone || error.category() != make_error_code(http::error::end_of_stream).category()) return std::nullopt;
     if (caller.role == Role::none) return forbidden(caller);
@@ -72,7 +71,8 @@ ApiOptions api_options(const config::DaemonOptions& options) {
     return out;
 }
 
-ApiServer::ApiServer(asio::any_io_executor executor, Controller& controller, Clock& clock, ApiOptions options, ApiHooks hooks)
+ApiServer::ApiServer(asio::any_io_executor executor, Controller& controller, Clock& clock, ApiOptions options,
+                     ApiHooks hooks)
     : executor_(std::move(executor)),
       options_(std::move(options)),
       service_(controller, clock, with_groups(std::move(hooks)), options_.watch_patience) {}
@@ -128,12 +128,9 @@ asio::awaitable<void> ApiServer::accept() {
 
 std::size_t ApiServer::share_of(Role role) const {
     switch (role) {
-        case Role::admin:
-            return options_.admin_connections;
-        case Role::viewer:
-            return options_.viewer_connections;
-        case Role::none:
-            return options_.other_connections;
+        case Role::admin: return options_.admin_connections;
+        case Role::viewer: return options_.viewer_connections;
+        case Role::none: return options_.other_connections;
     }
     return 0;
 }

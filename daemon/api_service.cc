@@ -62,7 +62,8 @@ ApiService::ApiService(Controller& controller, const Clock& clock, ApiHooks hook
       change_(controller, look_, changes_, std::move(hooks), watch_patience),
       routes_(routes_of(look_, change_)) {}
 
-boost::asio::awaitable<Reply> ApiService::answer(std::string method, std::string target, std::string body, Caller caller) {
+boost::asio::awaitable<Reply> ApiService::answer(std::string method, std::string target, std::string body,
+                                                 Caller caller) {
     if (caller.role == Role::none) co_return forbidden(caller);
     auto request = read(std::move(method), target, std::move(body), std::move(caller));
     if (!request) co_return failure(request.error());
@@ -87,7 +88,8 @@ boost::asio::awaitable<Reply> ApiService::change(const Route* route, ApiRequest 
         reply = co_await answer_route(route, std::move(asked));
     }
     audit(*route, request, reply);
-    if (reply.status < 300) changes_.bump();
+    // After a failure of the store something may have changed all the same.
+    if (reply.status < 300 || reply.status >= 500) changes_.bump();
     co_return reply;
 }
 

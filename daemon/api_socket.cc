@@ -1,13 +1,12 @@
 #include "daemon/api_socket.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 
 namespace ballast::daemon {
 

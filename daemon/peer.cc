@@ -1,12 +1,11 @@
 #include "daemon/peer.h"
 
-#include <grp.h>
-#include <pwd.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/socket.h>
 
 namespace ballast::daemon {
 
@@ -52,12 +51,9 @@ bool in_group(const Peer& peer, const std::optional<gid_t>& group) {
 
 std::string to_string(Role role) {
     switch (role) {
-        case Role::none:
-            return "none";
-        case Role::viewer:
-            return "viewer";
-        case Role::admin:
-            return "admin";
+        case Role::none: return "none";
+        case Role::viewer: return "viewer";
+        case Role::admin: return "admin";
     }
     return "none";
 }

@@ -2,10 +2,9 @@
 // system's user database (getgrnam, getpwuid) and may block for as long as that takes. Any thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "model/result.h"

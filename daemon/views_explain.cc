@@ -37,10 +37,8 @@ json::array targets_of(const policy::ClusterView& view, const Seen& seen, const 
         const auto refusals = policy::target_refusals(view, vm, host, policy::Purpose::manual);
         const bool possible = may_move && refusals.empty();
         const auto effect = possible ? json::value(views::effect(effect_of(view, vm, id))) : json::value();
-        out.push_back(json::object{{"host", id.value},
-                                   {"possible", possible},
-                                   {"refusals", rejections(refusals, names)},
-                                   {"effect", effect}});
+        out.push_back(json::object{
+            {"host", id.value}, {"possible", possible}, {"refusals", rejections(refusals, names)}, {"effect", effect}});
     }
     return out;
 }
@@ -137,8 +135,8 @@ std::string rising_text(const Seen& seen, const std::vector<Detector>& detectors
         const auto since = above_for(seen, detector.state);
         if (!since) continue;
         text += text.empty() ? "" : "; ";
-        text += std::string(detector.name) + " is above " + percent(detector.limit.above) + " for " + to_string(*since) +
-                ", overloaded after " + to_string(detector.limit.persistence);
+        text += std::string(detector.name) + " is above " + percent(detector.limit.above) + " for " +
+                to_string(*since) + ", overloaded after " + to_string(detector.limit.persistence);
     }
     return text;
 }
@@ -153,7 +151,8 @@ std::string verdict(const policy::ClusterView& view, const Seen& seen, const Hos
     if (!seen.options.overload.enabled) return "overload detection is switched off";
     if (policy::any_set(memory)) return policy::overload_text(view, host.id);
     const std::string rising = rising_text(seen, detectors);
-    return rising.empty() ? host.id.value + " is not overloaded: no value is above its limit" : "not overloaded yet: " + rising;
+    return rising.empty() ? host.id.value + " is not overloaded: no value is above its limit"
+                          : "not overloaded yet: " + rising;
 }
 
 template <class Predicate>

@@ -74,9 +74,9 @@ json::object load(const VmLoad& load) {
 }
 
 json::object wishes(const VmWishes& wishes) {
-    return {{"no_migrate", wishes.no_migrate}, {"only_on", ids(wishes.only_on)},
+    return {{"no_migrate", wishes.no_migrate},        {"only_on", ids(wishes.only_on)},
             {"keep_apart", texts(wishes.keep_apart)}, {"priority", wishes.priority},
-            {"post_copy", wishes.post_copy},   {"problem", wishes.problem}};
+            {"post_copy", wishes.post_copy},          {"problem", wishes.problem}};
 }
 
 json::object blocker(const Blocker& blocker) {
@@ -85,27 +85,19 @@ json::object blocker(const Blocker& blocker) {
 
 const char* text(CpuRequirement::Mode mode) {
     switch (mode) {
-        case CpuRequirement::Mode::custom:
-            return "custom";
-        case CpuRequirement::Mode::host_passthrough:
-            return "host_passthrough";
-        case CpuRequirement::Mode::maximum:
-            return "maximum";
+        case CpuRequirement::Mode::custom: return "custom";
+        case CpuRequirement::Mode::host_passthrough: return "host_passthrough";
+        case CpuRequirement::Mode::maximum: return "maximum";
     }
     return "custom";
 }
 
 json::object requirements(const VmRequirements& needs) {
-    return {{"virt_type", needs.virt_type},
-            {"arch", needs.arch},
-            {"machine", needs.machine},
-            {"cpu_mode", text(needs.cpu.mode)},
-            {"cpu_model", needs.cpu.model},
-            {"cpu_features", sorted(needs.cpu.required)},
-            {"networks", sorted(needs.networks)},
-            {"bridges", sorted(needs.bridges)},
-            {"pools", sorted(needs.pools)},
-            {"files", sorted(needs.files)}};
+    return {{"virt_type", needs.virt_type},       {"arch", needs.arch},
+            {"machine", needs.machine},           {"cpu_mode", text(needs.cpu.mode)},
+            {"cpu_model", needs.cpu.model},       {"cpu_features", sorted(needs.cpu.required)},
+            {"networks", sorted(needs.networks)}, {"bridges", sorted(needs.bridges)},
+            {"pools", sorted(needs.pools)},       {"files", sorted(needs.files)}};
 }
 
 json::value operation_on(const Seen& seen, const VmId& vm) {
@@ -253,9 +245,10 @@ json::object cluster(const Seen& seen) {
     const auto waiting = [](const Operation& op) { return op.state == OperationState::waiting; };
     const bool planned = !seen.last_cycle.id.empty();
     return {{"hosts", host_counts(seen)},
-            {"vms", json::object{{"total", all.size()},
-                                 {"running", count(all, [](const auto& vm) { return vm.second.state == VmState::running; })},
-                                 {"movable", movable_vms(seen).size()}}},
+            {"vms",
+             json::object{{"total", all.size()},
+                          {"running", count(all, [](const auto& vm) { return vm.second.state == VmState::running; })},
+                          {"movable", movable_vms(seen).size()}}},
             {"operations", json::object{{"active", seen.active.size()},
                                         {"waiting", count(seen.active, waiting)},
                                         {"alarms", count(seen.active, [](const Operation& op) { return op.alarm; })}}},

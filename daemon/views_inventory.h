@@ -15,9 +15,9 @@ struct Seen {
     Inventory inventory;
     const policy::Memory& memory;
     const policy::Options& options;
-    const Cycle& last_cycle;           // its id is empty before the first one
-    const std::deque<Cycle>& cycles;   // oldest first
-    std::vector<Operation> active;     // oldest first
+    const Cycle& last_cycle;             // its id is empty before the first one
+    const std::deque<Cycle>& cycles;     // oldest first
+    std::vector<Operation> active;       // oldest first
     const std::deque<Operation>& ended;  // oldest first
     Instant now;
     WallTime wall_now;

@@ -1,0 +1,151 @@
+#include "daemon/views.h"
+
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "daemon/views_explain.h"
+#include "tests/policy/cluster_builder.h"
+
+using namespace ballast;
+using namespace ballast::test;
+namespace views = ballast::daemon::views;
+namespace json = boost::json;
+
+namespace {
+
+// What the API would look at, of a cluster in words.
+struct Look {
+    Cluster cluster;
+    daemon::Cycle last;
+    std::deque<daemon::Cycle> cycles;
+    std::vector<Operation> active;
+    std::deque<Operation> ended;
+
+    views::Seen seen() const {
+        return {cluster.inventory, cluster.memory, cluster.options, last, cycles, active, ended,
+                cluster.now,       WallTime{}};
+    }
+    json::object explained(const std::string& vm) { return views::explain_vm(seen(), cluster.guest(vm)); }
+};
+
+Operation some_operation() {
+    Operation op;
+    op.id = {"op-000000000001"};
+    op.vm = {"id-web"};
+    op.vm_name = "web";
+    op.from = {"h1"};
+    op.to = {"h2"};
+    op.state = OperationState::running;
+    op.started = WallTime(10s);
+    return op;
+}
+
+}  // namespace
+
+TEST_CASE("What is not known is null and never zero") {
+    CHECK(views::number(std::nullopt).is_null());
+    CHECK(views::bytes(std::nullopt).is_null());
+    CHECK(views::time(std::nullopt).is_null());
+    CHECK(views::milliseconds(Duration{0}) == 0);
+}
+
+TEST_CASE("What JSON cannot carry is null") {
+    CHECK(views::number(std::numeric_limits<double>::infinity()).is_null());
+    CHECK(views::number(std::numeric_limits<double>::quiet_NaN()).is_null());
+    CHECK(views::number(0.5) == 0.5);
+}
+
+TEST_CASE("A rejection carries its name, its sentence and whether it only advises") {
+    const Rejection rejection{{"id-web"}, HostId{"h2"}, Reason::cooldown, "4 min ago"};
+    const json::object view = views::rejection(rejection, {{{"id-web"}, "web"}});
+    CHECK(view.at("vm_name") == "web");
+    CHECK(view.at("reason") == "cooldown");
+    CHECK(view.at("text").as_string() == explain(Reason::cooldown));
+    CHECK(view.at("target") == "h2");
+    CHECK(view.at("advisory") == true);
+    CHECK(views::rejection({{"id-x"}, std::nullopt, Reason::memory, ""}, {}).at("vm_name") == "id-x");
+    CHECK(views::rejection({{"id-x"}, std::nullopt, Reason::memory, ""}, {}).at("target").is_null());
+}
+
+TEST_CASE("An operation's time runs until now or until its end") {
+    Operation op = some_operation();
+    CHECK(views::operation(op, WallTime(15s)).at("elapsed_ms") == 5000);
+    CHECK(views::operation(op, WallTime(5s)).at("elapsed_ms") == 0);  // the wall clock was set back
+    op.state = OperationState::done;
+    op.ended = WallTime(12s);
+    CHECK(views::operation(op, WallTime(15s)).at("elapsed_ms") == 2000);
+    CHECK(views::operation(op, WallTime(15s)).at("final") == true);
+    op.started.reset();
+    CHECK(views::operation(op, WallTime(15s)).at("elapsed_ms").is_null());
+}
+
+TEST_CASE("A measured outcome has nulls for what libvirt did not report") {
+    Operation op = some_operation();
+    CHECK(views::operation(op, {}).at("outcome").is_null());
+    op.outcome = Outcome{4100ms, std::nullopt, mib(512), 3};
+    const json::object outcome = views::operation(op, {}).at("outcome").as_object();
+    CHECK(outcome.at("duration_ms") == 4100);
+    CHECK(outcome.at("downtime_ms").is_null());
+    CHECK(outcome.at("transferred_bytes") == mib(512).count);
+}
+
+TEST_CASE("An alarm is a problem for a day after its end") {
+    Look look;
+    Operation op = some_operation();
+    op.alarm = true;
+    op.message = "runs on neither host";
+    op.updated = WallTime{} - 23h;
+    look.ended.push_back(op);
+    CHECK(views::cluster(look.seen()).at("problems").as_array().size() == 1);
+    look.ended.front().updated = WallTime{} - 25h;
+    CHECK(views::cluster(look.seen()).at("problems").as_array().empty());
+}
+
+TEST_CASE("The explanation of a VM agrees with the policy's refusals") {
+    Look look;
+    look.cluster.host("h1");
+    look.cluster.host("h2");
+    look.cluster.host("h3", 10, gib(1));
+    look.cluster.vm("web", "h1", 1, gib(4));
+    look.cluster.tick();
+    const json::object view = look.explained("web");
+    REQUIRE(view.at("targets").as_array().size() == 2);
+    for (const json::value& target : view.at("targets").as_array()) {
+        const auto refusals = look.cluster.refusals("web", std::string(target.at("host").as_string()));
+        CHECK(target.at("possible") == refusals.empty());
+        CHECK(target.at("refusals").as_array().size() == refusals.size());
+    }
+    CHECK(view.at("targets").at(1).at("possible") == false);
+}
+
+TEST_CASE("The explanation of a VM tells the cycles that named it, newest first") {
+    Look look;
+    look.cluster.host("h1");
+    look.cluster.vm("web", "h1", 1);
+    for (int i = 0; i < 30; ++i) {
+        daemon::Cycle cycle;
+        cycle.id = "cycle-" + std::to_string(i);
+        if (i % 2)
+            cycle.plan.immovable.push_back({{"id-web"}, std::nullopt, Reason::no_target, "h2: memory"});
+        else
+            cycle.plan.moves.push_back({{"id-other"}, {"h1"}, {"h2"}, {}, 0, "why", {}, {}, {}});
+        look.cycles.push_back(cycle);
+    }
+    const json::array cycles = look.explained("web").at("cycles").as_array();
+    REQUIRE(cycles.size() == 15);
+    CHECK(cycles[0].at("id") == "cycle-29");
+    CHECK(cycles[0].at("kind") == "immovable");
+    CHECK(cycles[0].at("text") == "no host can take it (h2: memory)");
+}
+
+TEST_CASE("The same state gives the same bytes") {
+    Look look;
+    look.cluster.host("h2");
+    look.cluster.host("h1");
+    look.cluster.vm("b", "h2", 1);
+    look.cluster.vm("a", "h1", 1);
+    look.cluster.tick();
+    CHECK(json::serialize(views::hosts(look.seen())) == json::serialize(views::hosts(look.seen())));
+    CHECK(views::hosts(look.seen())[0].at("id") == "h1");
+    CHECK(views::vms(look.seen())[0].at("name") == "a");
+}

@@ -1,0 +1,216 @@
+// Hosts and VMs in memory, seen through the Hypervisor port. VMs use the CPU and memory they are told to, and a
+// migration takes `migration_time` on the given clock. Tests change `hosts_by_id` at will. Single-threaded.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+
+namespace ballast::test {
+
+struct FakeVm {
+    VmFacts facts;
+    VmState state = VmState::running;
+    int libvirt_id = 1;
+    double cpu_cores = 0.1;  // used on average
+};
+
+struct FakeHost {
+    HostFacts facts;
+    Connection connection = Connection::up;
+    std::string problem;
+    std::map<VmId, FakeVm> vms;
+};
+
+class FakeHypervisor : public Hypervisor {
+public:
+    explicit FakeHypervisor(Clock& clock) : clock_(clock) {}
+
+    std::map<HostId, FakeHost> hosts_by_id;
+    Duration migration_time = std::chrono::seconds{2};
+    /// What can_accept says; nothing: yes.
+    std::optional<Error> refusal;
+
+    FakeHost& add_host(const std::string& name, double cpus = 8, Bytes memory = gib(32)) {
+        FakeHost& host = hosts_by_id[{name}];
+        host.facts.hostname = name;
+        host.facts.cpus = cpus;
+        host.facts.memory_total = memory;
+        host.facts.arch = "x86_64";
+        host.facts.cpu_by_virt_type["kvm"] = {{"qemu64"}, {}, "Test CPU", {"pc-q35-7.2"}};
+        host.facts.shared_paths = {"/srv/vms"};
+        host.facts.libvirt_version = "9.0.0";
+        host.facts.hypervisor_version = "7.2.0";
+        return host;
+    }
+    FakeVm& add_vm(const std::string& host, const std::string& uuid, const std::string& name, Bytes memory = gib(1)) {
+        FakeVm& vm = hosts_by_id.at({host}).vms[{uuid}];
+        vm.facts.name = name;
+        vm.facts.vcpus = 2;
+        vm.facts.memory = memory;
+        vm.facts.persistent = true;
+        vm.facts.requirements.virt_type = "kvm";
+        vm.facts.requirements.arch = "x86_64";
+        vm.facts.requirements.machine = "pc-q35-7.2";
+        vm.facts.requirements.cpu.model = "qemu64";
+        vm.facts.requirements.files = {"/srv/vms/disk.qcow2"};
+        return vm;
+    }
+    /// As the real one does when a connection comes up.
+    void tell_connected() {
+        for (const auto& [id, host] : hosts_by_id) tell({HypervisorEvent::Kind::connected, id, {}, {}});
+    }
+    void tell(const HypervisorEvent& event) {
+        for (const auto& listener : listeners_) listener(event);
+    }
+
+    std::vector<HostId> hosts() const override {
+        std::vector<HostId> ids;
+        for (const auto& [id, host] : hosts_by_id) ids.push_back(id);
+        return ids;
+    }
+    Connection connection(HostId host) const override { return hosts_by_id.at(host).connection; }
+    std::string problem(HostId host) const override { return hosts_by_id.at(host).problem; }
+    void on_event(std::function<void(const HypervisorEvent&)> listener) override {
+        listeners_.push_back(std::move(listener));
+    }
+
+    Task<HostFacts> facts(HostId host) override {
+        if (const auto down = unreachable(host)) co_return *down;
+        co_return hosts_by_id.at(host).facts;
+    }
+    Task<HostReading> read(HostId host) override {
+        if (const auto down = unreachable(host)) co_return *down;
+        co_return reading(hosts_by_id.at(host));
+    }
+    Task<VmFacts> vm_facts(HostId host, VmId vm) override {
+        if (const auto down = unreachable(host)) co_return *down;
+        const FakeVm* found = find(host, vm);
+        if (!found) co_return Error{ErrorCode::not_found, vm.value, "no such domain"};
+        co_return found->facts;
+    }
+    Task<Presence> presence(HostId host, VmId vm) override {
+        if (const auto down = unreachable(host)) co_return *down;
+        Presence presence;
+        if (const FakeVm* found = find(host, vm)) {
+            presence.state = state_of(*found);
+            presence.persistent = found->facts.persistent;
+            presence.migration_under_way = found->state == VmState::running && migrating_.contains(vm);
+        }
+        co_return presence;
+    }
+
+    Task<void> can_accept(MigrationRequest) override {
+        if (refusal) co_return *refusal;
+        co_return Result<void>();
+    }
+    Task<void> migrate(MigrationRequest request) override {
+        migrating_.insert(request.vm);
+        const Duration time = migration_time;
+        co_await clock_.sleep_for(time);
+        migrating_.erase(request.vm);
+        if (aborted_.erase(request.vm) > 0) co_return Error{ErrorCode::cancelled, request.vm.value, "aborted"};
+        auto moved = hosts_by_id.at(request.from).vms.extract(request.vm);
+        if (moved.empty()) co_return Error{ErrorCode::not_found, request.vm.value, "no such domain"};
+        ++moved.mapped().libvirt_id;
+        hosts_by_id.at(request.to).vms.insert(std::move(moved));
+        co_return Result<void>();
+    }
+    Task<MigrationProgress> progress(HostId, VmId vm) override {
+        MigrationProgress progress;
+        if (migrating_.contains(vm)) progress.phase = MigrationPhase::copying;
+        co_return progress;
+    }
+    Task<MigrationProgress> completed(HostId, VmId) override {
+        MigrationProgress progress;
+        progress.phase = MigrationPhase::completed;
+        progress.processed = mib(512);
+        progress.iteration = 3;
+        progress.downtime = Duration{90};
+        co_return progress;
+    }
+    Task<void> abort_migration(HostId, VmId vm) override {
+        if (migrating_.contains(vm)) aborted_.insert(vm);
+        co_return Result<void>();
+    }
+    Task<void> set_max_downtime(HostId, VmId, Duration) override { co_return Result<void>(); }
+    Task<void> start_post_copy(HostId, VmId) override { co_return Result<void>(); }
+    Task<void> resume(HostId host, VmId vm) override {
+        if (FakeVm* found = find(host, vm)) found->state = VmState::running;
+        co_return Result<void>();
+    }
+    Task<void> destroy(HostId host, VmId vm) override {
+        hosts_by_id.at(host).vms.erase(vm);
+        co_return Result<void>();
+    }
+    Task<void> undefine(HostId host, VmId vm) override {
+        hosts_by_id.at(host).vms.erase(vm);
+        co_return Result<void>();
+    }
+    Task<void> set_autostart(HostId host, VmId vm, bool autostart) override {
+        if (FakeVm* found = find(host, vm)) found->facts.autostart = autostart;
+        co_return Result<void>();
+    }
+
+private:
+    std::optional<Error> unreachable(const HostId& host) const {
+        if (hosts_by_id.at(host).connection == Connection::up) return std::nullopt;
+        return Error{ErrorCode::unavailable, host.value, hosts_by_id.at(host).problem};
+    }
+    FakeVm* find(const HostId& host, const VmId& vm) {
+        auto& vms = hosts_by_id.at(host).vms;
+        const auto found = vms.find(vm);
+        return found == vms.end() ? nullptr : &found->second;
+    }
+    static Presence::State state_of(const FakeVm& vm) {
+        if (vm.state == VmState::running) return Presence::State::running;
+        return vm.state == VmState::paused ? Presence::State::paused : Presence::State::defined;
+    }
+
+    // Counters that grow with the clock, as if every VM had always used what it uses now.
+    std::uint64_t used_ns(double cores) const {
+        const auto uptime = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.now().time_since_epoch());
+        return static_cast<std::uint64_t>(static_cast<double>(uptime.count()) * cores);
+    }
+    VmCounters counters(const VmId& id, const FakeVm& vm) const {
+        VmCounters out;
+        out.id = id;
+        out.name = vm.facts.name;
+        out.libvirt_id = vm.libvirt_id;
+        out.state = vm.state;
+        out.cpu_time_ns = used_ns(vm.cpu_cores);
+        out.vcpus_current = vm.facts.vcpus;
+        for (unsigned i = 0; i < vm.facts.vcpus; ++i)
+            out.vcpus.push_back({used_ns(vm.cpu_cores / vm.facts.vcpus), 0, 0});
+        out.balloon_rss = vm.facts.memory;
+        return out;
+    }
+    HostReading reading(const FakeHost& host) const {
+        HostReading out;
+        out.at = clock_.now();
+        double cores = 0;
+        Bytes used;
+        for (const auto& [id, vm] : host.vms) {
+            out.vms.push_back(counters(id, vm));
+            cores += vm.cpu_cores;
+            used += vm.facts.memory;
+        }
+        out.host.cpu_busy_ns = used_ns(std::min(cores, host.facts.cpus));
+        out.host.cpu_idle_ns = used_ns(std::max(0.0, host.facts.cpus - cores));
+        out.host.memory_total = host.facts.memory_total;
+        out.host.memory_available = host.facts.memory_total - used;
+        return out;
+    }
+
+    Clock& clock_;
+    std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
+    std::set<VmId> migrating_, aborted_;
+};
+
+}  // namespace ballast::test
