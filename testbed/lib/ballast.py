@@ -238,7 +238,7 @@ class Ballast:
             return self.hosts(), [vm["name"] for vm in self.ctl("vms")["vms"] if not vm["facts_known"]]
         def wanted(seen):
             rows, unknown = seen
-            return not unknown and all(row["connection"] == "up" and not row["stale"] and row["sample_age_ms"] is not None
+            return not unknown and all(row["connection"] == "up" and not row["stale"] and row["cpu"]["capacity_cores"]
                                        for name, row in rows.items() if hosts is None or name in hosts)
         return wait_until("fresh figures of all hosts", look, wanted, timeout)
 

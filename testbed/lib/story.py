@@ -1,0 +1,300 @@
+"""What the demo shows, step by step, and whether it was true."""
+
+import argparse
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import ballast
+import base
+import cluster
+import guest
+import heartbeat
+from ballast import FINAL, wait_until
+from host import named
+from show import bar, columns, milliseconds
+
+# name: (host, CPU the guest wants in percent of one)
+_GUESTS = {"web1": ("host2", 22), "web2": ("host2", 22), "shop": ("host2", 16), "mail": ("host3", 4)}
+_POLICY = """# The demo's policy: as in production, only quicker.
+mode: automatic
+overload:
+  max_moves_per_cycle: 2
+  cpu: {above: 85%, below: 80%, for: 8s}
+  # What waits for a CPU here waits for whatever else this machine does, too.
+  ready_time: {above: 100%, below: 99%, for: 1h}
+reserve: {cpu: 0%, memory: 5%, memory_min: 64MiB}
+cooldown: {vm: 2min, after_failure: 10s, by_hand: 2min}
+migration: {deadline_min: 1min}
+"""
+# The longest pause a guest may show: a TCP connection bridges it without its user's noticing more than a hiccup.
+_BOUND_MS = 3000
+_BEAT_MS = 100
+
+
+class Story:
+    """One run of the demo."""
+
+    def __init__(self, screen, build, hosts, keep):
+        self._screen = screen
+        self._build = build
+        self._hosts = hosts
+        self._keep = keep
+        self._began = time.time()
+        self._told = {}   # operation -> the state that was told last
+        self._verdicts = []  # (sentence, whether it is true)
+        self._ballast = None
+        self._was_up = base.is_up()
+
+    def tell(self):
+        """All of it; returns the exit status."""
+        try:
+            self._set_the_stage()
+            self._relieve()
+            self._maintain()
+            self._sum_up()
+            return self._verdict()
+        finally:
+            self._clean_up()
+
+    # -- the stage
+
+    def _set_the_stage(self):
+        say = self._screen.say
+        self._screen.heading("A cluster")
+        start = time.monotonic()
+        with base.exclusive():
+            cluster.up(self._hosts, {}, None)
+        if self._was_up:
+            say("The cluster was up already; the demo uses it.")
+        say(f"{self._hosts} hosts are up after {time.monotonic() - start:.0f} s, each with its own systemd, libvirtd, network and "
+            f"{named('host1').settings()['cpu']:g} CPUs.")
+        self._destroy_guests()
+        self._create_guests()
+        self._began = time.time()
+        self._install()
+
+    def _destroy_guests(self):
+        for name in {row["name"] for row in guest.listing()} & set(_GUESTS):
+            guest.destroy(name)
+
+    def _create_guests(self):
+        others = len({row["name"] for row in guest.listing() if row["id"] is not None})
+        def create(name):
+            host, cpu = _GUESTS[name]
+            guest.create(argparse.Namespace(name=name, memory=96 << 20, vcpus=1, cpu=cpu, dirty=0, working_set=16, disk="none",
+                                            network="default", transient=False, autostart=False, metadata=None), named(host))
+            wait_until(f"the first beat of {name}", lambda: _last_beat(name) > self._began * 1000, timeout=90)
+        with ThreadPoolExecutor(max_workers=len(_GUESTS)) as pool:
+            list(pool.map(create, _GUESTS))
+        wanted = ", ".join(f"{name} on {host} ({cpu} % of a CPU)" for name, (host, cpu) in _GUESTS.items())
+        self._screen.say(f"{len(_GUESTS)} real QEMU guests run Linux and do work: {wanted}. Each beats ten times a second; the "
+                         "beats will tell whether it ever stood still, or ran twice.")
+        if others:
+            self._screen.say(f"{others} more guests run on the cluster. They are not the demo's and may be moved, too.", "yellow")
+
+    def _install(self):
+        self._ballast = ballast.Ballast(self._build)
+        self._ballast.install()
+        self._ballast.configure(_POLICY, log_level="info")
+        self._ballast.start(fresh=True)
+        self._ballast.wait_watching()
+        self._screen.say("ballastd runs on host1 as a systemd service, as an unprivileged user, and watches all hosts.")
+
+    # -- overload
+
+    def _relieve(self):
+        say = self._screen.say
+        self._screen.heading("An overloaded host")
+        say("host2 has three busy guests and not enough CPU for them. The policy: above 85 % for 8 s, a host is relieved.")
+        hosts = self._watch("host2 to be overloaded", lambda hosts: hosts["host2"]["overloaded"] or self._moves("overload"), 60)
+        if hosts["host2"]["overloaded"]:
+            ratio = hosts["host2"]["cpu"]["demand_ratio"]
+            say(f"host2 is overloaded: its guests want {100 * ratio:.0f} % of its CPUs. Ballast moves guests while they run.", "yellow")
+        def relieved(hosts):
+            moves = self._moves("overload")
+            return moves and all(move["state"] in FINAL for move in moves) and not hosts["host2"]["overloaded"]
+        hosts = self._watch("host2 to be relieved", relieved, 120)
+        self._snapshot()
+        ratio = hosts["host2"]["cpu"]["demand_ratio"]
+        done = [move for move in self._moves("overload") if move["state"] == "done"]
+        true = bool(done) and not hosts["host2"]["overloaded"]
+        if true:
+            say(f"host2 is relieved: its guests now want {100 * ratio:.0f} % of its CPUs.", "green")
+        self._verdicts.append((f"the overloaded host was relieved by {_counted(len(done), 'live migration')}", true))
+
+    def _moves(self, trigger):
+        return [op for op in self._ballast.operations() if op["trigger"] == trigger]
+
+    # -- maintenance
+
+    def _maintain(self):
+        say = self._screen.say
+        self._screen.heading("Maintenance")
+        host = self._host_to_empty()
+        say(f"{host} needs new memory modules. The operator: ballastctl maintenance enter {host}")
+        self._ballast.ctl("maintenance", "enter", host)
+        def empty(hosts):
+            return hosts[host]["vms"] == 0 and not self._ballast.ctl("history")["active"]
+        emptied = self._watch(f"{host} to be empty", empty, 120)[host]["vms"] == 0
+        self._snapshot()
+        if emptied:
+            say(f"{host} is empty. Nothing comes back to it, so it can be switched off: it is, now, for real.", "green")
+            self._reboot(host)
+        self._ballast.ctl("maintenance", "leave", host)
+        back = self._watch(f"{host} to be back", lambda hosts: hosts[host]["connection"] == "up" and not hosts[host]["stale"]
+                           and not hosts[host]["maintenance"], 60)[host]
+        self._snapshot()
+        true = emptied and back["connection"] == "up" and not back["maintenance"]
+        say(f"{host} is back: ballastctl maintenance leave {host}. It takes guests again when one of the others needs room.", "green")
+        self._verdicts.append((f"{host} was emptied for maintenance, power-cycled and brought back", true))
+
+    def _host_to_empty(self):
+        """The one with most guests; not host1, where the daemon runs."""
+        hosts = self._ballast.hosts()
+        return max((name for name in hosts if name != "host1"), key=lambda name: (hosts[name]["vms"], name))
+
+    def _reboot(self, name):
+        host = named(name)
+        before = host.boot_id()
+        with base.exclusive():
+            host.off()
+            self._screen.say(f"{name} is off. The guests run on, elsewhere.")
+            self._watch(f"Ballast to miss {name}", lambda hosts: hosts[name]["connection"] == "down", 40)
+            host.boot()
+        host.wait()
+        self._screen.say(f"{name} was switched on again (boot {before[:8]} became {host.boot_id()[:8]}).")
+
+    # -- watching
+
+    def _watch(self, what, wanted, timeout):
+        """Draws the table until the hosts are as wanted; tells of each operation meanwhile. Returns the hosts."""
+        deadline = time.monotonic() + timeout
+        while True:
+            hosts = self._look()
+            if wanted(hosts):
+                return hosts
+            if time.monotonic() > deadline:
+                self._screen.say(f"Waited {timeout} s for {what}; it did not happen.", "red")
+                return hosts
+            time.sleep(0.5)
+
+    def _look(self):
+        hosts = self._ballast.hosts()
+        guests = self._ballast.ctl("vms")["vms"]
+        for operation in self._ballast.operations():
+            self._tell_of(operation)
+        self._screen.table(self._table(hosts, guests))
+        return hosts
+
+    def _snapshot(self):
+        self._look()
+        self._screen.keep_table()
+
+    def _table(self, hosts, guests):
+        rows = []
+        for name, host in sorted(hosts.items()):
+            here = sorted((vm["name"] + ("*" if vm["operation"] else "") for vm in guests if vm["host"] == name and vm["state"] == "running"))
+            state = "maintenance" if host["maintenance"] else host["state"]
+            colour = {"ok": "green", "overloaded": "red", "down": "red"}.get(state, "yellow")
+            known = host["connection"] == "up" and not host["stale"]
+            memory = host["memory"]["demand_ratio"]
+            ready = host["cpu"]["ready_ratio"]
+            rows.append([name, self._screen.paint(state, colour), bar(self._screen, host["cpu"]["demand_ratio"] if known else None),
+                         f"{100 * ready:.0f} %" if known and ready is not None else "?",
+                         f"{100 * memory:.0f} %" if known and memory is not None else "?", ", ".join(here) or "-"])
+        return [""] + columns(["Host", "State", "CPU its guests want", "Waiting", "Memory", "Guests (* on the way)"], rows) + [""]
+
+    def _tell_of(self, op):
+        before = self._told.get(op["id"])
+        if before == op["state"]:
+            return
+        self._told[op["id"]] = op["state"]
+        if before is None:
+            predicted = op["prediction"]
+            self._screen.say(f"{op['vm_name']}: {op['from']} -> {op['to']}. Why: {op['reason']}. Predicted: "
+                             f"{milliseconds(predicted['duration_ms'])}, pause {milliseconds(predicted['downtime_ms'])}.", "blue")
+        if op["state"] == "done":
+            took = op["outcome"]
+            self._screen.say(f"{op['vm_name']} runs on {op['to']}, after {milliseconds(took['duration_ms'])}; it paused for "
+                             f"{milliseconds(took['downtime_ms'])}.")
+        elif op["state"] in FINAL:
+            self._screen.say(f"{op['vm_name']}: {op['state'].replace('_', ' ')}: {op['message']}", "yellow")
+
+    # -- the end
+
+    def _sum_up(self):
+        self._screen.heading("What was done, and what the guests noticed")
+        operations = [op for op in self._ballast.operations() if op["state"] in FINAL]
+        rows = []
+        for op in operations:
+            took = op["outcome"] or {"duration_ms": None, "downtime_ms": None}
+            expected = op["prediction"]
+            rows.append([op["vm_name"], f"{op['from']} -> {op['to']}", op["trigger"], op["state"].replace("_", " "),
+                         milliseconds(expected["duration_ms"]), milliseconds(took["duration_ms"]),
+                         milliseconds(expected["downtime_ms"]), milliseconds(took["downtime_ms"])])
+        self._screen.lines(columns(["Guest", "Move", "Because of", "Result", "Predicted", "Took", "Pause predicted", "Measured"], rows))
+        self._verdicts.append((f"{_counted(len(operations), 'move')}, all done as planned",
+                               bool(operations) and all(op["state"] == "done" for op in operations)))
+        self._sum_up_guests()
+
+    def _sum_up_guests(self):
+        reports = {report.guest: report for report in heartbeat.reports(int(self._began * 1000)) if report.guest in _GUESTS}
+        where = {name: [row["host"] for row in guest.listing() if row["name"] == name and row["id"] is not None] for name in _GUESTS}
+        rows, whole, once = [], True, True
+        for name in _GUESTS:
+            report = reports.get(name)
+            if report is None:
+                rows.append([name, "-", "-", "-", "no beats", "-"])
+                whole = False
+                continue
+            path = [step["from"] for step in report.handovers[:1]] + [step["to"] for step in report.handovers] or [report.last_host]
+            fine = report.longest_gap_ms <= _BOUND_MS and report.boots == 1
+            mark = self._screen.paint("fine", "green") if fine else self._screen.paint("TOO LONG" if report.boots == 1 else "RESTARTED", "red")
+            rows.append([name, " > ".join(path), sum(count for _, _, count in report.hosts.values()),
+                         milliseconds(report.longest_gap_ms - _BEAT_MS if report.longest_gap_ms > _BEAT_MS else 0),
+                         milliseconds(_BOUND_MS), mark])
+            whole = whole and fine
+            once = once and not report.double_runs and len(where[name]) == 1
+        self._screen.lines([""] + columns(["Guest", "Ran on", "Heartbeats", "Longest pause", "Bound", ""], rows))
+        self._verdicts.append((f"no guest stood still for longer than {milliseconds(_BOUND_MS)} or restarted", whole))
+        self._verdicts.append(("every guest ran on exactly one host at any time", once))
+
+    def _verdict(self):
+        self._screen.lines([""])
+        for sentence, true in self._verdicts:
+            mark = self._screen.paint("yes", "green") if true else self._screen.paint("NO ", "red")
+            self._screen.lines([f"  {mark}  {sentence}"])
+        good = all(true for _, true in self._verdicts)
+        last = "All of it is true." if good else "NOT ALL OF IT IS TRUE. The daemon's journal: testbed/testbed exec host1 journalctl -u ballastd"
+        self._screen.lines(["", self._screen.paint(last, "green" if good else "red")])
+        return 0 if good else 1
+
+    def _clean_up(self):
+        if self._keep:
+            self._say_how_to_play_on()
+            return
+        if not self._was_up:
+            with base.exclusive():
+                cluster.down()
+        elif base.is_up():
+            if self._ballast:
+                self._ballast.stop()
+            self._destroy_guests()
+
+    def _say_how_to_play_on(self):
+        tool = os.path.relpath(os.path.join(ballast.SOURCE, "testbed", "testbed"))
+        run = f"{tool} exec host1 ballastctl"
+        self._screen.lines(["", "The cluster stays up. To play on:", f"  {run} status", f"  {run} explain vm web1",
+                            f"  {run} migrate web1 --to host1 --wait", f"  {run} maintenance enter host2 --wait",
+                            f"  {tool} guest set mail --cpu 60      and see what happens:  {run} history",
+                            f"  {tool} kill host3                   then:  {tool} on host3",
+                            f"To stop: {tool} down"])
+
+
+def _last_beat(name):
+    return max((report.last_beat_ms for report in heartbeat.reports(int(time.time() - 60) * 1000) if report.guest == name), default=0)
+
+
+def _counted(number, noun):
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,221 @@
+"""What the tests on the real cluster share: guests where a test wants them, faults that are healed again, assertions."""
+
+import argparse
+import os
+import re
+import sys
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "testbed", "lib"))
+import agent  # noqa: E402
+import ballast  # noqa: E402
+import cluster  # noqa: E402
+import guest  # noqa: E402
+import heartbeat  # noqa: E402
+import network  # noqa: E402
+import process  # noqa: E402
+from ballast import indented, wait_until  # noqa: E402
+from base import Problem  # noqa: E402
+from host import all_hosts, hosts_on, named  # noqa: E402
+
+BUILD = os.environ.get("BALLAST_BUILD", os.path.join(SOURCE, "build", "dev"))
+HOSTS = 3
+
+# Manual moves only, nothing in their way.
+OBSERVE = """mode: observe
+reserve: {cpu: 0%, memory: 0%, memory_min: 0B}
+cooldown: {vm: 0s, after_failure: 0s, by_hand: 0s}
+migration: {attempts: 1, deadline_min: 1min, retry_delay: 1s}
+"""
+# Slow enough to act in the middle of it: an idle guest has some 45 MiB to send.
+SLOW = OBSERVE.replace("migration: {", "migration: {bandwidth: 3MiB/s, ")
+# Acts within seconds, by CPU alone: what waits for a CPU depends on what else this machine does.
+AUTOMATIC = """mode: automatic
+overload:
+  max_moves_per_cycle: 2
+  cpu: {above: 90%, below: 85%, for: 3s}
+  ready_time: {above: 100%, below: 99%, for: 1h}
+  memory: {above: 98%, below: 97%, for: 1h}
+  memory_pressure: {above: 100%, below: 99%, for: 1h}
+reserve: {cpu: 0%, memory: 0%, memory_min: 0B}
+cooldown: {vm: 10min, after_failure: 5s, by_hand: 0s}
+migration: {attempts: 2, deadline_min: 1min, retry_delay: 1s}
+"""
+
+
+def together(*calls):
+    """Runs the calls at the same time; returns their results or raises the first one's error."""
+    with ThreadPoolExecutor(max_workers=max(1, len(calls))) as pool:
+        return [running.result() for running in [pool.submit(call) for call in calls]]
+
+
+def create(name, host, **options):
+    """A new guest that beats."""
+    wanted = {"memory": 96 << 20, "vcpus": 1, "cpu": 0, "dirty": 0, "working_set": 16, "disk": "none", "network": "none",
+              "transient": False, "autostart": False, "metadata": None, **options}
+    guest.create(argparse.Namespace(name=name, **wanted), named(host))
+
+
+def rows(name):
+    """What every host's libvirt knows of the guest."""
+    return [row for row in guest.listing() if row["name"] == name]
+
+
+def where(name):
+    """The hosts on which libvirt has the guest active."""
+    return [row["host"] for row in rows(name) if row["id"] is not None]
+
+
+def beats(name, newer_than=0.0):
+    """True when the guest's last beat is of this time (seconds since 1970) or later."""
+    return any(report.guest == name and report.last_beat_ms >= newer_than * 1000 for report in heartbeat.reports(int(time.time() - 60) * 1000))
+
+
+def virsh(host, *words, timeout=30):
+    """virsh in a host."""
+    return named(host).virsh(*words, timeout=timeout)
+
+
+def move_by_hand(name, source, target):
+    """What an operator does behind Ballast's back."""
+    virsh(source, "migrate", "--live", "--p2p", "--persistent", "--undefinesource", name, f"qemu+tcp://{target}/system", timeout=60)
+
+
+def under_way(name, source):
+    """True when memory of the guest travels."""
+    text = named(source).virsh("domjobinfo", name, check=False)
+    processed = re.search(r"Memory processed:\s+([\d.]+) (\S+)", text)
+    return "Unbounded" in text and processed is not None and float(processed[1]) > 0 and processed[2] != "B"
+
+
+class ClusterTest(unittest.TestCase):
+    """One cluster and one daemon for all tests; each test says which guests it wants where, and heals what it broke."""
+
+    ballast = None  # set by the runner
+    began = 0.0
+
+    def setUp(self):
+        self.began = time.time()
+        self.ballast.stop()
+        self.addCleanup(self.heal)
+
+    # -- guests
+
+    def guests(self, **wanted):
+        """Guests by name: 'host2', or ('host2', CPU %). Those of earlier tests are used again when they are sound."""
+        wanted = {name.replace("_", "-"): (where if isinstance(where, tuple) else (where, 0)) for name, where in wanted.items()}
+        for name in {row["name"] for row in guest.listing()} - set(wanted):
+            guest.destroy(name)
+        together(*[lambda name=name, host=host, cpu=cpu: self._provide(name, host, cpu) for name, (host, cpu) in wanted.items()])
+        self.began = time.time()
+
+    def _provide(self, name, host, cpu):
+        known = rows(name)
+        sound = len(known) == 1 and known[0]["state"] == "running" and beats(name, time.time() - 3)
+        if sound and known[0]["host"] != host:
+            move_by_hand(name, known[0]["host"], host)
+        elif not sound:
+            if known:
+                guest.destroy(name)
+            create(name, host, cpu=cpu)
+        # A guest that boots under a quota answers late.
+        wait_until(f"{name} to answer", lambda: guest.change(name, cpu=cpu, dirty=0, working_set=16), timeout=60)
+        born = time.time()
+        wait_until(f"a beat of {name}", lambda: beats(name, born), timeout=30)
+
+    # -- the daemon
+
+    def start(self, policy=OBSERVE, watched=None, **options):
+        """A daemon without memory of earlier tests, with this policy, once it has seen all hosts."""
+        self.ballast.configure(policy, **options)
+        self.ballast.start(fresh=True)
+        self.ballast.wait_watching(watched)
+
+    def policy(self, text):
+        """Changes the policy of the running daemon."""
+        self.ballast.write_policy(text)
+        self.ballast.ctl("reload")
+
+    def start_moving(self, vm, to, source):
+        """Starts a migration and returns its id once memory travels."""
+        identity = self.ballast.migrate(vm, to)
+        wait_until(f"memory of {vm} to travel", lambda: under_way(vm, source), timeout=30, step=0.1)
+        return identity
+
+    def move(self, vm, to, timeout=90):
+        """A migration that has to work."""
+        ended = self.ballast.wait_for_end(self.ballast.migrate(vm, to), timeout)
+        self.assertEqual((ended["state"], where(vm)), ("done", [to]), ended["message"])
+        return ended
+
+    # -- assertions
+
+    def assert_runs_once(self, vm, host=None, timeout=45):
+        """Active on one host (that one), beating there, and never on two since the test began."""
+        def look():
+            return [(row["host"], row["state"]) for row in rows(vm) if row["id"] is not None]
+        wait_until(f"{vm} to run on {host or 'one host'}", look,
+                   lambda seen: len(seen) == 1 and seen[0][1] == "running" and host in (None, seen[0][0]), timeout)
+        now = time.time()
+        wait_until(f"a beat of {vm}", lambda: beats(vm, now), timeout=30)
+        self.assert_no_double_run()
+
+    def assert_no_double_run(self):
+        """No guest beat on two hosts since the test began."""
+        doubles = [f"{report.guest}: {line}" for report in heartbeat.reports(int(self.began * 1000)) for line in report.double_runs]
+        self.assertEqual(doubles, [])
+
+    def assert_goes_on(self, vm, to):
+        """Ballast still does its work: a migration succeeds."""
+        def try_it():
+            try:
+                ended = self.ballast.wait_for_end(self.ballast.migrate(vm, to))
+            except ballast.Refused as refusal:
+                return {"state": "refused", "message": str(refusal)}
+            return ended
+        wait_until(f"{vm} to be moved to {to}", try_it, lambda ended: ended["state"] == "done", timeout=60, step=1)
+        self.assert_runs_once(vm, to)
+        self.assertTrue(self.ballast.is_active())
+
+    def assert_stays_true(self, what, look, seconds):
+        """The look is true now and whenever it is repeated within this time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertTrue(look(), what)
+            time.sleep(0.5)
+
+    # -- healing
+
+    def heal(self):
+        """Takes back every fault, whatever the test left."""
+        off = [host for host in all_hosts() if not host.leader()]
+        for host in off:
+            host.boot()
+        for host in hosts_on():
+            if network.is_cut(host):
+                network.join(host)
+            for pid in host.libvirtd_pids():
+                process.kill(pid, 18)  # SIGCONT
+            cluster.kill_memhog(host)
+            if host.settings()["link"]:
+                host.change_settings(link=None)
+                network.limit(host, None)
+        together(*[lambda host=host: host.wait(60) for host in all_hosts()])
+
+
+def link(host, rate):
+    """Limits a host's link, in bit/s; None: no limit."""
+    one = named(host)
+    one.change_settings(link=rate)
+    network.limit(one, rate)
+
+
+def in_background(call):
+    """Runs the call beside the test; its result() waits for it and has its error."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    running = pool.submit(call)
+    pool.shutdown(wait=False)
+    return running
