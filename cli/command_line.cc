@@ -308,7 +308,11 @@ Exit run(const std::vector<std::string>& words, Terminal& terminal, const Connec
     terminal.out_style.headers = !said.no_headers;
     const auto api = connect(said.socket);
     Session session(*api, terminal, formats.at(said.format));
-    return line.action()(session);
+    const Exit exit = line.action()(session);
+    // A full disk must not pass for success: what was printed may be all that somebody wanted.
+    if (terminal.out.flush()) return exit;
+    session.complain("ballastctl: the output could not be written");
+    return exit == Exit::ok ? Exit::failed : exit;
 }
 
 }  // namespace ballast::cli

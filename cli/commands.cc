@@ -16,6 +16,14 @@ std::string under(std::string_view route, std::string_view name) {
     return std::string(route) + url_encoded(name);
 }
 
+// People who empty a host in mode observe would wait for ever.
+void warn_if_nothing_moves(Session& session) {
+    const auto status = session.try_fetch("/v1/status");
+    if (!status || !status->ok() || !session.for_people()) return;
+    if (const std::string hint = why_nothing_moves(status->body); !hint.empty())
+        session.say(Phrase(hint, Tone::notice));
+}
+
 Exit each(Session& session, const std::vector<std::string>& operations, const std::string& verb) {
     Exit worst = Exit::ok;
     array answers;
@@ -87,7 +95,10 @@ Exit maintenance_list(Session& session) {
 }
 
 Exit preflight(Session& session, const std::optional<std::string>& host) {
-    return session.show(host ? under("/v1/preflight?host=", *host) : "/v1/preflight", show_preflight);
+    const Fetched answer = session.fetch(host ? under("/v1/preflight?host=", *host) : "/v1/preflight");
+    if (!answer) return answer.exit;
+    session.print(answer.body, show_preflight);
+    return text(answer.body, "status") == "problem" ? Exit::partly : Exit::ok;
 }
 
 Exit policy_show(Session& session) {
@@ -99,11 +110,12 @@ Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish)
     if (!answer) return answer.exit;
     if (wish.wait) return follow_evacuation(session, host);
     session.print(answer.body, [&](const value&, Page& page) {
-        page.say(Phrase(host, Tone::strong).add(" enters maintenance: no VM comes, and those it has leave."));
+        page.say(Phrase(host, Tone::strong).add(" is in maintenance: no VM comes, and those it has are to leave."));
         page.say(
-            Phrase("See how far it is: ballastctl maintenance list; what keeps it: ballastctl explain host " + host,
+            Phrase("How far it is: ballastctl maintenance list. What keeps it: ballastctl explain host " + host + ".",
                    Tone::faint));
     });
+    warn_if_nothing_moves(session);
     return Exit::ok;
 }
 

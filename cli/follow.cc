@@ -75,12 +75,17 @@ Phrase evacuation_line(const value& explained, std::int64_t initial, const Style
              moving(list(explained, "operations")));
 }
 
+array about_the_vm(const array& stays) {
+    array kept;
+    for (const value& rejection : stays)
+        if (text(rejection, "target").empty()) kept.push_back(rejection);
+    return kept.empty() ? stays : kept;
+}
+
 void name_those_left(Session& session, const value& explained) {
     session.print(explained, [](const value& body, Page& page) {
-        if (const array& stays = list(body, "stays"); !stays.empty())
-            show_rejections(stays, page);
-        else if (const array& leaves = list(body, "leaves"); !leaves.empty())
-            show_moves(leaves, page);
+        if (const array& leaves = list(body, "leaves"); !leaves.empty()) show_moves(leaves, page);
+        if (const array& stays = list(body, "stays"); !stays.empty()) show_rejections(about_the_vm(stays), page);
     });
 }
 
@@ -95,17 +100,19 @@ Exit end_of_evacuation(Session& session, const std::string& host, Evacuation how
         case Evacuation::called_off:
             session.complain(host + " is not in maintenance any more: somebody called it off.");
             return Exit::failed;
-        case Evacuation::held:
-            session.complain(flag(status, "paused") ? "Ballast is paused and moves nothing: ballastctl resume"
-                                                    : "Mode " + text(status, "mode") +
-                                                          " moves nothing: ballastctl mode automatic (or confirm)");
-            break;
+        case Evacuation::held: session.complain(why_nothing_moves(status)); break;
         default: session.complain("Only VMs that cannot be moved are left on " + host + ":");
     }
     name_those_left(session, explained);
     return Exit::partly;
 }
 }  // namespace
+
+std::string why_nothing_moves(const value& status) {
+    if (flag(status, "paused")) return "Ballast is paused and moves nothing: ballastctl resume";
+    if (text(status, "mode") != "observe") return "";
+    return "Mode observe moves nothing: ballastctl mode automatic (or confirm, to approve each move)";
+}
 
 Evacuation judge(const value& explained, const value& status) {
     const value& host = at(explained, "host");
@@ -114,7 +121,7 @@ Evacuation judge(const value& explained, const value& status) {
     if (!flag(host, "maintenance")) return Evacuation::called_off;
     if (whole(host, "vms") == 0 && operations.empty()) return Evacuation::emptied;
     if (!operations.empty()) return all_waiting(operations) ? Evacuation::needs_approval : Evacuation::going_on;
-    if (flag(status, "paused") || text(status, "mode") == "observe") return Evacuation::held;
+    if (!why_nothing_moves(status).empty()) return Evacuation::held;
     const bool nothing_leaves = list(explained, "leaves").empty();
     return nothing_leaves && !stays.empty() && all_final_reasons(stays) ? Evacuation::stuck : Evacuation::going_on;
 }
@@ -138,7 +145,7 @@ Exit follow_evacuation(Session& session, const std::string& host) {
         const Evacuation how = judge(*explained, *status);
         if (how == Evacuation::needs_approval && !asked) {
             line.finish();
-            session.say("These moves wait for you: ballastctl approve" + ids_of(operations));
+            session.complain("These moves wait for you: ballastctl approve" + ids_of(operations));
             asked = true;
         }
         stuck = how == Evacuation::stuck ? stuck + 1 : 0;

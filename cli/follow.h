@@ -20,6 +20,9 @@ enum class Evacuation {
 /// From ExplainHost and Status. Pure.
 Evacuation judge(const value& explained_host, const value& status);
 
+/// "Mode observe moves nothing: ..." from Status; empty when moves are started or proposed. Pure.
+std::string why_nothing_moves(const value& status);
+
 /// Until the host is empty (ok), only immovable VMs are left or nothing may move them (partly, they are named), or
 /// somebody takes it out of maintenance (failed). Bears a daemon that restarts meanwhile.
 Exit follow_evacuation(Session& session, const std::string& host);

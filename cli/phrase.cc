@@ -32,6 +32,11 @@ bool each_character(std::string_view text, Visit visit) {
 }
 }  // namespace
 
+struct Phrase::Word {
+    Phrase text;
+    Tone tone_before = Tone::plain;  // of the space in front of it
+};
+
 void Phrase::append_printable(std::string_view text, Tone tone) {
     if (text.empty()) return;
     if (!spans_.empty() && spans_.back().tone == tone)
@@ -91,45 +96,48 @@ Phrase Phrase::truncated_to(int width, bool unicode) const {
     return out;
 }
 
-// The words of one span with whether a space stands before each; a last empty word carries a space at the end.
-void Phrase::split(const Span& span, std::vector<Word>& words) {
-    std::string_view rest = span.text;
-    bool spaced = false;
-    while (!rest.empty()) {
-        const auto end = std::min(rest.find(' '), rest.size());
-        const bool sticks = spaced && rest.front() == '%' && !words.empty() &&
-                            words.back().text.data() + words.back().text.size() + 1 == rest.data();
-        if (sticks)  // "80 %" stays on one line
-            words.back().text = {words.back().text.data(), words.back().text.size() + 1 + end};
-        else if (end > 0)
-            words.push_back({rest.substr(0, end), span.tone, spaced});
-        spaced = end < rest.size();
-        rest.remove_prefix(spaced ? end + 1 : end);
+// A word goes on over the end of a span; "80 %" stays one word.
+std::vector<Phrase::Word> Phrase::words() const {
+    std::vector<Word> words(1);
+    for (const Span& span : spans_) {
+        std::string_view rest = span.text;
+        while (!rest.empty()) {
+            const auto end = std::min(rest.find(' '), rest.size());
+            words.back().text.append_printable(rest.substr(0, end), span.tone);
+            rest.remove_prefix(end);
+            if (rest.empty()) break;
+            if (rest.starts_with(" %"))
+                words.back().text.append_printable(" ", span.tone);
+            else
+                words.push_back({{}, span.tone});
+            rest.remove_prefix(1);
+        }
     }
-    if (spaced) words.push_back({"", span.tone, true});
+    return words;
 }
 
-void Phrase::place(const Word& word, int width, std::vector<Phrase>& lines) {
-    if (word.spaced && !lines.back().empty()) {
-        if (lines.back().width() + 1 + display_width(word.text) <= width)
-            lines.back().append_printable(" ", word.tone);
-        else
-            lines.emplace_back();
-    }
-    each_character(word.text, [&](std::string_view character) {
-        if (lines.back().width() + display_width(character) > width) lines.emplace_back();
-        lines.back().append_printable(character, word.tone);
-        return true;
-    });
+void Phrase::append_cut(const Phrase& word, int width, std::vector<Phrase>& lines) {
+    for (const Span& span : word.spans_)
+        each_character(span.text, [&](std::string_view character) {
+            if (lines.back().width() + display_width(character) > width) lines.emplace_back();
+            lines.back().append_printable(character, span.tone);
+            return true;
+        });
 }
 
 std::vector<Phrase> Phrase::wrapped(int width) const {
     if (width <= 0 || this->width() <= width) return {*this};
-    std::vector<Word> words;
-    for (const Span& span : spans_) split(span, words);
     std::vector<Phrase> lines(1);
-    for (const Word& word : words) place(word, width, lines);
-    if (lines.back().empty()) lines.pop_back();
+    for (const Word& word : words()) {
+        if (word.text.empty()) continue;
+        if (!lines.back().empty()) {
+            if (lines.back().width() + 1 + word.text.width() <= width)
+                lines.back().append_printable(" ", word.tone_before);
+            else
+                lines.emplace_back();
+        }
+        append_cut(word.text, width, lines);
+    }
     return lines;
 }
 

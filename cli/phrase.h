@@ -46,13 +46,9 @@ private:
         std::string text;  // printable
         Tone tone = Tone::plain;
     };
-    struct Word {
-        std::string_view text;
-        Tone tone = Tone::plain;
-        bool spaced = false;  // a space stands before it
-    };
-    static void split(const Span& span, std::vector<Word>& words);
-    static void place(const Word& word, int width, std::vector<Phrase>& lines);
+    struct Word;
+    std::vector<Word> words() const;
+    static void append_cut(const Phrase& word, int width, std::vector<Phrase>& lines);
     void append_printable(std::string_view text, Tone tone);
 
     std::vector<Span> spans_;

@@ -43,7 +43,12 @@ Style style_of(int descriptor) {
 Terminal standard_terminal() {
     std::setlocale(LC_CTYPE, "");
     const auto wait = [](int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); };
-    return {std::cout, std::cerr, style_of(STDOUT_FILENO), style_of(STDERR_FILENO), isatty(STDOUT_FILENO) == 1, wait};
+    return {std::cout,
+            std::cerr,
+            style_of(STDOUT_FILENO),
+            style_of(STDERR_FILENO),
+            isatty(STDOUT_FILENO) && environment("TERM") != "dumb",
+            wait};
 }
 
 void apply(ColourWish wish, Terminal& terminal) {

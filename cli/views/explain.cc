@@ -5,12 +5,6 @@
 namespace ballast::cli {
 
 namespace {
-std::string all_reasons_of(const array& refusals) {
-    std::string reasons;
-    for (const value& refusal : refusals) reasons += (reasons.empty() ? "" : "; ") + why(refusal);
-    return reasons;
-}
-
 void show_targets(const array& targets, Page& page) {
     if (targets.empty()) {
         page.say("There is no other host.");
@@ -25,7 +19,7 @@ void show_targets(const array& targets, Page& page) {
                    possible ? Phrase("yes", Tone::good) : Phrase("no", Tone::notice),
                    change(effect, "target_cpu_before_ratio", "target_cpu_after_ratio", page.style()),
                    change(effect, "target_memory_before_ratio", "target_memory_after_ratio", page.style())},
-                  all_reasons_of(list(target, "refusals")));
+                  why_all(list(target, "refusals")));
     }
     page.table(table);
 }
@@ -42,17 +36,29 @@ void show_operations_of(const array& operations, Page& page) {
     show_ended(ended, page);
 }
 
+// What is not known is left out.
+std::string load_sentence(const value& vm) {
+    const value& load = at(vm, "load");
+    std::string sentence =
+        counted(whole(vm, "vcpus"), "vCPU", "vCPUs") + " and " + bytes(vm, "memory_bytes") + " of memory";
+    if (!flag(vm, "facts_known")) sentence = "Its definition is not known";
+    const auto add = [&](const char* key, const std::string& words) {
+        if (number(load, key)) sentence += ", " + words;
+    };
+    add("cpu_used_cores", "using " + decimal(load, "cpu_used_cores", 2) + " cores");
+    add("ready_ratio", "waiting for a CPU " + percent_of(load, "ready_ratio") + " of the time");
+    add("memory_rss_bytes", bytes(load, "memory_rss_bytes") + " resident");
+    add("dirty_rate_mib_per_s", "writing to memory at " + decimal(load, "dirty_rate_mib_per_s", 1) + " MiB/s");
+    return sentence + (number(load, "cpu_used_cores") ? "." : "; its load was not measured yet.");
+}
+
 void introduce(const value& vm, Page& page) {
     Phrase phrase(text(vm, "name"), Tone::strong);
     phrase.add(" (" + text(vm, "id") + ") is " + text(vm, "state") + " on ").add(text(vm, "host"), Tone::strong);
     const std::string since = duration(vm, "running_here_for_ms");
     if (since != "-") phrase.add(", there for " + since);
     page.say(phrase.add("."));
-    const value& load = at(vm, "load");
-    page.say(decimal(vm, "vcpus", 0) + " vCPUs using " + decimal(load, "cpu_used_cores", 2) + " cores, ready " +
-             percent_of(load, "ready_ratio") + "; " + bytes(vm, "memory_bytes") + " of memory, " +
-             bytes(load, "memory_rss_bytes") + " of it resident, dirtied at " +
-             decimal(load, "dirty_rate_mib_per_s", 1) + " MiB/s.");
+    page.say(load_sentence(vm));
 }
 
 Table detector_table(const array& detectors) {
@@ -66,9 +72,10 @@ Table detector_table(const array& detectors) {
                  {"State"}});
     for (const value& detector : detectors) {
         const bool set = flag(detector, "set");
-        const Phrase state = !flag(detector, "enabled") ? Phrase("off", Tone::faint)
-                             : set                      ? Phrase("overloaded", Tone::bad)
-                                                        : Phrase("ok", Tone::good);
+        const Phrase state = !flag(detector, "enabled")         ? Phrase("off", Tone::faint)
+                             : set                              ? Phrase("overloaded", Tone::bad)
+                             : !number(detector, "value_ratio") ? Phrase("not measured", Tone::faint)
+                                                                : Phrase("ok", Tone::good);
         std::string name = text(detector, "name");
         for (char& c : name) c = c == '_' ? ' ' : c;
         table.add({name, percent_of(detector, "value_ratio"), percent_of(detector, "above_ratio"),
@@ -114,12 +121,11 @@ void show_explained_vm(const value& explained, Page& page) {
 
 void show_explained_host(const value& explained, Page& page) {
     const value& host = at(explained, "host");
-    page.say(Phrase(text(host, "id"), Tone::strong)
-                 .add(" (")
-                 .add(state_phrase(text(host, "state")))
-                 .add("): " + text(explained, "verdict") + "."));
-    const std::string problem = text(host, "problem");
-    if (!problem.empty()) page.alarm(problem);
+    const std::string verdict = text(explained, "verdict"), problem = text(host, "problem");
+    page.field("Host", {text(host, "id"), Tone::strong});
+    page.field("State", state_phrase(text(host, "state")));
+    page.field("Verdict", verdict);
+    if (!problem.empty() && verdict.find(problem) == std::string::npos) page.alarm(problem);
     page.heading("Detectors");
     page.table(detector_table(list(explained, "detectors")));
     if (const array& findings = list(explained, "findings"); !findings.empty()) {

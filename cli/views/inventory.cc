@@ -7,8 +7,10 @@
 namespace ballast::cli {
 
 namespace {
-Cell load_cell(const value& resource, const Style& style) {
-    const auto ratio = number(resource, "demand_ratio");
+// A host that does not report has no load anybody knows: its last figure would read as an idle host's.
+Cell load_cell(const value& host, std::string_view resource, const Style& style) {
+    if (flag(host, "stale")) return "-";
+    const auto ratio = number(at(host, resource), "demand_ratio");
     return {load_bar(ratio, style), load_percent(ratio)};
 }
 
@@ -74,12 +76,13 @@ void show_hosts(const value& hosts, Page& page) {
                  {"Age", right, 5}});
     table.set_note_title("Problem");
     for (const value& host : list(hosts, "hosts"))
-        table.add({Phrase(text(host, "id"), Tone::strong), state_phrase(text(host, "state")),
-                   load_cell(at(host, "cpu"), page.style()), load_cell(at(host, "memory"), page.style()),
-                   std::to_string(whole(host, "vms")), percent_of(at(host, "cpu"), "ready_ratio"),
-                   used_cores(at(host, "cpu")), free_memory(at(host, "memory")), pressure(at(host, "pressure")),
-                   migrations(host), duration(host, "sample_age_ms")},
-                  host_note(host));
+        table.add(
+            {Phrase(text(host, "id"), Tone::strong), state_phrase(text(host, "state")),
+             load_cell(host, "cpu", page.style()), load_cell(host, "memory", page.style()),
+             std::to_string(whole(host, "vms")), flag(host, "stale") ? "-" : percent_of(at(host, "cpu"), "ready_ratio"),
+             used_cores(at(host, "cpu")), free_memory(at(host, "memory")), pressure(at(host, "pressure")),
+             migrations(host), duration(host, "sample_age_ms")},
+            host_note(host));
     page.table(table);
 }
 

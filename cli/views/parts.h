@@ -12,6 +12,9 @@ namespace ballast::cli {
 Phrase mode_phrase(const value& mode);
 /// "text (detail)" of a Rejection or Blocker.
 std::string why(const value& rejection);
+/// The same of all refusals of one target. A host that does not answer is reason enough: what else is said about it
+/// then only repeats that nothing is known.
+std::string why_all(const array& refusals);
 /// "about 4.2 s, 120 ms of it standing still, 512 MiB over the network".
 std::string prediction_phrase(const value& prediction);
 /// "93 → 71 %".

@@ -62,30 +62,69 @@ Table move_table(const std::vector<const value*>& moves, const Style& style) {
     return table;
 }
 
-// Rejections of one VM for the same reason, with the targets it stands for.
+// All refusals of one VM on one target, and then those targets that have the same ones.
 struct Refusal {
     std::string vm;
-    std::string targets;
+    std::string where;
+    array refusals;
     std::string why;
 };
 
-std::vector<Refusal> grouped(const array& rejections) {
+std::vector<Refusal> by_target(const array& rejections) {
     std::vector<Refusal> rows;
     for (const value& rejection : rejections) {
-        const std::string target = text(rejection, "target");
-        Refusal row{text(rejection, "vm_name"), target.empty() ? "any host" : target, why(rejection)};
+        const std::string target = text(rejection, "target"), vm = text(rejection, "vm_name");
+        const std::string where = target.empty() ? "any host" : target;
+        const auto same =
+            std::find_if(rows.begin(), rows.end(), [&](const Refusal& r) { return r.vm == vm && r.where == where; });
+        if (same == rows.end())
+            rows.push_back({vm, where, {rejection}, ""});
+        else
+            same->refusals.push_back(rejection);
+    }
+    for (Refusal& row : rows) row.why = why_all(row.refusals);
+    return rows;
+}
+
+std::vector<Refusal> grouped(const array& rejections) {
+    std::vector<Refusal> rows;
+    for (Refusal& row : by_target(rejections)) {
         const auto same = std::find_if(rows.begin(), rows.end(),
                                        [&](const Refusal& r) { return r.vm == row.vm && r.why == row.why; });
         if (same == rows.end())
             rows.push_back(std::move(row));
         else
-            same->targets += ", " + row.targets;
+            same->where += ", " + row.where;
     }
     return rows;
 }
 
+// What is said of a VM that cannot be moved at all names the hosts already.
+array of_movable(const array& rejections, const array& immovable) {
+    array kept;
+    for (const value& rejection : rejections)
+        if (std::none_of(immovable.begin(), immovable.end(),
+                         [&](const value& i) { return text(i, "vm") == text(rejection, "vm"); }))
+            kept.push_back(rejection);
+    return kept;
+}
+
 bool wants_nothing(const value& plan) {
     return list(plan, "moves").empty() && list(plan, "immovable").empty() && list(plan, "findings").empty();
+}
+
+void show_nothing_wanted(const value& plan, Page& page) {
+    std::string silent;
+    if (const object* hosts = at(plan, "hosts").if_object())
+        for (const auto& [name, view] : *hosts)
+            if (const std::string state = text(view, "state");
+                state == "down" || state == "stale" || state == "unknown")
+                silent += (silent.empty() ? "" : ", ") + std::string(name);
+    if (silent.empty())
+        page.say("No moves are wanted: every host is within its limits.");
+    else
+        page.say(Phrase("No moves are wanted. ")
+                     .add("Not judged, because they do not report: " + silent + ".", Tone::notice));
 }
 
 void show_balance(const value& plan, Page& page) {
@@ -99,6 +138,15 @@ void show_balance(const value& plan, Page& page) {
 std::string why(const value& rejection) {
     const std::string detail = text(rejection, "detail");
     return text(rejection, "text") + (detail.empty() ? "" : " (" + detail + ")");
+}
+
+std::string why_all(const array& refusals) {
+    std::string all;
+    for (const value& refusal : refusals) {
+        if (text(refusal, "reason") == "host_unreachable") return why(refusal);
+        all += (all.empty() ? "" : "; ") + why(refusal);
+    }
+    return all;
 }
 
 std::string prediction_phrase(const value& prediction) {
@@ -115,8 +163,10 @@ Phrase change(const value& effect, std::string_view before, std::string_view aft
 void show_findings(const array& findings, Page& page) {
     for (const value& finding : findings) {
         const bool resolved = flag(finding, "resolved_by_plan");
-        Phrase phrase(text(finding, "host"), Tone::strong);
-        phrase.add(": " + text(finding, "text") + " ");
+        const std::string host = text(finding, "host"), what = text(finding, "text");
+        Phrase phrase;
+        if (!what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
+        phrase.add(what + " ");
         phrase.add(resolved ? "(the plan resolves it)" : "(not resolved by the plan)",
                    resolved ? Tone::good : Tone::bad);
         page.item(phrase);
@@ -128,7 +178,7 @@ void show_rejections(const array& rejections, Page& page) {
     table.set_note_title("Why not");
     std::string previous;
     for (const Refusal& row : grouped(rejections)) {
-        table.add({row.vm == previous ? "" : row.vm, row.targets}, row.why);
+        table.add({row.vm == previous ? "" : row.vm, row.where}, row.why);
         previous = row.vm;
     }
     page.table(table);
@@ -149,7 +199,7 @@ void show_moves(const array& moves, Page& page) {
 }
 
 void show_plan(const value& plan, Page& page) {
-    if (wants_nothing(plan)) page.say("No moves are wanted: every host is within its limits.");
+    if (wants_nothing(plan)) show_nothing_wanted(plan, page);
     if (const auto& findings = list(plan, "findings"); !findings.empty()) {
         page.heading("Found");
         show_findings(findings, page);
@@ -165,7 +215,7 @@ void show_plan(const value& plan, Page& page) {
         page.blank().say("No move would help.");
     }
     show_balance(plan, page);
-    if (const auto& rejections = list(plan, "rejections"); !rejections.empty()) {
+    if (const array rejections = of_movable(list(plan, "rejections"), list(plan, "immovable")); !rejections.empty()) {
         page.heading("Considered and rejected");
         show_rejections(rejections, page);
     }

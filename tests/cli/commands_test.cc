@@ -187,3 +187,19 @@ TEST_CASE("Colours come with --color always and never with --color never") {
     CHECK(has(with.out.str(), "\x1b[1;31m"));
     CHECK_FALSE(has(without.out.str(), "\x1b"));
 }
+
+TEST_CASE("Preflight ends with 3 when there is a problem, with 0 otherwise") {
+    Run bad, good;
+    bad.api.answers["GET /v1/preflight"] = {{200, sample("preflight")}};
+    good.api.answers["GET /v1/preflight"] = {{200, json::object{{"status", "warning"}}}};
+    CHECK(bad({"preflight"}) == 3);
+    CHECK(good({"preflight"}) == 0);
+}
+
+TEST_CASE("Output that cannot be written is a failure, although the daemon answered") {
+    Run ballastctl;
+    ballastctl.api.answers["GET /v1/hosts"] = {{200, sample("hosts")}};
+    ballastctl.out.setstate(std::ios::badbit);
+    CHECK(ballastctl({"hosts"}) == 1);
+    CHECK(has(ballastctl.err.str(), "could not be written"));
+}

@@ -111,7 +111,7 @@ TEST_CASE("Proposals are named once while the wait goes on") {
     set_up(ballastctl, {evacuating(1, waiting(), {}, {}), evacuating(1, waiting(), {}, {}), evacuating(0, {}, {}, {})},
            acting("confirm"));
     CHECK(ballastctl({"maintenance", "enter", "host1", "--wait"}) == 0);
-    const std::string out = ballastctl.out.str();
+    const std::string out = ballastctl.err.str();
     CHECK(has(out, "ballastctl approve op-000000000044"));
     CHECK(out.find("approve") == out.rfind("approve"));
 }

@@ -67,6 +67,12 @@ TEST_CASE("Wrapping breaks at spaces, cuts words that are too long, and loses no
     CHECK(all == "abcdefghij");
 }
 
+TEST_CASE("A word is not torn where its colour changes") {
+    const auto lines = Phrase("it runs on ").add("host", Tone::strong).add("1, there").wrapped(12);
+    CHECK(lines[0].text() == "it runs on");
+    CHECK(lines[1].text() == "host1, there");
+}
+
 TEST_CASE("A percentage is not torn from its number") {
     const auto lines = Phrase("limit of 80 % here").wrapped(11);
     CHECK(lines[0].text() == "limit of");
