@@ -4,6 +4,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/system/system_error.hpp>
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -86,6 +87,11 @@ TEST_CASE("A real sleep can be cancelled by the coroutine's slot") {
 TEST_CASE("A process without a free descriptor still sleeps") {
     RealClock clock;
     boost::asio::io_context io;
+    // A daemon's io_context has had its own descriptors for long when the others run out.
+    boost::asio::steady_timer first(io, milliseconds(0));
+    first.async_wait([](boost::system::error_code) {});
+    io.run();
+    io.restart();
     const Instant start = clock.now();
     bool done = false;
     boost::asio::co_spawn(io, clock.sleep_for(milliseconds(20)), [&](std::exception_ptr bug) { done = !bug; });
