@@ -4,10 +4,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "model/result.h"
 #include <sys/timerfd.h>
 #include <time.h>
+
+#include "model/result.h"
 
 namespace ballast {
 namespace {

@@ -143,17 +143,12 @@ Result<std::vector<KeyValue>> Engine::list(const std::string& prefix) {
 bool Engine::holds(const Compare& guard) {
     const auto entry = find(guard.key);
     switch (guard.kind) {
-        case Compare::Kind::absent:
-            return !entry;
-        case Compare::Kind::present:
-            return entry.has_value();
+        case Compare::Kind::absent: return !entry;
+        case Compare::Kind::present: return entry.has_value();
         // As in etcd, both revisions of an absent key are 0.
-        case Compare::Kind::mod_revision_is:
-            return (entry ? entry->mod_revision : 0) == guard.revision;
-        case Compare::Kind::create_revision_is:
-            return (entry ? entry->create_revision : 0) == guard.revision;
-        case Compare::Kind::value_is:
-            return entry && entry->value == guard.value;
+        case Compare::Kind::mod_revision_is: return (entry ? entry->mod_revision : 0) == guard.revision;
+        case Compare::Kind::create_revision_is: return (entry ? entry->create_revision : 0) == guard.revision;
+        case Compare::Kind::value_is: return entry && entry->value == guard.value;
     }
     return false;
 }
@@ -185,8 +180,7 @@ Engine::Draft Engine::begin() {
 
 void Engine::apply(const Change& change, Draft& draft) {
     switch (change.kind) {
-        case Change::Kind::put:
-            return put(change, draft);
+        case Change::Kind::put: return put(change, draft);
         case Change::Kind::erase:
             if (auto entry = find(change.key)) erase(*entry, draft);
             return;

@@ -18,14 +18,11 @@ constexpr mode_t directory_mode = 0750;
 ErrorCode code_of(int system_errno) {
     switch (system_errno) {
         case ENOSPC:
-        case EDQUOT:
-            return ErrorCode::no_space;
+        case EDQUOT: return ErrorCode::no_space;
         case EACCES:
         case EPERM:
-        case EROFS:
-            return ErrorCode::refused;
-        default:
-            return ErrorCode::unavailable;
+        case EROFS: return ErrorCode::refused;
+        default: return ErrorCode::unavailable;
     }
 }
 

@@ -6,19 +6,15 @@ namespace ballast::store {
 
 ErrorCode error_code_of(int sqlite_code, int system_errno) {
     switch (sqlite_code & 0xff) {
-        case SQLITE_FULL:
-            return ErrorCode::no_space;
+        case SQLITE_FULL: return ErrorCode::no_space;
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-            return ErrorCode::corrupt;
+        case SQLITE_NOTADB: return ErrorCode::corrupt;
         case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-            return ErrorCode::unavailable;
+        case SQLITE_LOCKED: return ErrorCode::unavailable;
         case SQLITE_CANTOPEN:
         case SQLITE_IOERR:
             return system_errno == ENOSPC || system_errno == EDQUOT ? ErrorCode::no_space : ErrorCode::unavailable;
-        default:
-            return ErrorCode::internal;
+        default: return ErrorCode::internal;
     }
 }
 
