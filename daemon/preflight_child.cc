@@ -59,12 +59,13 @@ std::chrono::steady_clock::time_point steady_now() {
     return std::chrono::steady_clock::now();
 }
 
+// Only our end does not block: few programs expect that of their stdout.
 bool open_pipe(File& read, File& write) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
     read.reset(ends[0]);
     write.reset(ends[1]);
-    return true;
+    return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
 }
 
 // A file in memory, so that a child that does not read its input cannot hold us up.

@@ -9,9 +9,15 @@ namespace {
 
 constexpr std::size_t peers_at_once = 4;  // sshd refuses beyond 10 unauthenticated connections [MaxStartups]
 
-// One line an answer, its fields separated by tabs. `</dev/null`: ssh would eat the rest of the script.
+// One line an answer, its fields separated by tabs; printed at once, as peers are tried side by side. `</dev/null`: ssh
+// would eat the rest of the script.
 constexpr const char* preamble = R"sh(LC_ALL=C; export LC_ALL
-say() { printf '%s' "$1"; shift; for field in "$@"; do printf '\t%s' "$(printf '%s' "$field" | tr '\t\r\n' '   ')"; done; printf '\n'; }
+TAB=$(printf '\t')
+say() {
+  line=$1; shift
+  for field in "$@"; do line="$line$TAB$(printf '%s' "$field" | tr '\t\r\n' '   ' | cut -c1-500)"; done
+  printf '%s\n' "$line"
+}
 limited() { if command -v timeout >/dev/null; then timeout -k 1 "$@"; else shift; "$@"; fi; }
 folder() { set -- "$1" $(limited 4 df -PTk -- "$1" 2>/dev/null </dev/null | awk 'NR == 2 {print $2, $1, $3, $5}'); say fs "$@"; }
 name() { if limited 4 getent hosts "$1" >/dev/null 2>&1 </dev/null; then say name "$1" yes; else say name "$1" no; fi; }
