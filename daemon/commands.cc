@@ -93,7 +93,14 @@ Controller::Task<void> Controller::approve(OperationId id, std::string by) {
 }
 
 Controller::Task<void> Controller::cancel(OperationId id, std::string by) {
-    return executor_.cancel(std::move(id), std::move(by));
+    std::optional<Operation> declined;
+    for (const Operation& op : executor_.active())
+        if (op.id == id && op.state == OperationState::waiting) declined = op;
+    const auto cancelled = co_await executor_.cancel(std::move(id), std::move(by));
+    if (!cancelled) co_return cancelled.error();
+    // A no holds for a while, or the next cycle would ask again.
+    if (declined) keeper_.remember({declined->vm, declined->from, declined->to, clock_.now(), false, true});
+    co_return Result<void>();
 }
 
 }  // namespace ballast::daemon

@@ -43,6 +43,7 @@ void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample
         if (runs(now)) notice_owner(vm, id, sample.at);
     }
     before = sample.vms;
+    notice_double_runs(sample.at);
     forget_gone_vms(sample.at);
 }
 
@@ -117,7 +118,11 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
     inventory.hosts = hosts_;
     for (auto& [id, host] : inventory.hosts) {
         host.stale = host.connection != Connection::up || !host.sampled_at || now - *host.sampled_at > stale_after_;
+        // Before a host has told what it is, its VMs would seem to have disks that nobody shares and to be immovable.
+        const bool untold = host.facts.cpus <= 0;
         if (host.stale && host.problem.empty()) host.problem = host.sampled_at ? "no fresh sample" : "not sampled yet";
+        if (untold && host.problem.empty()) host.problem = "what it offers is not known yet";
+        host.stale = host.stale || untold;
     }
     for (const auto& [host, vms] : seen_)
         for (const auto& [id, sampled] : vms) {
@@ -141,14 +146,33 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
     return inventory;
 }
 
-std::vector<DoubleRun> InventoryKeeper::double_runs() const {
-    std::vector<DoubleRun> doubles;
+// Hosts are sampled one after the other: a VM on its way is seen on both once. Twice on both is a double run.
+void InventoryKeeper::notice_double_runs(Instant at) {
+    std::map<VmId, Twice> now;
     std::map<VmId, HostId> first;
     for (const auto& [host, vms] : seen_)
-        for (const auto& [vm, sampled] : vms)
-            if (runs(sampled))
-                if (const auto [found, fresh] = first.emplace(vm, host); !fresh)
-                    doubles.push_back({vm, found->second, host});
+        for (const auto& [vm, sampled] : vms) {
+            if (!runs(sampled)) continue;
+            const auto [found, fresh] = first.emplace(vm, host);
+            if (!fresh) now[vm] = {found->second, host, at};
+        }
+    for (auto& [vm, twice] : now) {
+        const auto before = twice_.find(vm);
+        if (before != twice_.end() && before->second.first == twice.first && before->second.second == twice.second)
+            twice.since = before->second.since;
+    }
+    twice_ = std::move(now);
+}
+
+std::vector<DoubleRun> InventoryKeeper::double_runs() const {
+    const auto seen_after = [this](const HostId& host, Instant then) {
+        const auto found = hosts_.find(host);
+        return found != hosts_.end() && found->second.sampled_at && *found->second.sampled_at > then;
+    };
+    std::vector<DoubleRun> doubles;
+    for (const auto& [vm, twice] : twice_)
+        if (seen_after(twice.first, twice.since) && seen_after(twice.second, twice.since))
+            doubles.push_back({vm, twice.first, twice.second});
     return doubles;
 }
 

@@ -52,8 +52,13 @@ private:
         Instant since;
         Instant last_seen;
     };
+    struct Twice {
+        HostId first, second;
+        Instant since;
+    };
 
     void notice_owner(const VmId& vm, const HostId& host, Instant at);
+    void notice_double_runs(Instant at);
     void forget_gone_vms(Instant now);
     void place(const VmId& vm, const HostId& from, const HostId& to, Instant now);
 
@@ -62,6 +67,7 @@ private:
     std::map<HostId, std::map<VmId, collectors::Sample::SampledVm>> seen_;
     std::map<VmId, VmFacts> facts_;
     std::map<VmId, Owner> owners_;
+    std::map<VmId, Twice> twice_;      // seen running on two hosts
     std::map<VmId, HostId> expected_;  // where our own operations put them
     std::deque<PastMove> past_moves_;
 };
