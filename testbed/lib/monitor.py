@@ -7,7 +7,6 @@ stamp of QEMU's write), so that reading it late does not blur it.
 
 import os
 import re
-import sys
 import time
 
 import inotify
@@ -15,6 +14,7 @@ import process
 from base import state
 
 _LINE = re.compile(rb"hb (\d+) (\d+) ([0-9a-f]{8})$")
+_TOOL = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "testbed")
 # QEMU writes a beat byte by byte; gathering the events of this long makes one wake-up of it, and the stamp stays exact.
 _GATHER_S = 0.03
 
@@ -78,7 +78,7 @@ def start():
     """Starts the process unless it runs."""
     os.makedirs(state("heartbeat"), exist_ok=True)
     if not process.recorded(state("monitor.json")):
-        process.start_daemon(["/usr/bin/python3", os.path.realpath(sys.argv[0]), "_monitor"], state("monitor.log"), state("monitor.json"))
+        process.start_daemon(["/usr/bin/python3", _TOOL, "_monitor"], state("monitor.log"), state("monitor.json"))
 
 
 def stop():

@@ -146,7 +146,7 @@ class Story:
                            and not hosts[host]["maintenance"], 60)[host]
         self._snapshot()
         true = emptied and back["connection"] == "up" and not back["maintenance"]
-        say(f"{host} is back: ballastctl maintenance leave {host}. It takes guests again when one of the others needs room.", "green")
+        say(f"{host} is back: ballastctl maintenance leave {host}. It takes guests again when the others need room.", "green")
         self._verdicts.append((f"{host} was emptied for maintenance, power-cycled and brought back", true))
 
     def _host_to_empty(self):
