@@ -18,6 +18,7 @@ class Screen:
         self._out = out
         self._live = out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._coloured = self._live and "NO_COLOR" not in os.environ
+        self.blocks = "█░" if (out.encoding or "").lower().replace("-", "") == "utf8" else "#."
         self._table = []  # the lines of the table that stands below everything
         self._start = time.monotonic()
 
@@ -90,11 +91,12 @@ def columns(header, rows, rule=True):
 
 def bar(screen, ratio, hot=0.85):
     """A bar of the host's CPUs with the percentage; red when guests want too much."""
+    full, empty = screen.blocks
     if ratio is None:
-        return "." * _BAR + "   ?  "
+        return empty * _BAR + "    ?"
     filled = min(_BAR, round(ratio * _BAR))
     colour = "red" if ratio > hot else "green"
-    return screen.paint("#" * filled, colour) + "." * (_BAR - filled) + f" {100 * ratio:4.0f} %"
+    return screen.paint(full * filled, colour) + screen.paint(empty * (_BAR - filled), "faint") + f" {100 * ratio:4.0f} %"
 
 
 def milliseconds(value):
