@@ -14,7 +14,8 @@ constexpr unsigned most_doublings = 10;
 
 boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
     if (run->cancelled()) {
-        co_await end_without_moving(run, OperationState::cancelled, "cancelled by " + run->notes.cancelled_by + " before it started");
+        co_await end_without_moving(run, OperationState::cancelled,
+                                    "cancelled by " + run->notes.cancelled_by + " before it started");
         co_return;
     }
     run->attempt = Attempt();
@@ -33,7 +34,8 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
         run->op.state = OperationState::planned;
         if (run->cancelled()) co_return;
         std::string message = "not started: " + to_string(ready.error());
-        co_await give_up_or_retry(run, contact_lost(ready.error()) || ready.error().code == ErrorCode::no_space, std::move(message));
+        co_await give_up_or_retry(run, contact_lost(ready.error()) || ready.error().code == ErrorCode::no_space,
+                                  std::move(message));
         co_return;
     }
     changed_(run->op);
@@ -56,7 +58,8 @@ Executor::Task<void> Executor::check_source(RunPtr run) {
     if (presence->migration_under_way)
         co_return Error{ErrorCode::conflict, run->op.vm_name, "a migration that is not Ballast's is under way"};
     if (presence->state != Presence::State::running)
-        co_return Error{ErrorCode::conflict, run->op.vm_name, "is " + to_string(*presence) + " on " + run->op.from.value};
+        co_return Error{ErrorCode::conflict, run->op.vm_name,
+                        "is " + to_string(*presence) + " on " + run->op.from.value};
     const auto facts = co_await hypervisor_.vm_facts(run->op.from, run->op.vm);
     if (!facts) co_return facts.error();
     run->op.persistent = facts->persistent;

@@ -21,13 +21,17 @@ bool occupies_slot(const Operation& op) {
 Error no_slot(const Operation& op) {
     return {ErrorCode::conflict, op.vm_name, "no free migration slot between " + op.from.value + " and " + op.to.value};
 }
-Error not_found(const OperationId& id) { return {ErrorCode::not_found, id.value, "no such operation is under way"}; }
+Error not_found(const OperationId& id) {
+    return {ErrorCode::not_found, id.value, "no such operation is under way"};
+}
 }  // namespace
 
 /// Frees itself with the coroutine that holds it, however that ends.
 struct Executor::Seat {
+    VmId vm;
     HostId from;
     HostId to;
+    bool takes_slot = true;
 };
 
 Duration deadline_for(Bytes memory, const Settings& settings) {
@@ -76,8 +80,18 @@ bool Executor::slot_free(const HostId& from, const HostId& to) const {
     for (const auto& [id, run] : runs_)
         if (occupies_slot(run->op)) count(run->op.from, run->op.to);
     for (const auto& seat : seats_)
-        if (const auto taken = seat.lock()) count(taken->from, taken->to);
+        if (const auto taken = seat.lock(); taken && taken->takes_slot) count(taken->from, taken->to);
     return outgoing < settings_.outgoing_per_host && incoming < settings_.incoming_per_host && all < settings_.cluster;
+}
+
+// The journal refuses a second operation as well; this one knows also of those it has not confirmed.
+bool Executor::busy(const VmId& vm) const {
+    for (const auto& [id, run] : runs_)
+        if (run->op.vm == vm) return true;
+    return std::any_of(seats_.begin(), seats_.end(), [&](const auto& seat) {
+        const auto taken = seat.lock();
+        return taken && taken->vm == vm;
+    });
 }
 
 Executor::RunPtr Executor::add(Record record) {
@@ -100,11 +114,13 @@ Executor::Task<void> Executor::recover() {
 }
 
 Executor::Task<OperationId> Executor::submit(Operation draft, bool waiting) {
-    if (draft.from == draft.to) co_return Error{ErrorCode::invalid, draft.vm_name, "is on " + draft.to.value + " already"};
+    if (draft.from == draft.to)
+        co_return Error{ErrorCode::invalid, draft.vm_name, "is on " + draft.to.value + " already"};
+    if (busy(draft.vm)) co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
     if (!waiting && !slot_free(draft.from, draft.to)) co_return no_slot(draft);
     std::erase_if(seats_, [](const auto& seat) { return seat.expired(); });
-    auto seat = std::make_shared<Seat>(Seat{draft.from, draft.to});
-    if (!waiting) seats_.push_back(seat);
+    auto seat = std::make_shared<Seat>(Seat{draft.vm, draft.from, draft.to, !waiting});
+    seats_.push_back(seat);
     draft.state = waiting ? OperationState::waiting : OperationState::planned;
     draft.created = draft.updated = clock_.wall_now();
     const auto accepted = co_await journal_.accept(std::move(draft));
@@ -115,7 +131,8 @@ Executor::Task<OperationId> Executor::submit(Operation draft, bool waiting) {
         run->notes.cancelled_by = "Ballast, as the store did not confirm it";
         run->op.state = OperationState::planned;
         start(run);
-        co_return Error{ErrorCode::timed_out, run->op.vm_name, "the store did not confirm the operation; it is taken back"};
+        co_return Error{ErrorCode::timed_out, run->op.vm_name,
+                        "the store did not confirm the operation; it is taken back"};
     }
     changed_(run->op);
     if (!waiting) start(run);
@@ -148,7 +165,8 @@ Executor::Task<void> Executor::cancel(OperationId id, std::string by) {
     if (!run) co_return not_found(id);
     if (is_final(run->op.state)) co_return Error{ErrorCode::conflict, id.value, "it has ended"};
     if (run->attempt.in_post_copy)
-        co_return Error{ErrorCode::conflict, id.value, "it is in post-copy: the guest runs on the target, it can only go on"};
+        co_return Error{ErrorCode::conflict, id.value,
+                        "it is in post-copy: the guest runs on the target, it can only go on"};
     run->notes.cancelled_by = std::move(by);
     run->wake_up();
     if (run->op.state == OperationState::waiting) {  // nobody drives it
@@ -172,7 +190,9 @@ boost::asio::awaitable<void> Executor::withdraw(RunPtr run) {
     ended(run);
 }
 
-void Executor::start(const RunPtr& run) { boost::asio::co_spawn(executor_, drive(run), expect_no_bug); }
+void Executor::start(const RunPtr& run) {
+    boost::asio::co_spawn(executor_, drive(run), expect_no_bug);
+}
 
 boost::asio::awaitable<void> Executor::drive(RunPtr run) {
     while (!is_final(run->op.state)) {

@@ -83,10 +83,11 @@ public:
 private:
     struct Run;  // one operation under way
     using RunPtr = std::shared_ptr<Run>;
-    struct Seat;  // a slot held while its operation is being accepted
+    struct Seat;  // a VM and a slot held while its operation is being accepted
 
     // executor.cc
     RunPtr add(Record record);
+    bool busy(const VmId& vm) const;
     void start(const RunPtr& run);
     boost::asio::awaitable<void> drive(RunPtr run);
     boost::asio::awaitable<void> withdraw(RunPtr run);

@@ -12,17 +12,23 @@ namespace {
 constexpr const char* ops_prefix = "/ballast/ops/";
 constexpr const char* vm_prefix = "/ballast/opvm/";
 
-std::string record_key(const OperationId& id) { return ops_prefix + id.value; }
-std::string guard_key(const VmId& vm) { return vm_prefix + vm.value; }
+std::string record_key(const OperationId& id) {
+    return ops_prefix + id.value;
+}
+std::string guard_key(const VmId& vm) {
+    return vm_prefix + vm.value;
+}
 
-// Twelve digits of the store's revision: unique, and sorted by age as text.
+// Twelve digits of (about) the store's revision: unique, and sorted by age as text.
 OperationId id_at(Revision revision) {
     char id[32];
     std::snprintf(id, sizeof id, "op-%012lld", static_cast<long long>(revision));
     return {id};
 }
 
-Change put(std::string key, std::string value) { return {Change::Kind::put, std::move(key), std::move(value), 0}; }
+Change put(std::string key, std::string value) {
+    return {Change::Kind::put, std::move(key), std::move(value), 0};
+}
 
 Transaction acceptance(const Operation& draft, const std::string& text) {
     Transaction transaction;
@@ -56,7 +62,9 @@ Store::Task<Acceptance> Journal::accept(Operation draft) {
     for (int i = 0; i < tries; ++i) {
         const auto revision = co_await store_.revision();
         if (!revision) co_return revision.error();
-        draft.id = id_at(*revision + 1);
+        // Never one that was given before: that acceptance may yet take effect, or be being taken back.
+        last_id_ = std::max(*revision, last_id_) + 1;
+        draft.id = id_at(last_id_);
         const std::string text = json::serialize(to_json(Record{draft, {}}));
         auto transaction = acceptance(draft, text);
         const auto commit = co_await store_.commit(std::move(transaction));
@@ -98,7 +106,7 @@ Store::Task<bool> Journal::read_back(const Record& record, const std::string& te
     at.revision = *entry ? (*entry)->mod_revision : 0;
     at.holds_vm = *guard && (*guard)->value == record.op.id.value;
     const bool freed = !is_final(record.op.state) || !at.holds_vm;
-    co_return *entry && (*entry)->value == text && freed;
+    co_return *entry && (*entry)->value == text&& freed;
 }
 
 Store::Task<void> Journal::write(Record record) {

@@ -22,10 +22,10 @@ Result<Operation> operation_from_json(const boost::json::value& value);
 
 /// What the executor must still know after a crash, beyond what people see of an operation.
 struct Notes {
-    std::string cancelled_by;         // not empty: was asked to end
-    bool ran_on_both = false;         // seen running on both hosts: ends as failed, with an alarm
-    bool stopped_source = false;      // we stopped the source's paused copy ourselves
-    bool post_copy = false;           // the switch to post-copy was, or was about to be, asked for
+    std::string cancelled_by;     // not empty: was asked to end
+    bool ran_on_both = false;     // seen running on both hosts: ends as failed, with an alarm
+    bool stopped_source = false;  // we stopped the source's paused copy ourselves
+    bool post_copy = false;       // the switch to post-copy was, or was about to be, asked for
 
     friend bool operator==(const Notes&, const Notes&) = default;
 };
@@ -67,6 +67,7 @@ private:
     Store::Task<bool> read_back(const Record& record, const std::string& text, Position& at);
 
     Store& store_;
+    Revision last_id_ = 0;
     std::map<OperationId, Position> positions_;  // of operations that have not ended
 };
 

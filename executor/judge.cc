@@ -7,11 +7,16 @@ namespace {
 using State = Presence::State;
 using Reason = Presence::PauseReason;
 
-bool not_running(const Presence& p) { return p.state == State::absent || p.state == State::defined; }
-bool running(const Presence& p) { return p.state == State::running; }
+bool not_running(const Presence& p) {
+    return p.state == State::absent || p.state == State::defined;
+}
+bool running(const Presence& p) {
+    return p.state == State::running;
+}
 
 bool paused_in_post_copy(const Presence& p) {
-    return p.state == State::paused && (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
+    return p.state == State::paused &&
+           (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
 }
 
 // By the user's will or for its disks' sake: the migration did not do it and we do not undo it.
@@ -19,7 +24,9 @@ bool paused_on_its_own(const Presence& p) {
     return p.state == State::paused && (p.pause_reason == Reason::user || p.pause_reason == Reason::io_error);
 }
 
-bool by_migration(const Presence& p) { return p.state == State::paused && !paused_on_its_own(p); }
+bool by_migration(const Presence& p) {
+    return p.state == State::paused && !paused_on_its_own(p);
+}
 
 Verdict with_source_running(const Presence& target) {
     if (not_running(target)) return Verdict::stayed;

@@ -11,26 +11,26 @@ namespace ballast::executor {
 struct Picture {
     std::optional<Presence> source = {};
     std::optional<Presence> target = {};
-    bool guest_shut_down = false;        // heard, or seen on a host where we did not stop it ourselves
-    bool post_copy = false;              // the switch to post-copy was asked for
-    bool target_may_run_it = true;       // false: it is certain that the source never paused the guest
+    bool guest_shut_down = false;   // heard, or seen on a host where we did not stop it ourselves
+    bool post_copy = false;         // the switch to post-copy was asked for
+    bool target_may_run_it = true;  // false: it is certain that the source never paused the guest
 };
 
 enum class Verdict {
-    under_way,            // a migration runs on the source
-    moved,                // runs on the target only, or is paused there by its user or an IO error
-    stayed,               // the same on the source
-    stayed_target_lost,   // runs on the source and never stopped there; the target cannot be asked
-    shut_down,            // runs nowhere because the guest ended
-    lost,                 // runs on neither host, and nothing says why
+    under_way,           // a migration runs on the source
+    moved,               // runs on the target only, or is paused there by its user or an IO error
+    stayed,              // the same on the source
+    stayed_target_lost,  // runs on the source and never stopped there; the target cannot be asked
+    shut_down,           // runs nowhere because the guest ended
+    lost,                // runs on neither host, and nothing says why
     both_run,
-    stop_source,          // the target runs it, the source keeps a paused copy
-    stop_target,          // both paused by the migration: the source's copy is the one to go on with
-    resume_source,        // paused by the migration, and nowhere else
+    stop_source,    // the target runs it, the source keeps a paused copy
+    stop_target,    // both paused by the migration: the source's copy is the one to go on with
+    resume_source,  // paused by the migration, and nowhere else
     resume_target,
-    drop_arrival,         // the target keeps a paused copy nobody feeds any more
-    hands_off,            // in post-copy: its memory is on both hosts
-    unclear,              // a host cannot be asked, or the picture is none of the above: look again
+    drop_arrival,  // the target keeps a paused copy nobody feeds any more
+    hands_off,     // in post-copy: its memory is on both hosts
+    unclear,       // a host cannot be asked, or the picture is none of the above: look again
 };
 
 Verdict judge(const Picture& picture);

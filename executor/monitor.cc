@@ -105,7 +105,8 @@ boost::asio::awaitable<void> Executor::end_when_due(RunPtr run) {
         co_return;
     }
     if (attempt.abort_reason.empty())
-        attempt.abort_reason = run->cancelled() ? "cancelled by " + run->notes.cancelled_by : "not finished within " + limit;
+        attempt.abort_reason =
+            run->cancelled() ? "cancelled by " + run->notes.cancelled_by : "not finished within " + limit;
     if (clock_.now() >= attempt.next_abort) co_await abort(run);
 }
 
@@ -115,7 +116,8 @@ boost::asio::awaitable<void> Executor::abort(RunPtr run) {
     co_await hypervisor_.abort_migration(run->op.from, run->op.vm);
     attempt.next_abort = clock_.now() + abort_again;
     if (clock_.now() < *attempt.first_abort + abort_patience) co_return;
-    co_await raise_alarm(run, run->op.vm_name + " still migrates although it was to be aborted (" + attempt.abort_reason + ")");
+    co_await raise_alarm(
+        run, run->op.vm_name + " still migrates although it was to be aborted (" + attempt.abort_reason + ")");
 }
 
 }  // namespace ballast::executor

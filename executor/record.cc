@@ -12,8 +12,10 @@ json::value optional_time(const std::optional<WallTime>& time) {
 }
 
 json::object to_json(const Prediction& p) {
-    return {{"duration_ms", p.duration.count()}, {"downtime_ms", p.downtime.count()},
-            {"transferred_bytes", p.transferred.count}, {"converges", p.converges}};
+    return {{"duration_ms", p.duration.count()},
+            {"downtime_ms", p.downtime.count()},
+            {"transferred_bytes", p.transferred.count},
+            {"converges", p.converges}};
 }
 
 json::object to_json(const Outcome& o) {
@@ -24,16 +26,25 @@ json::object to_json(const Outcome& o) {
     return out;
 }
 
-std::string text(const json::object& o, const char* key) { return std::string(o.at(key).as_string()); }
-Duration duration(const json::object& o, const char* key) { return Duration(o.at(key).to_number<std::int64_t>()); }
-Bytes bytes(const json::object& o, const char* key) { return {o.at(key).to_number<std::uint64_t>()}; }
-WallTime time(const json::object& o, const char* key) { return WallTime(duration(o, key)); }
+std::string text(const json::object& o, const char* key) {
+    return std::string(o.at(key).as_string());
+}
+Duration duration(const json::object& o, const char* key) {
+    return Duration(o.at(key).to_number<std::int64_t>());
+}
+Bytes bytes(const json::object& o, const char* key) {
+    return {o.at(key).to_number<std::uint64_t>()};
+}
+WallTime time(const json::object& o, const char* key) {
+    return WallTime(duration(o, key));
+}
 std::optional<WallTime> maybe_time(const json::object& o, const char* key) {
     return o.at(key).is_null() ? std::nullopt : std::optional(time(o, key));
 }
 
 Prediction prediction_from(const json::object& o) {
-    return {duration(o, "duration_ms"), duration(o, "downtime_ms"), bytes(o, "transferred_bytes"), o.at("converges").as_bool()};
+    return {duration(o, "duration_ms"), duration(o, "downtime_ms"), bytes(o, "transferred_bytes"),
+            o.at("converges").as_bool()};
 }
 
 Outcome outcome_from(const json::object& o) {

@@ -8,7 +8,9 @@
 namespace ballast::executor {
 
 /// What ends a coroutine by an exception is a bug: its operation would stay under way for ever.
-inline void expect_no_bug(std::exception_ptr bug) { BALLAST_ASSERT(!bug); }
+inline void expect_no_bug(std::exception_ptr bug) {
+    BALLAST_ASSERT(!bug);
+}
 
 /// Lost on the way: the other side may have done it all the same, and trying again makes sense.
 inline bool contact_lost(const Error& error) {
@@ -17,7 +19,7 @@ inline bool contact_lost(const Error& error) {
 
 /// What is known of one call of the hypervisor, from just before it until both hosts were looked at.
 struct Attempt {
-    Result<void> call = Result<void>();     // what the migration call returned
+    Result<void> call = Result<void>();  // what the migration call returned
     bool call_returned = false;
     /// Nobody waits for the call any more (its daemon died, or contact to the source was lost): only looking tells.
     bool unattended = false;
@@ -28,14 +30,14 @@ struct Attempt {
     /// and no look that found it paused or failed.
     bool target_may_run_it = false;
     bool in_post_copy = false;
-    std::string abort_reason;               // not empty: an abort was sent
+    std::string abort_reason;  // not empty: an abort was sent
     std::optional<Instant> first_abort;
     Instant next_abort{};
-    std::optional<Instant> deadline;        // abort then
+    std::optional<Instant> deadline;  // abort then
     Instant started{};
     std::size_t downtime_step = 0;
     unsigned last_iteration = 0;
-    bool alarmed = false;                   // a person was told: it is not tried again behind their back
+    bool alarmed = false;  // a person was told: it is not tried again behind their back
 };
 
 struct Executor::Run {
@@ -48,13 +50,13 @@ struct Executor::Run {
 
     Operation op;
     Notes notes;
-    Settings settings;                      // as they were when it was accepted
+    Settings settings;  // as they were when it was accepted
     Attempt attempt;
-    bool writing = false;                   // one write of the record at a time, so that the newest comes last
-    std::string journal_problem;            // not empty: the record lags behind
+    bool writing = false;         // one write of the record at a time, so that the newest comes last
+    std::string journal_problem;  // not empty: the record lags behind
     bool woken = false;
-    boost::asio::steady_timer wake;         // cancelled to end a pause
-    boost::asio::steady_timer written;      // cancelled when a write has ended
+    boost::asio::steady_timer wake;     // cancelled to end a pause
+    boost::asio::steady_timer written;  // cancelled when a write has ended
 
     bool cancelled() const { return !notes.cancelled_by.empty(); }
     void wake_up() {

@@ -41,7 +41,14 @@ std::string how_it_failed(const Attempt& attempt) {
 }
 
 std::string seen(const HostId& host, const Result<Presence>& presence) {
-    return "on " + host.value + ": " + (presence ? to_string(*presence) : "cannot be asked, " + presence.error().message);
+    return "on " + host.value + ": " +
+           (presence ? to_string(*presence) : "cannot be asked, " + presence.error().message);
+}
+
+const char* advice(Verdict verdict) {
+    return verdict == Verdict::hands_off ? "it was in post-copy or about to be, so its memory may be on both hosts: "
+                                           "neither is touched, a person has to decide"
+                                         : "looking again until it is";
 }
 
 std::optional<Presence> known(const Result<Presence>& presence) {
@@ -73,9 +80,11 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         const bool settled = co_await act(run, verdict, picture, now - since);
         if (settled) break;
         const bool patient = clock_.now() < began + patience;
-        if (!patient)
-            co_await raise_alarm(run, run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
-                                          seen(run->op.to, target) + "); looking again until it is");
+        if (!patient) {
+            std::string text = run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
+                               seen(run->op.to, target) + "); " + advice(verdict);
+            co_await raise_alarm(run, std::move(text));
+        }
         co_await clock_.sleep_for(patient ? wait : look_again_alarmed);
         wait = look_again;
     }
@@ -83,8 +92,9 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
 
 Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) {
     Picture picture{known(source), known(target)};
-    picture.guest_shut_down = run.attempt.guest_shut_down || shut_down_seen(picture.source, picture.target, run.op.persistent,
-                                                                            run.notes.stopped_source);
+    picture.guest_shut_down =
+        run.attempt.guest_shut_down ||
+        shut_down_seen(picture.source, picture.target, run.op.persistent, run.notes.stopped_source);
     picture.post_copy = run.notes.post_copy;
     picture.target_may_run_it = run.attempt.target_may_run_it;
     return picture;
@@ -113,7 +123,8 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::stayed:
         case Verdict::stayed_target_lost: co_return co_await roll_back(run, picture, held >= patience);
         case Verdict::shut_down:
-            co_await end_without_moving(run, OperationState::cancelled, "the guest shut down during the migration; it stays off");
+            co_await end_without_moving(run, OperationState::cancelled,
+                                        "the guest shut down during the migration; it stays off");
             co_return true;
         case Verdict::lost: co_await end_lost(run); co_return true;
         case Verdict::both_run: co_await end_double_run(run); co_return false;
@@ -180,7 +191,8 @@ boost::asio::awaitable<void> Executor::end_verified(RunPtr run, OperationState s
     if (run->notes.ran_on_both) {
         state = OperationState::failed;
         run->op.alarm = true;
-        message = "ran on both hosts; the copy on " + run->op.to.value + " was stopped. Check its disks. Now: " + message;
+        message =
+            "ran on both hosts; the copy on " + run->op.to.value + " was stopped. Check its disks. Now: " + message;
     }
     co_await transition(run, state, std::move(message));
 }
@@ -202,7 +214,8 @@ boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
 boost::asio::awaitable<void> Executor::end_lost(RunPtr run) {
     const auto elsewhere = co_await find_elsewhere(run);
     if (elsewhere) {
-        co_await end_without_moving(run, OperationState::cancelled, "runs on " + elsewhere->value + ": it was moved by hand");
+        co_await end_without_moving(run, OperationState::cancelled,
+                                    "runs on " + elsewhere->value + ": it was moved by hand");
         co_return;
     }
     run->op.alarm = true;

@@ -19,7 +19,9 @@ constexpr Duration abort_ignored = std::chrono::minutes{20};
 constexpr Duration arrival_waits = std::chrono::seconds{10};
 
 // As QEMU's: 20 % at first, 10 % more with each pass, at most 99 %.
-double throttle(unsigned iteration) { return iteration < 2 ? 0 : std::min(0.99, 0.2 + 0.1 * (iteration - 2)); }
+double throttle(unsigned iteration) {
+    return iteration < 2 ? 0 : std::min(0.99, 0.2 + 0.1 * (iteration - 2));
+}
 }  // namespace
 
 Migration::Migration(World& world, MigrationRequest request, Fault fault, std::function<void(Result<void>)> ended)
@@ -149,7 +151,8 @@ bool Migration::ignores_abort() const {
 
 Result<void> Migration::abort() {
     if (phase_ == Phase::post_copy) return Error{ErrorCode::conflict, request_.vm.value, "in post-copy"};
-    if (phase_ == Phase::preparing || phase_ == Phase::copying) fail("migration job: canceled by client", ErrorCode::cancelled);
+    if (phase_ == Phase::preparing || phase_ == Phase::copying)
+        fail("migration job: canceled by client", ErrorCode::cancelled);
     return {};
 }
 
@@ -170,7 +173,7 @@ Result<void> Migration::start_post_copy() {
 }
 
 void Migration::post_copy_done() {
-    target()->job = false;
+    target()->job = target()->incomplete = false;
     confirm();
 }
 
@@ -224,9 +227,7 @@ void Migration::strike_in_copy() {
             source()->state = State::paused;
             source()->reason = Reason::io_error;
             return world_.excuse_off(request_.vm);
-        case Fault::leftover_definition:
-            target()->persistent = request_.persistent;
-            return fail("error copying");
+        case Fault::leftover_definition: target()->persistent = request_.persistent; return fail("error copying");
         default: return;
     }
 }
@@ -243,7 +244,9 @@ bool Migration::strike_after_pause() {
                 if (Domain* domain = world->domain(r.to, r.vm)) domain->job = false;
             });
             return true;
-        case Fault::target_qemu_killed_after_pause: world_.stop_domain(request_.to, request_.vm, "crashed"); return true;
+        case Fault::target_qemu_killed_after_pause:
+            world_.stop_domain(request_.to, request_.vm, "crashed");
+            return true;
         default: return false;
     }
 }
@@ -278,9 +281,7 @@ bool Migration::strike_after_start() {
             confirm();
             world_.stop_domain(request_.to, request_.vm, "crashed");
             return true;
-        case Fault::source_dies_after_success:
-            world_.power_off(request_.from);
-            return true;
+        case Fault::source_dies_after_success: world_.power_off(request_.from); return true;
         default: return false;
     }
 }

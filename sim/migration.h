@@ -22,10 +22,13 @@ public:
     void set_max_downtime(Duration downtime) { max_downtime_ = downtime; }
     Result<void> start_post_copy();
 
+    /// What has not gone wrong yet will not.
+    void disarm() { fault_ = Fault::none; }
+
     // What happens to the hosts it runs between.
     void libvirtd_stopped(const HostId& host);
     void libvirtd_back(const HostId& host);
-    void host_lost(const HostId& host);   // power
+    void host_lost(const HostId& host);  // power
     void domain_stopped(const HostId& host);
 
 private:

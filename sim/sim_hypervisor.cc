@@ -6,7 +6,9 @@ namespace {
 constexpr Duration call_takes{5};
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
-Error no_answer(const HostId& host) { return {ErrorCode::timed_out, host.value, "no answer within 10 s"}; }
+Error no_answer(const HostId& host) {
+    return {ErrorCode::timed_out, host.value, "no answer within 10 s"};
+}
 }  // namespace
 
 /// A migration call its coroutine waits for. The World keeps it; the timer goes with the coroutine.
@@ -34,14 +36,18 @@ SimHypervisor::SimHypervisor(boost::asio::io_context& io, Clock& clock, World& w
     };
 }
 
-SimHypervisor::~SimHypervisor() { world_.listener = nullptr; }
+SimHypervisor::~SimHypervisor() {
+    world_.listener = nullptr;
+}
 
 Connection SimHypervisor::connection(HostId host) const {
     const SimHost* at = world_.host(host);
     return at != nullptr && !at->seen_down ? Connection::up : Connection::down;
 }
 
-std::string SimHypervisor::problem(HostId host) const { return connection(host) == Connection::up ? "" : "no connection"; }
+std::string SimHypervisor::problem(HostId host) const {
+    return connection(host) == Connection::up ? "" : "no connection";
+}
 
 void SimHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
     listeners_->push_back(std::move(listener));
@@ -186,7 +192,9 @@ Hypervisor::Task<void> SimHypervisor::abort_migration(HostId source, VmId vm) {
 }
 
 Hypervisor::Task<void> SimHypervisor::set_max_downtime(HostId source, VmId vm, Duration downtime) {
-    std::function<Result<void>()> act = [this, source, vm, downtime] { return world_.set_max_downtime(source, vm, downtime); };
+    std::function<Result<void>()> act = [this, source, vm, downtime] {
+        return world_.set_max_downtime(source, vm, downtime);
+    };
     return change(std::move(source), std::move(act));
 }
 

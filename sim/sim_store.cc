@@ -8,7 +8,9 @@ namespace {
 constexpr Duration call_takes{1};
 constexpr Duration call_timeout = std::chrono::seconds{5};  // the embedded store's default
 
-Error lease_gone() { return {ErrorCode::not_found, "lease", "no such lease"}; }
+Error lease_gone() {
+    return {ErrorCode::not_found, "lease", "no such lease"};
+}
 }  // namespace
 
 struct SimStore::Watch : WatchHandle {
@@ -69,7 +71,8 @@ void SimStore::erase(const std::string& key, std::vector<WatchEvent>& events) {
 }
 
 Commit SimStore::apply(const Transaction& transaction) {
-    const bool may = std::all_of(transaction.guards.begin(), transaction.guards.end(), [this](const auto& g) { return holds(g); });
+    const bool may =
+        std::all_of(transaction.guards.begin(), transaction.guards.end(), [this](const auto& g) { return holds(g); });
     if (!may || transaction.changes.empty()) return {may, data_.revision};
     ++data_.revision;
     std::vector<WatchEvent> events;
@@ -78,7 +81,8 @@ Commit SimStore::apply(const Transaction& transaction) {
         if (change.kind == Change::Kind::erase) erase(change.key, events);
         if (change.kind != Change::Kind::erase_prefix) continue;
         std::vector<std::string> keys;
-        for (auto at = data_.entries.lower_bound(change.key); at != data_.entries.end() && at->first.starts_with(change.key); ++at)
+        for (auto at = data_.entries.lower_bound(change.key);
+             at != data_.entries.end() && at->first.starts_with(change.key); ++at)
             keys.push_back(at->first);
         for (const std::string& key : keys) erase(key, events);
     }
@@ -145,7 +149,8 @@ Store::Task<Commit> SimStore::commit(Transaction transaction) {
     co_return result;
 }
 
-std::unique_ptr<WatchHandle> SimStore::watch(std::string prefix, Revision after, Listener changed, std::function<void()>) {
+std::unique_ptr<WatchHandle> SimStore::watch(std::string prefix, Revision after, Listener changed,
+                                             std::function<void()>) {
     auto listener = std::make_shared<Listener>(std::move(changed));
     std::vector<WatchEvent> missed;
     for (const WatchEvent& event : data_.history)

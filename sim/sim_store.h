@@ -26,8 +26,8 @@ struct StoreData {
     // Faults.
     Instant unavailable_until{};
     Instant full_until{};
-    unsigned lose_replies = 0;          // of the next commits: applied, but the answer says timed_out
-    Duration late{};                    // with lose_replies: applied only after this time
+    unsigned lose_replies = 0;                      // of the next commits: applied, but the answer says timed_out
+    Duration late{};                                // with lose_replies: applied only after this time
     std::multimap<Instant, Transaction> under_way;  // commits that are applied later
 };
 

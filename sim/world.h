@@ -31,8 +31,8 @@ struct Domain {
     Presence::State state = Presence::State::running;
     Presence::PauseReason reason = Presence::PauseReason::none;
     bool shut_down_by_guest = false;
-    bool job = false;                 // an active outgoing or incoming one
-    bool incomplete = false;          // an arrival whose memory is not all there
+    bool job = false;         // an active outgoing or incoming one
+    bool incomplete = false;  // an arrival whose memory is not all there
     MigrationProgress progress, completed;
 
     bool runs() const { return state == Presence::State::running; }
@@ -43,8 +43,8 @@ struct SimHost {
     Bytes memory = gib(64);
     bool powered = true;
     bool libvirtd = true;
-    bool reachable = true;             // from us and from the other hosts
-    bool seen_down = false;            // its clients have noticed
+    bool reachable = true;   // from us and from the other hosts
+    bool seen_down = false;  // its clients have noticed
     Instant calls_time_out_until{};
     std::map<VmId, Domain> domains;
 
@@ -76,7 +76,7 @@ public:
     void add_vm(const HostId& host, const VmId& id, VmSpec spec);
     /// Happens to the next migration of this VM.
     void inject(const VmId& vm, Fault fault) { faults_[vm] = fault; }
-    /// Events lost and doubled, as shares of all.
+    /// Events lost and doubled, as shares of all. A lost switchover is told of as a lost connection.
     void disturb_events(double lost, double doubled);
 
     // Time.
@@ -138,6 +138,7 @@ public:
 
 private:
     Migration* migration_of(const HostId& source, const VmId& vm) const;
+    void reset_connection(const HostId& id);
     void notice_down(const HostId& id, const std::string& why);
     void notice_up(const HostId& id);
 

@@ -10,9 +10,9 @@ namespace {
 struct Expected {
     Fault fault;
     OperationState state;
-    const char* runs_on;   // in the end; "" nowhere
+    const char* runs_on;  // in the end; "" nowhere
     bool alarm;
-    const char* message;   // part of it
+    const char* message;  // part of it
 };
 
 const Expected table[] = {

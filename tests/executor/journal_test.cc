@@ -36,7 +36,9 @@ Record full_record() {
     return record;
 }
 
-std::string text(const Record& record) { return boost::json::serialize(executor::to_json(record)); }
+std::string text(const Record& record) {
+    return boost::json::serialize(executor::to_json(record));
+}
 
 }  // namespace
 
@@ -65,7 +67,8 @@ TEST_CASE("A record from before there were notes is read") {
 TEST_CASE("A record with a field missing or of a wrong kind is corrupt, never an exception") {
     const auto whole = executor::to_json(full_record());
     for (const auto& [key, value] : whole) {
-        for (const boost::json::value& wrong : {boost::json::value(nullptr), boost::json::value("x"), boost::json::value(-1)}) {
+        for (const boost::json::value& wrong :
+             {boost::json::value(nullptr), boost::json::value("x"), boost::json::value(-1)}) {
             auto damaged = whole;
             damaged[key] = wrong;
             const auto read = executor::record_from_json(damaged);
@@ -121,7 +124,8 @@ TEST_CASE("A write is safe to repeat") {
     const auto accepted = lab.wait(journal.accept(lab.draft("vm", "h1", "h2")));
     REQUIRE(accepted);
     Record record{accepted->op, {}};
-    for (const OperationState state : {OperationState::running, OperationState::running, OperationState::done, OperationState::done}) {
+    for (const OperationState state :
+         {OperationState::running, OperationState::running, OperationState::done, OperationState::done}) {
         record.op.state = state;
         REQUIRE(lab.wait(journal.write(record)));
         CHECK(lab.record(record.op.id).state == state);
@@ -190,6 +194,24 @@ TEST_CASE("An acceptance the store did not confirm is taken back, applied at onc
     }
 }
 
+TEST_CASE("An acceptance that is being taken back does not share its id with the next one") {
+    Lab lab;
+    lab.vm("a");
+    lab.vm("b");
+    lab.data.lose_replies = 1;
+    lab.data.late = 1h;
+    const auto lost = lab.ask(lab.executor->submit(lab.draft("a", "h1", "h2"), false));
+    lab.run_for(1s);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("b", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lost->has_value(); }));
+    lab.data.late = 0s;
+    REQUIRE(lab.settle());
+    CHECK(lab.record(*id).vm == VmId{"b"});
+    CHECK(lab.record(*id).state == OperationState::done);
+    CHECK(lab.records().size() == 2);
+}
+
 TEST_CASE("No migration starts that cannot be journalled, and the store's return ends the wait") {
     for (const bool full : {true, false})
         for (const Trigger trigger : {Trigger::overload, Trigger::manual}) {
@@ -203,7 +225,8 @@ TEST_CASE("No migration starts that cannot be journalled, and the store's return
             CHECK(lab.under_way().alarm);
             CHECK(lab.under_way().message.find("cannot be journalled") != std::string::npos);
             REQUIRE(lab.settle());
-            CHECK(lab.record(*id).state == (trigger == Trigger::manual ? OperationState::done : OperationState::rolled_back));
+            CHECK(lab.record(*id).state ==
+                  (trigger == Trigger::manual ? OperationState::done : OperationState::rolled_back));
         }
 }
 

@@ -27,12 +27,15 @@ const Presence io_error = is(State::paused, Reason::io_error);
 const Presence post_copy_failed = is(State::paused, Reason::post_copy_failed);
 const Presence migrating = is(State::running, Reason::none, true);
 
-Verdict verdict(std::optional<Presence> source, std::optional<Presence> target) { return judge({source, target}); }
+Verdict verdict(std::optional<Presence> source, std::optional<Presence> target) {
+    return judge({source, target});
+}
 
 std::vector<std::optional<Presence>> everything() {
     std::vector<std::optional<Presence>> all{std::nullopt};
     for (const bool job : {false, true}) {
-        for (const State state : {State::absent, State::defined, State::running}) all.push_back(is(state, Reason::none, job));
+        for (const State state : {State::absent, State::defined, State::running})
+            all.push_back(is(state, Reason::none, job));
         for (const Reason reason : {Reason::none, Reason::migration, Reason::starting_up, Reason::post_copy,
                                     Reason::post_copy_failed, Reason::io_error, Reason::user, Reason::other})
             all.push_back(is(State::paused, reason, job));
@@ -41,7 +44,8 @@ std::vector<std::optional<Presence>> everything() {
 }
 
 bool in_post_copy(const Presence& p) {
-    return p.state == State::paused && (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
+    return p.state == State::paused &&
+           (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
 }
 
 template <class F>
@@ -100,10 +104,10 @@ TEST_CASE("A definition's past is not taken for a shutdown of the guest") {
     Presence old = defined;
     old.shut_down_by_guest = true;
     CHECK(executor::shut_down_seen(old, absent, true, false));
-    CHECK_FALSE(executor::shut_down_seen(old, absent, true, true));       // we stopped it
-    CHECK_FALSE(executor::shut_down_seen(defined, old, true, false));     // it crashed here; there it is an old story
-    CHECK(executor::shut_down_seen(absent, old, true, false));            // it had arrived there
-    CHECK_FALSE(executor::shut_down_seen(absent, old, false, false));     // nothing of this one is kept there
+    CHECK_FALSE(executor::shut_down_seen(old, absent, true, true));    // we stopped it
+    CHECK_FALSE(executor::shut_down_seen(defined, old, true, false));  // it crashed here; there it is an old story
+    CHECK(executor::shut_down_seen(absent, old, true, false));         // it had arrived there
+    CHECK_FALSE(executor::shut_down_seen(absent, old, false, false));  // nothing of this one is kept there
 }
 
 TEST_CASE("Nothing is stopped or resumed unless both hosts answered and no job runs on the source") {
@@ -120,9 +124,12 @@ TEST_CASE("Nobody is resumed while the other side runs, and only a paused copy i
     for_every_picture([](const Picture& picture, Verdict verdict) {
         if (verdict == Verdict::resume_source) REQUIRE(picture.target->state != State::running);
         if (verdict == Verdict::resume_source) REQUIRE(picture.target->state != State::paused);
-        if (verdict == Verdict::resume_target) REQUIRE((picture.source->state == State::absent || picture.source->state == State::defined));
-        if (verdict == Verdict::stop_source) REQUIRE((picture.source->state == State::paused && picture.target->state == State::running));
-        if (verdict == Verdict::stop_target) REQUIRE((picture.source->state == State::paused && picture.target->state == State::paused));
+        if (verdict == Verdict::resume_target)
+            REQUIRE((picture.source->state == State::absent || picture.source->state == State::defined));
+        if (verdict == Verdict::stop_source)
+            REQUIRE((picture.source->state == State::paused && picture.target->state == State::running));
+        if (verdict == Verdict::stop_target)
+            REQUIRE((picture.source->state == State::paused && picture.target->state == State::paused));
         if (verdict == Verdict::drop_arrival) REQUIRE(picture.target->state == State::paused);
     });
 }

@@ -2,9 +2,9 @@
 // started again; hosts and store live on.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio.hpp>
 #include <catch2/catch.hpp>
-#include <algorithm>
 #include <memory>
 #include <random>
 #include <set>

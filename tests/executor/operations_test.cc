@@ -166,7 +166,8 @@ TEST_CASE("Cancelling works at any moment of a migration, and the guest runs on 
         CHECK(lab.where("vm") == (ended.state == OperationState::done ? "h2" : "h1"));
         cancelled += ended.state == OperationState::cancelled;
         done += ended.state == OperationState::done;
-        if (asked && ended.state == OperationState::cancelled) CHECK(ended.message.find("cancelled by ann") != std::string::npos);
+        if (asked && ended.state == OperationState::cancelled)
+            CHECK(ended.message.find("cancelled by ann") != std::string::npos);
     }
     CHECK(cancelled > 50);
     CHECK(done > 0);  // some came too late for the abort
@@ -348,7 +349,8 @@ TEST_CASE("Slot limits hold whatever is submitted, approved and cancelled, in wh
             const auto runs = lab.world.running_on({vm});
             if (runs.empty()) continue;  // just being handed over
             const std::string from = runs.front().value, to = hosts[dice() % 3];
-            if (dice() % 3 != 0) lab.ask(lab.executor->submit(lab.draft(vm.c_str(), from.c_str(), to.c_str()), dice() % 2 == 0));
+            if (dice() % 3 != 0)
+                lab.ask(lab.executor->submit(lab.draft(vm.c_str(), from.c_str(), to.c_str()), dice() % 2 == 0));
             for (const Operation& op : lab.executor->active()) {
                 if (dice() % 4 == 0) lab.ask(lab.executor->approve(op.id, "x"));
                 if (dice() % 16 == 0) lab.ask(lab.executor->cancel(op.id, "x"));

@@ -17,7 +17,8 @@ struct Bench {
     template <class T>
     Result<T> wait(boost::asio::awaitable<Result<T>> call) {
         std::optional<Result<T>> answer;
-        boost::asio::co_spawn(io, std::move(call), [&](std::exception_ptr, Result<T> result) { answer = std::move(result); });
+        boost::asio::co_spawn(io, std::move(call),
+                              [&](std::exception_ptr, Result<T> result) { answer = std::move(result); });
         for (int i = 0; i < 100 && !answer; ++i) clock.run_for(io, 100ms);
         BALLAST_ASSERT(answer);
         return *answer;
@@ -38,7 +39,9 @@ struct Bench {
     sim::SimStore store;
 };
 
-Change put(const char* key, const char* value, LeaseId lease = 0) { return {Change::Kind::put, key, value, lease}; }
+Change put(const char* key, const char* value, LeaseId lease = 0) {
+    return {Change::Kind::put, key, value, lease};
+}
 
 }  // namespace
 
@@ -82,9 +85,13 @@ TEST_CASE("A full store still erases, and an unavailable one does nothing") {
 TEST_CASE("A key goes with its lease, and watches hear of it") {
     Bench bench;
     std::vector<std::string> heard;
-    const auto handle = bench.store.watch("l/", 0, [&](const std::vector<WatchEvent>& events) {
-        for (const auto& event : events) heard.push_back(event.entry.key + (event.kind == WatchEvent::Kind::put ? "+" : "-"));
-    }, [] {});
+    const auto handle = bench.store.watch(
+        "l/", 0,
+        [&](const std::vector<WatchEvent>& events) {
+            for (const auto& event : events)
+                heard.push_back(event.entry.key + (event.kind == WatchEvent::Kind::put ? "+" : "-"));
+        },
+        [] {});
     const auto lease = bench.wait(bench.store.grant(10s));
     REQUIRE(lease);
     bench.commit({}, {put("l/a", "1", *lease)});

@@ -47,7 +47,8 @@ struct Bench {
     }
     Domain* on(const char* host) { return world.domain({host}, {"vm"}); }
     std::size_t heard(HypervisorEvent::Kind kind) const {
-        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [&](const auto& e) { return e.kind == kind; }));
+        return static_cast<std::size_t>(
+            std::count_if(events.begin(), events.end(), [&](const auto& e) { return e.kind == kind; }));
     }
 
     test::VirtualClock clock;
@@ -104,7 +105,8 @@ TEST_CASE("A source libvirtd restarted after Perform forgets the job and leaves 
 }
 
 TEST_CASE("When the answer to Finish is lost the guest runs on both hosts") {
-    for (const Fault fault : {Fault::finish_lost, Fault::target_libvirtd_restarts_after_start, Fault::target_silent_in_finish}) {
+    for (const Fault fault :
+         {Fault::finish_lost, Fault::target_libvirtd_restarts_after_start, Fault::target_silent_in_finish}) {
         INFO(sim::to_string(fault));
         Bench bench;
         bench.start(fault);
@@ -159,8 +161,16 @@ TEST_CASE("Every fault comes to rest, and no fault but those that say so runs a 
 
 TEST_CASE("A host that was off knows persistent domains only, and starts those with autostart") {
     Bench bench;
-    bench.world.add_vm({"h1"}, {"starts"}, [] { sim::VmSpec spec; spec.autostart = true; return spec; }());
-    bench.world.add_vm({"h1"}, {"transient"}, [] { sim::VmSpec spec; spec.persistent = false; return spec; }());
+    bench.world.add_vm({"h1"}, {"starts"}, [] {
+        sim::VmSpec spec;
+        spec.autostart = true;
+        return spec;
+    }());
+    bench.world.add_vm({"h1"}, {"transient"}, [] {
+        sim::VmSpec spec;
+        spec.persistent = false;
+        return spec;
+    }());
     bench.world.power_off({"h1"});
     CHECK(bench.world.running_on({"starts"}).empty());
     bench.world.power_on({"h1"});
