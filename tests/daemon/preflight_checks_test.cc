@@ -1,5 +1,7 @@
 // Every answer that each check can give, reached once.
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <set>
 
@@ -437,4 +439,18 @@ TEST_CASE("Where one host has no KVM, hosts are compared by what they emulate") 
     for (const auto& question : cpu_questions(bench.cluster, bench.host1()))
         if (question.cpu_xml == "<emulated>") CHECK(question.virt_type == "qemu");
     CHECK(cpu_questions(bench.cluster, bench.host1()).size() == 3);
+}
+
+TEST_CASE("The documentation lists the checks, in their order") {
+    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+    std::ifstream in(root / "docs/preflight.md");
+    REQUIRE(in);
+    std::vector<std::string> documented, existing;
+    bool listing = false;
+    for (std::string line; std::getline(in, line);) {
+        listing = line == "## The checks" || (listing && !line.starts_with("##"));
+        if (listing && line.starts_with("| `")) documented.push_back(line.substr(3, line.find('`', 3) - 3));
+    }
+    for (const CheckEntry& entry : all_checks()) existing.push_back(entry.id);
+    CHECK(documented == existing);
 }
