@@ -12,7 +12,10 @@
 #include "daemon/api_server.h"
 #include "daemon/controller.h"
 #include "daemon/logging.h"
+#include "daemon/metrics.h"
+#include "daemon/metrics_listener.h"
 #include "daemon/notify.h"
+#include "daemon/preflight.h"
 #include "daemon/real_clock.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "store/embedded_store.h"
@@ -86,7 +89,10 @@ public:
           configuration_(std::move(configuration)),
           config_file_(std::move(config_file)),
           store_(std::move(store)),
+          metrics_(configuration_.daemon, clock_, [this] { return metrics_view(); }),
           hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
+          preflight_(io.get_executor(), links_from(configuration_.daemon), configuration_.daemon.state_dir,
+                     preflight::sources_of(hypervisor_, io.get_executor())),
           controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
@@ -128,15 +134,19 @@ private:
         ControllerListener listener;
         listener.cycle_ended = [this](const Cycle& cycle) {
             log_.cycle_ended(cycle);
+            metrics_.cycle_ended(cycle);
+            metrics_.set_double_running(cycle.double_runs);
             notify_status(status_line(cycle));
             api_.changed();
         };
         listener.operation_changed = [this](const Operation& op) {
             log_.operation_changed(op);
+            metrics_.operation_changed(op);
             api_.changed();
         };
         listener.source_read = [this](const HostId& host, const std::string& source, bool ok) {
             log_.source_read(host, source, ok);
+            metrics_.source_read(host, source, ok);
         };
         return listener;
     }
@@ -144,7 +154,22 @@ private:
     ApiHooks hooks() {
         ApiHooks hooks;
         hooks.reload = [this] { return reload(); };
+        hooks.preflight = [this](std::optional<HostId> host) { return preflight_.report(std::move(host)); };
         return hooks;
+    }
+
+    MetricsView metrics_view() const {
+        return {controller_.last_cycle(), controller_.inventory(), controller_.memory(), controller_.active()};
+    }
+
+    Result<void> serve_metrics() {
+        metrics_.set_leader(true);  // the embedded store has one daemon
+        const std::string& address = configuration_.daemon.metrics_listen;
+        if (address.empty()) return {};
+        auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] { return metrics_.text(); });
+        if (!listener) return listener.error();
+        metrics_listener_ = std::move(*listener);
+        return {};
     }
 
     void give_up(const Error& error) {
@@ -156,6 +181,7 @@ private:
     void started(const Result<void>& result) {
         if (!result) return give_up(result.error());
         if (const auto listening = api_.start(); !listening) return give_up(listening.error());
+        if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         notify_ready();
@@ -202,7 +228,10 @@ private:
     RealClock clock_;
     DecisionLog log_;
     std::unique_ptr<EmbeddedStore> store_;
+    Metrics metrics_;
+    std::unique_ptr<MetricsListener> metrics_listener_;
     hypervisor::LibvirtHypervisor hypervisor_;
+    preflight::Preflight preflight_;
     Controller controller_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;

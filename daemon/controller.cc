@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 #include <spdlog/spdlog.h>
 
 #include "collectors/sampler.h"
@@ -216,7 +217,9 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     cycle.plan = policy::plan(seen, memory_, policy_, begin);
     const Instant planned = clock_.now();
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
-    for (const DoubleRun& twice : keeper_.double_runs())
+    const auto doubles = keeper_.double_runs();
+    cycle.double_runs = doubles.size();
+    for (const DoubleRun& twice : doubles)
         cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
                               twice.second.value);
     co_await act(cycle, seen);
@@ -236,25 +239,38 @@ void Controller::remember(const Cycle& cycle) {
 }
 
 boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) {
-    co_await withdraw_stale_proposals(cycle.plan);
+    co_await withdraw_stale_proposals(cycle.plan, inventory);
     if (cycle.mode == policy::Mode::observe || cycle.paused) co_return;
+    std::set<HostId> undecided;  // what a host is asked about is one set: no more until it is decided
+    for (const Operation& op : executor_.active())
+        if (op.state == OperationState::waiting) undecided.insert(op.from);
     for (const Move& move : cycle.plan.moves) {
         if (move.wave > 0) break;
         const bool waiting = cycle.mode == policy::Mode::confirm;
+        if (waiting && undecided.contains(move.from)) continue;
         if (!waiting && !executor_.slot_free(move.from, move.to)) continue;
         co_await start_move(cycle, move, inventory.vms[move.vm].facts.name, waiting);
     }
 }
 
-// In confirm mode a proposal lives as long as the policy still wants it.
-boost::asio::awaitable<void> Controller::withdraw_stale_proposals(Plan plan) {
+// A proposal lives until its reason is gone or it has become impossible. Not just until the next plan prefers another
+// VM: among VMs that are alike each sample does, and nobody could approve what changes with every cycle.
+bool Controller::still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const {
+    if (mode() != policy::Mode::confirm || paused()) return false;
+    const bool reason_lasts = std::any_of(plan.findings.begin(), plan.findings.end(), [&](const Finding& finding) {
+        return finding.host == op.from && finding.trigger == op.trigger;
+    });
+    const auto vm = seen.vms.find(op.vm);
+    if (!reason_lasts || vm == seen.vms.end() || vm->second.host != op.from) return false;
+    const auto refusals = policy::refusals(seen, memory_, policy_, op.vm, op.to, clock_.now());
+    return std::all_of(refusals.begin(), refusals.end(),
+                       [](const Rejection& refusal) { return policy::advisory(refusal.reason); });
+}
+
+boost::asio::awaitable<void> Controller::withdraw_stale_proposals(Plan plan, Inventory seen) {
     for (const Operation& op : executor_.active()) {
         if (op.state != OperationState::waiting || op.trigger == Trigger::manual) continue;
-        const bool wanted = mode() == policy::Mode::confirm && !paused() &&
-                            std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
-                                return move.vm == op.vm && move.to == op.to && move.from == op.from;
-                            });
-        if (!wanted) co_await executor_.cancel(op.id, "the policy, which no longer wants it");
+        if (!still_proposed(op, plan, seen)) co_await executor_.cancel(op.id, "the policy, which no longer wants it");
     }
 }
 

@@ -30,6 +30,7 @@ struct Cycle {
     Plan plan;
     std::map<VmId, std::string> vm_names;
     std::vector<OperationId> operations;  // what was started or proposed in this cycle
+    std::size_t double_runs = 0;          // VMs that two hosts report running
     std::vector<std::string> notes;       // why a planned move was not started, double runs, and the like
     Duration observe_time{}, plan_time{}, act_time{};
 };
@@ -86,7 +87,8 @@ private:
     boost::asio::awaitable<void> run_cycles();
     boost::asio::awaitable<void> run_cycle();
     boost::asio::awaitable<void> act(Cycle& cycle, Inventory inventory);
-    boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan);
+    bool still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const;
+    boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan, Inventory seen);
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);

@@ -73,45 +73,66 @@ bool in_progress(OperationState state) {
     return state == OperationState::prepared || state == OperationState::running || state == OperationState::verifying;
 }
 
+MetricFamilies operation_metrics(const std::vector<Operation>& active) {
+    double waiting = 0, planned = 0, running = 0, alarms = 0;
+    for (const Operation& operation : active) {
+        waiting += operation.state == OperationState::waiting;
+        planned += operation.state == OperationState::planned;
+        running += in_progress(operation.state);
+        alarms += operation.alarm;
+    }
+    MetricFamilies families;
+    add_single(families, "ballast_operations_waiting", waiting);
+    add_single(families, "ballast_operations_planned", planned);
+    add_single(families, "ballast_migrations_in_progress", running);
+    add_single(families, "ballast_alarms", alarms);
+    return families;
+}
+
 }  // namespace
 
-Metrics::Metrics(const config::DaemonOptions& options, const Clock& clock)
-    : clock_(clock), per_vm_(options.metrics_per_vm), started_(clock.wall_now()) {
+Metrics::Metrics(const config::DaemonOptions& options, const Clock& clock, std::function<MetricsView()> look)
+    : clock_(clock), per_vm_(options.metrics_per_vm), started_(clock.wall_now()), look_(std::move(look)) {
     // Zeros from the start: the first failure is an increase then, which alerts look for.
     for (const config::HostOptions& host : options.hosts) events_.failures_of(host.id, "libvirt");
 }
 
-void Metrics::cycle_ended(const Cycle& cycle, const Inventory& inventory, const policy::Memory& memory,
-                          const std::vector<Operation>& active) {
+void Metrics::cycle_ended(const Cycle& cycle) {
+    any_cycle_ = true;
     set_mode(cycle.mode);
     set_paused(cycle.paused);
     events_.cycle_ended(cycle);
-    events_.keep_hosts(inventory);
-    std::erase_if(sources_, [&](const auto& entry) { return !inventory.hosts.contains(entry.first.first); });
-    // Whatever was not told in between is put right here.
-    std::erase_if(active_, [&](const auto& entry) {
-        return std::none_of(active.begin(), active.end(), [&](const Operation& op) { return op.id == entry.first; });
+}
+
+// Whatever was not told: hosts that are gone, operations taken over from before a restart or withdrawn.
+void Metrics::put_right(const MetricsView& view) {
+    events_.keep_hosts(view.inventory);
+    std::erase_if(sources_, [&](const auto& entry) { return !view.inventory.hosts.contains(entry.first.first); });
+    std::erase_if(alarmed_, [&](const OperationId& id) {
+        return std::none_of(view.active.begin(), view.active.end(),
+                            [&](const Operation& operation) { return operation.id == id; });
     });
-    for (const Operation& operation : active) track(operation);
-    of_cycle_ = decision_metrics(cycle, inventory);
+    for (const Operation& operation : view.active) count_alarm(operation);
+}
+
+MetricFamilies Metrics::view_metrics(const MetricsView& view) const {
     const auto ahead = clock_.wall_now().time_since_epoch() - clock_.now().time_since_epoch();
     const auto wall_time_of = [ahead](Instant instant) { return WallTime(instant.time_since_epoch() + ahead); };
-    append(of_cycle_, host_metrics(cycle, inventory, memory, wall_time_of));
-    if (per_vm_) append(of_cycle_, vm_metrics(inventory));
+    MetricFamilies families = host_metrics(view.cycle, view.inventory, view.memory, wall_time_of);
+    if (any_cycle_) append(families, decision_metrics(view.cycle, view.inventory));
+    if (per_vm_) append(families, vm_metrics(view.inventory));
+    return families;
 }
 
 void Metrics::operation_changed(const Operation& operation) {
-    track(operation);
+    count_alarm(operation);
     if (!is_final(operation.state)) return;
-    active_.erase(operation.id);
+    alarmed_.erase(operation.id);
     events_.operation_ended(operation);
 }
 
-void Metrics::track(const Operation& operation) {
-    Active& known = active_[operation.id];
-    if (operation.alarm && !known.alarm) events_.alarm_raised();
-    known.state = operation.state;
-    known.alarm = operation.alarm;
+void Metrics::count_alarm(const Operation& operation) {
+    if (operation.alarm && alarmed_.insert(operation.id).second) events_.alarm_raised();
 }
 
 void Metrics::source_read(const HostId& host, const std::string& source, bool ok) {
@@ -132,27 +153,13 @@ MetricFamilies Metrics::state_metrics() const {
     return families;
 }
 
-MetricFamilies Metrics::operation_metrics() const {
-    double waiting = 0, planned = 0, running = 0, alarms = 0;
-    for (const auto& [id, operation] : active_) {
-        waiting += operation.state == OperationState::waiting;
-        planned += operation.state == OperationState::planned;
-        running += in_progress(operation.state);
-        alarms += operation.alarm;
-    }
-    MetricFamilies families;
-    add_single(families, "ballast_operations_waiting", waiting);
-    add_single(families, "ballast_operations_planned", planned);
-    add_single(families, "ballast_migrations_in_progress", running);
-    add_single(families, "ballast_alarms", alarms);
-    return families;
-}
-
-std::string Metrics::text() const {
+std::string Metrics::text() {
+    const MetricsView view = look_();
+    put_right(view);
     MetricFamilies families = state_metrics();
-    append(families, operation_metrics());
+    append(families, operation_metrics(view.active));
     append(families, events_.collect());
-    append(families, of_cycle_);
+    append(families, view_metrics(view));
     append(families, process_metrics(started_));
     std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
     return prometheus::TextSerializer().Serialize(families);

@@ -1,9 +1,12 @@
-// The daemon's metrics for Prometheus: told what happens, gives the text of a scrape. docs/metrics.md lists them.
+// The daemon's metrics for Prometheus: told what happens, and looks at what is the case when it is scraped, because
+// cycles may come ten times a second and scrapes do not. docs/metrics.md lists them.
 // One io_context thread, scrapes included: every scrape is of one moment.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,14 +18,20 @@
 
 namespace ballast::daemon {
 
+/// What a scrape looks at.
+struct MetricsView {
+    const Cycle& cycle;  // the last one
+    Inventory inventory;
+    const policy::Memory& memory;
+    std::vector<Operation> active;  // every operation that has not ended
+};
+
 class Metrics {
 public:
-    /// The clock has to outlive it.
-    Metrics(const config::DaemonOptions& options, const Clock& clock);
+    /// `look` is called by text() only. It and the clock have to stay valid as long as text() is called.
+    Metrics(const config::DaemonOptions& options, const Clock& clock, std::function<MetricsView()> look);
 
-    /// `active`: every operation that has not ended (Controller::active).
-    void cycle_ended(const Cycle& cycle, const Inventory& inventory, const policy::Memory& memory,
-                     const std::vector<Operation>& active);
+    void cycle_ended(const Cycle& cycle);
     /// Every new state, the last one included.
     void operation_changed(const Operation& operation);
     void source_read(const HostId& host, const std::string& source, bool ok);
@@ -32,25 +41,23 @@ public:
     void set_paused(bool paused) { paused_ = paused; }
     void set_double_running(std::size_t vms) { double_running_ = vms; }
 
-    /// Everything in Prometheus' text format 0.0.4.
-    std::string text() const;
+    /// Everything in Prometheus' text format 0.0.4. Some 2 us a series: with series for every VM of a large cluster,
+    /// call it no more often than needed (MetricsListener keeps the text).
+    std::string text();
 
 private:
-    struct Active {
-        OperationState state;
-        bool alarm = false;
-    };
-
-    void track(const Operation& operation);
+    void count_alarm(const Operation& operation);
+    void put_right(const MetricsView& view);
+    MetricFamilies view_metrics(const MetricsView& view) const;
     MetricFamilies state_metrics() const;
-    MetricFamilies operation_metrics() const;
 
     const Clock& clock_;
     const bool per_vm_;
     const WallTime started_;
+    const std::function<MetricsView()> look_;
     EventMetrics events_;
-    MetricFamilies of_cycle_;
-    std::map<OperationId, Active> active_;
+    bool any_cycle_ = false;
+    std::set<OperationId> alarmed_;                           // under way, and counted
     std::map<std::pair<HostId, std::string>, bool> sources_;  // did the last reading succeed?
     std::optional<bool> leader_;
     std::optional<policy::Mode> mode_;

@@ -91,7 +91,7 @@ struct MetricsListener::State : std::enable_shared_from_this<State> {
     const MetricsLimits limits;
     std::list<Stream> streams;  // oldest first
     Body kept;
-    Instant made_at{};
+    Instant kept_until{};
 
     Body text();
     Answer answer(const http::request<http::empty_body>& request);
@@ -103,11 +103,11 @@ struct MetricsListener::State : std::enable_shared_from_this<State> {
 };
 
 Body MetricsListener::State::text() {
-    const Instant now = clock.now();
-    if (!kept || now - made_at >= limits.text_kept) {
-        kept = std::make_shared<const std::string>(make_text());
-        made_at = now;
-    }
+    const Instant begin = clock.now();
+    if (kept && begin < kept_until) return kept;
+    kept = std::make_shared<const std::string>(make_text());
+    const Instant end = clock.now();
+    kept_until = std::max(begin + limits.text_kept, end + limits.text_rests * (end - begin));
     return kept;
 }
 

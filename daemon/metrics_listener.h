@@ -20,8 +20,10 @@ struct MetricsLimits {
     std::size_t connections = 32;
     // For a whole connection; Prometheus gives up after 10 s by default as well.
     Duration patience = std::chrono::seconds{10};
-    // The text is made at most this often and shared, so that a flood of requests cannot hold up the control loop.
+    // The text is made at most this often and shared; and never in more than a tenth of all time, so that a flood of
+    // requests cannot hold up the control loop.
     Duration text_kept = std::chrono::seconds{1};
+    int text_rests = 9;  // times as long as it took to make
 };
 
 class MetricsListener {

@@ -1,5 +1,5 @@
-// What one planning cycle saw and wanted, as gauges. Made anew with every cycle: the series of hosts and VMs that are
-// gone vanish by themselves, and what is not known has no series. Pure; any thread.
+// What is the case, as gauges: made anew with every scrape, so that the series of hosts and VMs that are gone vanish by
+// themselves and what is not known has none. Pure; any thread.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace ballast::daemon {
 
 using MetricFamilies = std::vector<prometheus::MetricFamily>;
 
-/// Plan and refusals.
+/// Plan and refusals. Requires: there was a cycle.
 MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory);
 
 /// One series a host. `wall_time_of` turns the boot clock's instants into UTC.
