@@ -1,9 +1,8 @@
 // One sampling pass over a host, as the daemon makes it, repeated: what does it cost in CPU time?
 //   bench_sampling URI PASSES     prints {"vms": N, "passes": N, "cpu_s": S} for the passes alone, connecting left out
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <sys/resource.h>
 
 #include "hypervisor/event_loop.h"
 #include "hypervisor/reading.h"

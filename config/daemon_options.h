@@ -16,7 +16,7 @@ struct HostOptions {
     std::optional<std::string> peer_uri;      // as the other hosts reach it; derived from uri when it is remote
     std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
-    bool target = true;                       // false: VMs may leave it but not come
+    bool target = true;    // false: VMs may leave it but not come
 };
 
 struct DaemonOptions {

@@ -42,14 +42,10 @@ Reader::Subject::~Subject() {
 
 std::string kind_name(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null:
-            return "nothing";
-        case Node::Kind::scalar:
-            return quoted(node.text);
-        case Node::Kind::sequence:
-            return "a list";
-        case Node::Kind::map:
-            return "a map";
+        case Node::Kind::null: return "nothing";
+        case Node::Kind::scalar: return quoted(node.text);
+        case Node::Kind::sequence: return "a list";
+        case Node::Kind::map: return "a map";
     }
     return "nothing";
 }

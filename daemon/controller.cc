@@ -167,7 +167,8 @@ void Controller::heard(const HypervisorEvent& event) {
         else
             spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
         // It may have come back as another: new facts at once.
-        if (const auto wake = host_facts_wake_.find(event.host); up && wake != host_facts_wake_.end()) wake->second->cancel();
+        if (const auto wake = host_facts_wake_.find(event.host); up && wake != host_facts_wake_.end())
+            wake->second->cancel();
         want_cycle();
     }
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {

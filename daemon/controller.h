@@ -118,7 +118,7 @@ private:
     std::uint64_t cycle_number_ = 0;
     bool cycle_wanted_ = false;
     boost::asio::steady_timer cycle_wake_;
-    std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> facts_wake_;       // per host: definitions of its VMs
+    std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> facts_wake_;  // per host: definitions of its VMs
     std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> host_facts_wake_;
 };
 

@@ -37,7 +37,8 @@ void after_failure(const ClusterView& view, const Vm& vm, const Host& target, Pu
     for (const PastMove& move : moves_of(vm, context)) {
         if (move.to != target.id || move.succeeded || context.now - move.ended >= wait) continue;
         const std::string when = ago(move.ended, context.now);
-        out.push_back({Reason::cooldown, "moving it there failed or was declined " + when + " (waits " + to_string(wait) + ")"});
+        out.push_back(
+            {Reason::cooldown, "moving it there failed or was declined " + when + " (waits " + to_string(wait) + ")"});
     }
 }
 

@@ -19,18 +19,10 @@ std::string mutated(std::string text, std::mt19937& random) {
     for (unsigned i = 1 + random() % 8; i > 0; --i) {
         const auto position = at();
         switch (random() % 5) {
-            case 0:
-                text.insert(position, 1, alphabet[random() % alphabet.size()]);
-                break;
-            case 1:
-                text.erase(position, 1 + random() % 10);
-                break;
-            case 2:
-                text.insert(position, text.substr(at(), random() % 60));
-                break;
-            case 3:
-                text.resize(position);
-                break;
+            case 0: text.insert(position, 1, alphabet[random() % alphabet.size()]); break;
+            case 1: text.erase(position, 1 + random() % 10); break;
+            case 2: text.insert(position, text.substr(at(), random() % 60)); break;
+            case 3: text.resize(position); break;
             default:
                 if (!text.empty()) text[position] = alphabet[random() % alphabet.size()];
         }

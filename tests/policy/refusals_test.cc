@@ -71,7 +71,8 @@ const std::vector<Row>& rows() {
          [](Cluster& c) { c.moved("a", "host2", "host1", 10min); }},
         {"a recent move by hand", Reason::cooldown, "moved by hand 60 min ago (waits 2 h)",
          [](Cluster& c) { c.moved("a", "host2", "host1", 60min, true, true); }},
-        {"a recent failure on that target", Reason::cooldown, "moving it there failed or was declined 2 min ago (waits 5 min)",
+        {"a recent failure on that target", Reason::cooldown,
+         "moving it there failed or was declined 2 min ago (waits 5 min)",
          [](Cluster& c) { c.moved("a", "host1", "host2", 2min, false); }},
         {"an unreachable source", Reason::host_unreachable, "its own host: connection refused",
          [](Cluster& c) {
