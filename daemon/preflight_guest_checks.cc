@@ -11,11 +11,20 @@ namespace {
 
 using hypervisor::PreflightGuest;
 
-Finding judge_twin(const PreflightGuest& guest, const PreflightHost& other, const PreflightGuest& twin) {
+// The hosts were read one after the other: in a migration both may seem to run it.
+Finding judge_active_twins(const PreflightGuest& guest, const PreflightHost& other, const PreflightGuest& twin) {
     const std::string& name = guest.facts.name;
-    if (guest.id == twin.id && guest.running && twin.running)
+    if (guest.moving || twin.moving) return ok(name + " is on its way");
+    if (!guest.paused && !twin.paused)
         return problem(name + " runs on " + other.id.value + " as well",
                        "stop one of the two now: they may be writing to the same disks");
+    return warning(name + " is on " + other.id.value + " as well, and one of the two is paused",
+                   "when no migration is under way (virsh domjobinfo), destroy the paused one; never resume it");
+}
+
+Finding judge_twin(const PreflightGuest& guest, const PreflightHost& other, const PreflightGuest& twin) {
+    const std::string& name = guest.facts.name;
+    if (guest.id == twin.id && guest.running && twin.running) return judge_active_twins(guest, other, twin);
     if (guest.id == twin.id && name != twin.facts.name)
         return warning(name + " is defined on " + other.id.value + " as " + twin.facts.name + ": it cannot move there",
                        "undefine the copy that is not used");

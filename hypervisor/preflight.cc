@@ -64,7 +64,11 @@ PreflightGuest read_guest(virDomainPtr domain) {
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
     virDomainGetUUIDString(domain, uuid);
     guest.id = {uuid};
-    guest.running = virDomainIsActive(domain) == 1;
+    if (const auto presence = read_presence(domain)) {
+        guest.paused = presence->state == Presence::State::paused;
+        guest.running = presence->state == Presence::State::running || guest.paused;
+        guest.moving = presence->migration_under_way;
+    }
     if (auto facts = read_vm_facts(domain))
         guest.facts = std::move(*facts);
     else

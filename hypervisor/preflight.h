@@ -35,7 +35,9 @@ struct PreflightPool {
 
 struct PreflightGuest {
     VmId id;
-    bool running = false;
+    bool running = false;  // or paused: it has memory there
+    bool paused = false;
+    bool moving = false;  // a migration of it is under way
     VmFacts facts;
     std::string cpu_xml;  // as a migration would carry it; empty: none
 };

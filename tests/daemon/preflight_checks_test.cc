@@ -219,6 +219,16 @@ const std::vector<Row>& guest_rows() {
         {"guests", "all different", good, "1 guest, 1 running", [](Bench&) {}},
         {"guests", "one runs twice", bad, "runs on host2 as well",
          [](Bench& b) { b.facts2().guests.push_back(b.guest1()); }},
+        {"guests", "one is being moved", good, "1 guest",
+         [](Bench& b) {
+             b.facts2().guests.push_back(b.guest1());
+             b.guest1().moving = true;
+         }},
+        {"guests", "one was left behind paused", warn, "is on host2 as well, and one of the two is paused",
+         [](Bench& b) {
+             b.facts2().guests.push_back(b.guest1());
+             b.facts2().guests.back().paused = true;
+         }},
         {"guests", "one is left defined elsewhere", good, "1 guest",
          [](Bench& b) {
              b.facts2().guests.push_back(b.guest1());
