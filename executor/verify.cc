@@ -18,7 +18,10 @@ constexpr Duration patience = std::chrono::seconds{40};
 constexpr Duration unattended_settle = std::chrono::seconds{3};
 // The two hosts are asked one after the other: a guest handed over in between looks as if it ran on both.
 constexpr Duration double_look = std::chrono::seconds{2};
-// A libvirtd that was restarted answers again by then, and its answer is better than an inference.
+// With the target lost, that the guest never stopped on the source is concluded from having heard no switchover, no
+// disconnection, and from having found it running at every look. One connection carries a host's events and answers
+// in their order [libvirt RPC], so a switchover was heard before the end of the call was, or the connection was lost.
+// Still: a libvirtd that was restarted answers again by then, and its answer is better than a conclusion.
 constexpr Duration target_restart = std::chrono::seconds{10};
 
 // How long a picture has to hold before it is acted upon.
@@ -36,8 +39,9 @@ Duration must_hold(Verdict verdict, const Attempt& attempt) {
 
 std::string how_it_failed(const Attempt& attempt) {
     if (!attempt.abort_reason.empty()) return attempt.abort_reason;
-    if (!attempt.call_returned) return "the daemon was restarted and no migration was under way";
-    return attempt.call ? "the migration ended without moving the guest" : to_string(attempt.call.error());
+    if (attempt.call_returned && !attempt.call) return to_string(attempt.call.error());
+    if (attempt.call_returned || attempt.job_seen) return "the migration ended without moving the guest";
+    return "the daemon was restarted, and no migration was under way";
 }
 
 std::string seen(const HostId& host, const Result<Presence>& presence) {

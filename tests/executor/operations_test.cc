@@ -49,7 +49,7 @@ TEST_CASE("A moved VM takes its definition and its autostart along") {
     CHECK(ended.outcome->duration > 4s);
 }
 
-TEST_CASE("Autostart is set when the target can be asked again, and a person is told when it stays unset") {
+TEST_CASE("Autostart is set as soon as the target can be asked again") {
     for (const Duration cut : {Duration(20s), Duration(10min)}) {
         Lab lab;
         sim::VmSpec spec;
