@@ -20,7 +20,8 @@ using Body = std::shared_ptr<const std::string>;
 using Response = http::response<http::span_body<const char>>;
 
 constexpr std::uint32_t header_limit = 8192;  // what other servers allow; a scrape sends some 300 bytes
-constexpr int backlog = 128;
+// As long as the kernel allows: a full one costs a scrape that comes during a flood a second, the first SYN's retry.
+constexpr int backlog = asio::socket_base::max_listen_connections;
 // After a failed accept: the process or the machine ran out of descriptors, which does not end at once.
 constexpr Duration accept_again = std::chrono::milliseconds{100};
 

@@ -9,7 +9,7 @@ RULES = FOLDER / "prometheus" / "ballast.rules.yml"
 BUILT_IN = {"__rate_interval": "5m", "__interval": "1m", "__range": "6h"}
 HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
-SELECTOR = re.compile(r"\b((?:ballast|process)_\w+)\s*(\{[^}]*\})?")
+SELECTOR = re.compile(r"\b((?:ballast|process)_\w+|up(?=\{))\s*(\{[^}]*\})?")
 
 
 def dashboards():
@@ -37,7 +37,7 @@ def expanded(expression, rate_interval=None):
 
 
 def selectors(expression):
-    """(metric, "{...}" or "") of every selector of ours in it."""
+    """(metric, "{...}" or "") of every selector of ours in it, and of `up{...}`."""
     return [(found[1], found[2] or "") for found in SELECTOR.finditer(expression)]
 
 
@@ -67,7 +67,8 @@ def documented():
     """{metric: (type, set of labels)} from the tables of docs/metrics.md."""
     row = re.compile(r"^\| `(\w+)` \| (gauge|counter|histogram) \| ([^|]*) \|", re.M)
     text = (FOLDER.parent / "docs" / "metrics.md").read_text()
-    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in row.findall(text)}
+    known = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in row.findall(text)}
+    return known | {"up": ("gauge", set())}  # Prometheus' own, of every target
 
 
 def family(metric, known):

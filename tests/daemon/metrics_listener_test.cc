@@ -20,10 +20,14 @@ struct Served {
     boost::asio::io_context io;
     test::VirtualClock clock;
     int made = 0;
+    Duration making_takes{};
     std::unique_ptr<MetricsListener> listener;
 
     explicit Served(MetricsLimits limits = {}, const std::string& address = "127.0.0.1:0") {
-        auto text = [this] { return "text " + std::to_string(++made) + "\n"; };
+        auto text = [this] {
+            clock.advance(making_takes);
+            return "text " + std::to_string(++made) + "\n";
+        };
         auto opened = MetricsListener::open(io.get_executor(), clock, address, text, limits);
         REQUIRE(opened.has_value());
         listener = std::move(*opened);
@@ -141,6 +145,16 @@ TEST_CASE("A connection that says nothing or too little is closed in time") {
 TEST_CASE("Scrapes in quick succession share one text") {
     Served served;
     CHECK(served.ask(scrape).ends_with("text 1\n"));
+    CHECK(served.ask(scrape).ends_with("text 1\n"));
+    served.clock.advance(1s);
+    CHECK(served.ask(scrape).ends_with("text 2\n"));
+}
+
+TEST_CASE("A text that takes long to make is made rarely") {
+    Served served;
+    served.making_takes = 2s;
+    CHECK(served.ask(scrape).ends_with("text 1\n"));
+    served.clock.advance(17s);
     CHECK(served.ask(scrape).ends_with("text 1\n"));
     served.clock.advance(1s);
     CHECK(served.ask(scrape).ends_with("text 2\n"));

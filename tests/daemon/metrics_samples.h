@@ -74,16 +74,20 @@ struct MetricsSample {
         return vm;
     }
 
-    /// After these sources were read and this cycle ended.
+    /// Told of good readings and of this cycle; looks at this sample, which has to outlive it.
     std::unique_ptr<daemon::Metrics> metrics() const {
-        auto made = std::make_unique<daemon::Metrics>(options, clock);
+        auto made = silent_metrics();
         made->set_leader(true);
         made->set_double_running(0);
         for (const config::HostOptions& host : options.hosts) made->source_read(host.id, "libvirt", true);
-        tell(*made);
+        made->cycle_ended(cycle);
         return made;
     }
-    void tell(daemon::Metrics& metrics) const { metrics.cycle_ended(cycle, inventory, memory, active); }
+    /// Told nothing yet.
+    std::unique_ptr<daemon::Metrics> silent_metrics() const {
+        const auto look = [this] { return daemon::MetricsView{cycle, inventory, memory, active}; };
+        return std::make_unique<daemon::Metrics>(options, clock, look);
+    }
     std::string text() const { return metrics()->text(); }
 };
 

@@ -59,6 +59,9 @@ class Verdicts(unittest.TestCase):
     def test_what_only_some_hosts_offer_is_optional(self):
         self.assertEqual(verify.verdict(FakePrometheus(), "ballast_host_pressure_ratio")[0], "optional")
 
+    def test_a_target_under_another_job_name_is_missing(self):
+        self.assertEqual(verify.verdict(FakePrometheus(), 'up{job="ballast"} == 0'), ("MISSING", 'no series: up{job="ballast"}'))
+
     def test_a_query_that_prometheus_refuses_is_missing(self):
         class Refusing:
             def query(self, expression):
