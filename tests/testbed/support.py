@@ -139,15 +139,20 @@ class ClusterTest(unittest.TestCase):
         self.ballast.write_policy(text)
         self.ballast.ctl("reload")
 
+    def migrate(self, vm, to):
+        """Starts a migration; after each event a VM's definition is read again, which takes a moment."""
+        wait_until(f"Ballast to know {vm}", lambda: self.ballast.vm(vm), lambda seen: seen and seen["facts_known"])
+        return self.ballast.migrate(vm, to)
+
     def start_moving(self, vm, to, source):
         """Starts a migration and returns its id once memory travels."""
-        identity = self.ballast.migrate(vm, to)
+        identity = self.migrate(vm, to)
         wait_until(f"memory of {vm} to travel", lambda: under_way(vm, source), timeout=30, step=0.1)
         return identity
 
     def move(self, vm, to, timeout=90):
         """A migration that has to work."""
-        ended = self.ballast.wait_for_end(self.ballast.migrate(vm, to), timeout)
+        ended = self.ballast.wait_for_end(self.migrate(vm, to), timeout)
         self.assertEqual((ended["state"], where(vm)), ("done", [to]), ended["message"])
         return ended
 

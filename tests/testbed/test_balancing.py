@@ -1,6 +1,6 @@
 """What Ballast is for: overload, maintenance, the modes, and operators who do things by hand."""
 
-from support import (AUTOMATIC, OBSERVE, ClusterTest, agent, ballast, create, in_background, move_by_hand, rows, under_way,
+from support import (AUTOMATIC, OBSERVE, ClusterTest, agent, ballast, create, guest, in_background, move_by_hand, rows, under_way,
                      virsh, wait_until, where)
 
 BUSY = {name: ("host2", 25) for name in ("busy1", "busy2", "busy3")}  # with QEMU's own, some 0.85 of 0.6 CPUs
@@ -100,11 +100,10 @@ class ByHand(ClusterTest):
         self.start(OBSERVE)
         virsh("host2", "migrate-setspeed", "pet", "2")
         by_hand = in_background(lambda: move_by_hand("pet", "host2", "host3"))
-        self.addCleanup(virsh, "host3", "migrate-setspeed", "pet", "8796093022207")
+        self.addCleanup(guest.destroy, "pet")  # it keeps the speed
         wait_until("memory of pet to travel", lambda: under_way("pet", "host2"), step=0.1)
-        identity = self.ballast.migrate("pet", "host1")
-        ended = self.ballast.wait_for_end(identity)
-        self.assertEqual(ended["state"], "rolled_back")
+        ended = self.ballast.wait_for_end(self.migrate("pet", "host1"))
+        self.assertEqual(ended["state"], "rolled_back", ended["message"])
         self.assertIn("not Ballast's", ended["message"])
         by_hand.result(90)
         self.assert_runs_once("pet", "host3")

@@ -123,7 +123,7 @@ class AroundMigrations(ClusterTest):
         # Samples are so rare that Ballast must look again before it moves anything.
         self.start(OBSERVE, interval="1min", stale_after="10min")
         cluster.memhog(named("host3"), 880)
-        identity = self.ballast.migrate("pet", "host3")
+        identity = self.migrate("pet", "host3")
         ended = self.ballast.wait_for_end(identity)
         self.assertEqual(ended["state"], "rolled_back")
         self.assertIn("memory", ended["message"])
