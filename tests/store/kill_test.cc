@@ -1,4 +1,5 @@
 // kill -9 in the middle of commits.
+#include <fcntl.h>
 #include <random>
 #include <sched.h>
 #include <set>
@@ -29,6 +30,7 @@ namespace {
 void run_and_kill(const std::string& directory, int first, unsigned random, std::set<int>& acknowledged) {
     int channel[2];
     BALLAST_ASSERT(::pipe(channel) == 0);
+    ::fcntl(channel[1], F_SETPIPE_SZ, 4096);  // a child far ahead of us would only give us more to read
     const pid_t child = ::fork();
     if (child == 0) commit_for_ever(directory, first, channel[1]);
     ::close(channel[1]);
