@@ -55,6 +55,7 @@ class Overload(ClusterTest):
             self.assertIsNotNone(operation["outcome"]["downtime_ms"])
         for vm in BUSY:
             self.assert_runs_once(vm)
+        self.assertNotIn("ALARM", self.ballast.journal(500, self.began))
 
     def test_a_paused_daemon_starts_nothing_until_it_is_resumed(self):
         self.start(AUTOMATIC.replace("automatic", "observe", 1))
