@@ -1,6 +1,7 @@
 #include "hypervisor/events.h"
 
 #include <boost/asio/post.hpp>
+#include <vector>
 
 #include "hypervisor/handles.h"
 
@@ -96,11 +97,45 @@ virConnectDomainEventGenericCallback generic(F* callback) {
     return reinterpret_cast<virConnectDomainEventGenericCallback>(reinterpret_cast<void (*)()>(callback));
 }
 
+/// The callbacks of one connection, until it goes. On a dead connection they end here all the same.
+class Subscription {
+public:
+    explicit Subscription(virConnectPtr connection) : connection_(connection) {}
+    ~Subscription() {
+        for (const int id : ids_) virConnectDomainEventDeregisterAny(connection_, id);
+        if (hears_close_) virConnectUnregisterCloseCallback(connection_, on_close);
+        virResetLastError();
+    }
+    Subscription(const Subscription&) = delete;
+    Subscription& operator=(const Subscription&) = delete;
+
+    bool to(const Registration& registration, const Sink& sink) {
+        auto own = std::make_unique<Sink>(sink);
+        const int id = virConnectDomainEventRegisterAny(connection_, nullptr, registration.event, registration.callback,
+                                                        own.get(), free_sink);
+        if (id < 0) return false;
+        own.release();
+        ids_.push_back(id);
+        return true;
+    }
+    void to_close(const Sink& sink) {
+        auto own = std::make_unique<Sink>(sink);
+        hears_close_ = virConnectRegisterCloseCallback(connection_, on_close, own.get(), free_sink) == 0;
+        if (hears_close_) own.release();
+    }
+
+private:
+    virConnectPtr connection_;
+    std::vector<int> ids_;
+    bool hears_close_ = false;
+};
+
 }  // namespace
 
-Result<void> subscribe_events(virConnectPtr connection, HostId host, boost::asio::any_io_executor executor,
-                              std::function<void(const HypervisorEvent&)> listener) {
-    const Sink prototype{std::move(host), std::move(executor), std::move(listener)};
+Result<std::shared_ptr<void>> subscribe_events(virConnectPtr connection, HostId host,
+                                               boost::asio::any_io_executor executor,
+                                               std::function<void(const HypervisorEvent&)> listener) {
+    const Sink sink{std::move(host), std::move(executor), std::move(listener)};
     const Registration registrations[] = {
         {VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle)},
         {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, generic(on_iteration)},
@@ -110,19 +145,14 @@ Result<void> subscribe_events(virConnectPtr connection, HostId host, boost::asio
         {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata)},
         {VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, generic(on_block_job)},
     };
-    for (const auto& [event, callback] : registrations) {
-        auto own = std::make_unique<Sink>(prototype);
-        if (virConnectDomainEventRegisterAny(connection, nullptr, event, callback, own.get(), free_sink) < 0) {
-            // Drivers without an event (the test driver) are used without it; lifecycle is the one we need.
-            if (event == VIR_DOMAIN_EVENT_ID_LIFECYCLE) return last_error(prototype.host.value);
-            continue;
-        }
-        own.release();
-    }
-    auto own = std::make_unique<Sink>(prototype);
-    if (virConnectRegisterCloseCallback(connection, on_close, own.get(), free_sink) == 0) own.release();
+    auto subscription = std::make_shared<Subscription>(connection);
+    for (const Registration& registration : registrations)
+        // Drivers without an event (the test driver) are used without it; lifecycle is the one we need.
+        if (!subscription->to(registration, sink) && registration.event == VIR_DOMAIN_EVENT_ID_LIFECYCLE)
+            return last_error(sink.host.value);
+    subscription->to_close(sink);
     virResetLastError();
-    return {};
+    return std::shared_ptr<void>(std::move(subscription));
 }
 
 }  // namespace ballast::hypervisor

@@ -40,7 +40,7 @@ Error HostLink::down() const {
     return {ErrorCode::unavailable, options_.id.value, problem_};
 }
 
-HostLink::LanePtr HostLink::renewed(LanePtr& lane, std::function<Result<void>(virConnectPtr)> opened) {
+HostLink::LanePtr HostLink::renewed(LanePtr& lane, Lane::Opened opened) {
     if (lane && !lane->lost()) return lane;
     if (*abandoned_ >= max_abandoned) return nullptr;
     lane = std::make_shared<Lane>(executor_, options_.uri, abandoned_, std::move(opened));

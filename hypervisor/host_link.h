@@ -71,8 +71,7 @@ private:
     LanePtr control_lane();
     LanePtr statistics_lane();
     LanePtr idle_worker();
-    LanePtr renewed(LanePtr& lane, std::function<Result<void>(virConnectPtr)> opened = {});
-    Result<void> subscribe(virConnectPtr connection) const;  // runs in the control lane's thread
+    LanePtr renewed(LanePtr& lane, Lane::Opened opened = {});
     boost::asio::awaitable<Result<void>> ping();
     void came_up();
     void went_down(std::string why);

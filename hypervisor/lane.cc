@@ -17,7 +17,7 @@ constexpr unsigned keepalive_count = 5;
 
 struct Lane::Shared {
     std::string uri;
-    std::function<Result<void>(virConnectPtr)> opened;
+    Opened opened;
     AbandonedCount abandoned;
     std::mutex mutex;
     std::condition_variable changed;
@@ -25,15 +25,26 @@ struct Lane::Shared {
     bool leaving = false;
     bool working = false;
 
-    Result<ConnectHandle> open() const {
-        ConnectHandle connection(virConnectOpen(uri.c_str()));
-        if (!connection) return last_error(uri);
-        virConnectSetKeepAlive(connection.get(), keepalive_interval_s, keepalive_count);
-        if (opened) {
-            auto ready = opened(connection.get());
-            if (!ready) return ready.error();
+    struct Open {
+        ConnectHandle connection;
+        std::shared_ptr<void> kept;
+
+        void close() {
+            kept.reset();
+            connection.reset();
         }
-        return connection;
+    };
+
+    Result<Open> open() const {
+        Open fresh{ConnectHandle(virConnectOpen(uri.c_str())), nullptr};
+        if (!fresh.connection) return last_error(uri);
+        virConnectSetKeepAlive(fresh.connection.get(), keepalive_interval_s, keepalive_count);
+        if (opened) {
+            auto ready = opened(fresh.connection.get());
+            if (!ready) return ready.error();
+            fresh.kept = std::move(*ready);
+        }
+        return fresh;
     }
 
     std::optional<Job> next() {
@@ -49,18 +60,18 @@ struct Lane::Shared {
 
     void run() {
         pthread_setname_np(pthread_self(), "libvirt-lane");
-        ConnectHandle connection;
+        Open current;
         while (auto job = next()) {
-            if (connection && virConnectIsAlive(connection.get()) != 1) connection.reset();
-            if (connection) {
-                (*job)(connection.get());
+            if (current.connection && virConnectIsAlive(current.connection.get()) != 1) current.close();
+            if (current.connection) {
+                (*job)(current.connection.get());
                 continue;
             }
             auto fresh = open();
-            if (fresh) connection = std::move(*fresh);
-            (*job)(fresh ? Result<virConnectPtr>(connection.get()) : Result<virConnectPtr>(fresh.error()));
+            if (fresh) current = std::move(*fresh);
+            (*job)(fresh ? Result<virConnectPtr>(current.connection.get()) : Result<virConnectPtr>(fresh.error()));
         }
-        connection.reset();
+        current.close();
         std::lock_guard lock(mutex);
         if (counted) --*abandoned;
     }
@@ -68,8 +79,7 @@ struct Lane::Shared {
     bool counted = false;  // left behind in the middle of a call
 };
 
-Lane::Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned,
-           std::function<Result<void>(virConnectPtr)> opened)
+Lane::Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned, Opened opened)
     : executor_(std::move(executor)), uri_(std::move(uri)), shared_(std::make_shared<Shared>()), abandoned_(abandoned) {
     shared_->uri = uri_;
     shared_->opened = std::move(opened);

@@ -24,9 +24,11 @@ class Lane {
 public:
     using Job = std::function<void(Result<virConnectPtr>)>;
 
-    /// `opened` runs in the lane's thread on every new connection; an error closes it again.
-    Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned,
-         std::function<Result<void>(virConnectPtr)> opened = {});
+    /// Runs in the lane's thread on every new connection; an error closes it again. What it returns (it may be empty)
+    /// goes before the connection is closed.
+    using Opened = std::function<Result<std::shared_ptr<void>>(virConnectPtr)>;
+
+    Lane(boost::asio::any_io_executor executor, std::string uri, AbandonedCount abandoned, Opened opened = {});
     ~Lane();  // leaves: see leave()
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;

@@ -61,7 +61,7 @@ struct FakeSources {
 
 struct Bench {
     asio::io_context& io = immortal_io();
-    FakeSources& fake = *new FakeSources(io);
+    FakeSources& fake = immortal<FakeSources>(io);
     Preflight preflight{io.get_executor(), links(), "/var/lib/ballast", sources()};
 
     static std::vector<hypervisor::LinkOptions> links() {

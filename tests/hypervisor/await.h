@@ -13,10 +13,15 @@ namespace ballast::test {
 /// The bound is a guard against tests that never end, not something to be waited for.
 inline constexpr std::chrono::seconds patience{20};
 
-/// Never destroyed, as the daemon's is not: threads that hang in a call may still refer to it.
+/// Never destroyed, as the daemon's parts are not: threads that hang in a call may still refer to them.
+template <class T, class... Arguments>
+T& immortal(Arguments&&... arguments) {
+    static auto& kept = *new std::vector<std::unique_ptr<T>>;
+    return *kept.emplace_back(std::make_unique<T>(std::forward<Arguments>(arguments)...));
+}
+
 inline boost::asio::io_context& immortal_io() {
-    static auto& kept = *new std::vector<std::unique_ptr<boost::asio::io_context>>;
-    return *kept.emplace_back(std::make_unique<boost::asio::io_context>(1));
+    return immortal<boost::asio::io_context>(1);
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 #include "hypervisor/lane.h"
 
 #include "hypervisor/event_loop.h"
+#include "hypervisor/events.h"
 #include "tests/hypervisor/await.h"
 #include "tests/hypervisor/gate.h"
 
@@ -14,6 +15,7 @@ using std::chrono::seconds;
 
 namespace {
 
+using Kept = Result<std::shared_ptr<void>>;
 using Work = std::function<Result<std::string>(virConnectPtr)>;
 
 struct Bench {
@@ -21,7 +23,7 @@ struct Bench {
     boost::asio::io_context& io = immortal_io();
     AbandonedCount abandoned = std::make_shared<std::atomic<unsigned>>(0);
 
-    Lane lane(const std::string& uri = "test:///default", std::function<Result<void>(virConnectPtr)> opened = {}) {
+    Lane lane(const std::string& uri = "test:///default", Lane::Opened opened = {}) {
         return Lane(io.get_executor(), uri, abandoned, std::move(opened));
     }
     Result<std::string> call(Lane& lane, Work work, Duration deadline = seconds(10)) {
@@ -60,9 +62,9 @@ TEST_CASE("A lane's work runs with a connection, in a thread of its own") {
 TEST_CASE("A lane keeps its connection from call to call") {
     Bench bench;
     int opened = 0;
-    Lane lane = bench.lane("test:///default", [&opened](virConnectPtr) -> Result<void> {
+    Lane lane = bench.lane("test:///default", [&opened](virConnectPtr) -> Kept {
         ++opened;
-        return {};
+        return nullptr;
     });
     for (int i = 0; i < 3; ++i) REQUIRE(bench.call(lane, driver_name()).has_value());
     CHECK(opened == 1);
@@ -93,9 +95,9 @@ TEST_CASE("A host that cannot be connected to is unavailable, and is tried again
 TEST_CASE("A connection that cannot be made ready is not used") {
     Bench bench;
     int attempts = 0;
-    Lane lane = bench.lane("test:///default", [&attempts](virConnectPtr) -> Result<void> {
+    Lane lane = bench.lane("test:///default", [&attempts](virConnectPtr) -> Kept {
         if (++attempts == 1) return Error{ErrorCode::internal, "host1", "no events"};
-        return {};
+        return nullptr;
     });
     const auto first = bench.call(lane, driver_name());
     REQUIRE_FALSE(first.has_value());
@@ -141,4 +143,40 @@ TEST_CASE("A lane that is given up while idle leaves nothing behind") {
         REQUIRE(bench.call(lane, driver_name()).has_value());
     }
     run_until(bench.io, [&] { return *bench.abandoned == 0; });
+}
+
+TEST_CASE("What an opened connection brought with it goes with it, before it is closed") {
+    Bench bench;
+    std::atomic<int> references = -1;
+    {
+        Lane lane = bench.lane("test:///default", [&references](virConnectPtr connection) -> Kept {
+            // Takes a reference and gives it back while the connection is still open: one is left then.
+            virConnectRef(connection);
+            return std::shared_ptr<void>(connection, [&references](void* kept) {
+                references = virConnectClose(static_cast<virConnectPtr>(kept));
+            });
+        });
+        REQUIRE(bench.call(lane, driver_name()).has_value());
+        CHECK(references == -1);
+    }
+    run_until(bench.io, [&] { return references != -1; });
+    CHECK(references == 1);
+}
+
+TEST_CASE("Events do not keep a connection open that nobody uses any more") {
+    Bench bench;
+    const auto ignore = [](const HypervisorEvent&) {};
+    Lane lane = bench.lane();
+    const auto left = await(bench.io, lane.call<int>(
+                                          [&](virConnectPtr connection) -> Result<int> {
+                                              virConnectRef(connection);
+                                              auto heard = hypervisor::subscribe_events(
+                                                  connection, {"host1"}, bench.io.get_executor(), ignore);
+                                              if (!heard) return heard.error();
+                                              heard->reset();
+                                              return virConnectClose(connection);
+                                          },
+                                          seconds(10)));
+    REQUIRE(left.has_value());
+    CHECK(*left == 1);  // the lane's own
 }

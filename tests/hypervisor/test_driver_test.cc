@@ -23,6 +23,10 @@ hypervisor::LinkOptions link_to(const HostId& id, const std::string& uri) {
     return link;
 }
 
+std::vector<hypervisor::LinkOptions> links() {
+    return {link_to(here, "test:///default"), link_to(gone, "qemu+tcp://127.0.0.1:1/system")};
+}
+
 struct Bench {
     Bench() {
         run_until(io, [&] { return hypervisor.connection(here) == Connection::up; });
@@ -40,8 +44,7 @@ struct Bench {
 
     VirtualClock clock;
     boost::asio::io_context& io = immortal_io();
-    LibvirtHypervisor& hypervisor = *new LibvirtHypervisor(  // as immortal as its io_context
-        io.get_executor(), clock, {link_to(here, "test:///default"), link_to(gone, "qemu+tcp://127.0.0.1:1/system")});
+    LibvirtHypervisor& hypervisor = immortal<LibvirtHypervisor>(io.get_executor(), clock, links());
     VmId vm;
 };
 
