@@ -121,6 +121,7 @@ private:
 
     // verify.cc: after it, to what is really the case
     boost::asio::awaitable<void> verify(RunPtr run);
+    bool overdue(const Run& run) const;
     static Picture picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target);
     Task<Presence> look(HostId host, VmId vm);
     boost::asio::awaitable<bool> act(RunPtr run, Verdict verdict, Picture picture, Duration held);

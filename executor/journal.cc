@@ -45,6 +45,15 @@ bool outcome_unknown(const Error& error) {
            error.code == ErrorCode::cancelled || error.code == ErrorCode::internal;
 }
 
+// An id alone does not tell: that of an acceptance which never took effect may have been given again after a restart.
+bool same_operation(const Operation& a, const Operation& b) {
+    return a.vm == b.vm && a.created == b.created && a.from == b.from && a.to == b.to;
+}
+
+Error foreign(const OperationId& id) {
+    return {ErrorCode::conflict, id.value, "somebody else writes its record"};
+}
+
 Result<Record> parse(const KeyValue& entry) {
     boost::system::error_code failure;
     const json::value value = json::parse(entry.value, failure);
@@ -95,8 +104,8 @@ Transaction Journal::transaction_for(const Record& record, const std::string& te
     return transaction;
 }
 
-// True when the store holds just what was to be written; else `at` is what to go on from.
-Store::Task<bool> Journal::read_back(const Record& record, const std::string& text, Position& at) {
+// `at` becomes what to go on from.
+Store::Task<Journal::Found> Journal::read_back(const Record& record, const std::string& text, Position& at) {
     auto key = record_key(record.op.id);
     const auto entry = co_await store_.get(std::move(key));
     if (!entry) co_return entry.error();
@@ -105,8 +114,12 @@ Store::Task<bool> Journal::read_back(const Record& record, const std::string& te
     if (!guard) co_return guard.error();
     at.revision = *entry ? (*entry)->mod_revision : 0;
     at.holds_vm = *guard && (*guard)->value == record.op.id.value;
+    if (!*entry) co_return Found::older;
+    const auto found = parse(**entry);
+    if (!found) co_return found.error();
+    if (!same_operation(found->op, record.op)) co_return Found::of_another;
     const bool freed = !is_final(record.op.state) || !at.holds_vm;
-    co_return *entry && (*entry)->value == text&& freed;
+    co_return freed && (*entry)->value == text ? Found::as_written : Found::older;
 }
 
 Store::Task<void> Journal::write(Record record) {
@@ -120,14 +133,14 @@ Store::Task<void> Journal::write(Record record) {
         if (!commit) co_return commit.error();
         if (commit->committed) {
             at.revision = commit->revision;
-            written = true;
-            continue;
+            break;
         }
-        const auto read = co_await read_back(record, text, at);
-        if (!read) co_return read.error();
-        written = *read;
+        const auto found = co_await read_back(record, text, at);
+        if (!found) co_return found.error();
+        written = *found == Found::as_written || (*found == Found::of_another && is_final(record.op.state));
+        if (*found == Found::of_another && !written) co_return foreign(record.op.id);
+        if (i + 1 == tries && !written) co_return foreign(record.op.id);
     }
-    if (!written) co_return Error{ErrorCode::conflict, record.op.id.value, "somebody else writes its record"};
     if (is_final(record.op.state))
         positions_.erase(record.op.id);
     else

@@ -50,7 +50,8 @@ public:
     /// Gives the operation its id and writes it. Error conflict when this VM has an operation under way.
     Store::Task<Acceptance> accept(Operation draft);
     /// Writes the record; a final state frees the VM as well. Safe to repeat. After an error it may have been
-    /// written all the same.
+    /// written all the same. Ending an operation whose acceptance never took effect writes nothing when another one
+    /// has its id by now.
     Store::Task<void> write(Record record);
     /// Every record, oldest first. A record that cannot be read is an error that names it: nothing is guessed.
     Store::Task<std::vector<Operation>> load();
@@ -59,12 +60,13 @@ public:
     Store::Task<void> prune(std::size_t keep);
 
 private:
+    enum class Found { as_written, older, of_another };
     struct Position {
         Revision revision = 0;  // of the record as last written or read; 0: not there
         bool holds_vm = true;
     };
     Transaction transaction_for(const Record& record, const std::string& text, const Position& at) const;
-    Store::Task<bool> read_back(const Record& record, const std::string& text, Position& at);
+    Store::Task<Found> read_back(const Record& record, const std::string& text, Position& at);
 
     Store& store_;
     Revision last_id_ = 0;

@@ -83,7 +83,7 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         last = verdict;
         const bool settled = co_await act(run, verdict, picture, now - since);
         if (settled) break;
-        const bool patient = clock_.now() < began + patience;
+        const bool patient = clock_.now() < began + patience && !overdue(*run);
         if (!patient) {
             std::string text = run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
                                seen(run->op.to, target) + "); " + advice(verdict);
@@ -92,6 +92,12 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         co_await clock_.sleep_for(patient ? wait : look_again_alarmed);
         wait = look_again;
     }
+}
+
+// By the calendar, as it only makes an alarm come sooner: a daemon that dies again and again must raise it, too.
+bool Executor::overdue(const Run& run) const {
+    const Duration allowed = deadline_for(run.op.memory, run.settings) + patience;
+    return run.op.started && clock_.wall_now() - *run.op.started > allowed;
 }
 
 Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) {

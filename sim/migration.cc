@@ -347,6 +347,7 @@ void Migration::resume_source() {
     domain->job = false;
     domain->progress.phase = MigrationPhase::none;
     if (domain->state != State::paused || domain->reason != Reason::migration) return;
+    if (target() && target()->runs()) world_.excuse_twice(request_.vm);  // libvirt does not look
     domain->state = State::running;
     domain->reason = Reason::none;
     world_.emit(Kind::vm_changed, request_.from, request_.vm, "lifecycle");

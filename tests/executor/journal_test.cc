@@ -212,6 +212,24 @@ TEST_CASE("An acceptance that is being taken back does not share its id with the
     CHECK(lab.records().size() == 2);
 }
 
+TEST_CASE("Taking back an acceptance that never took effect leaves a record of the same id alone") {
+    Lab lab;
+    Journal journal(*lab.store), earlier(*lab.store);
+    lab.data.lose_replies = 1;
+    lab.data.late = 1h;
+    const auto doubtful = lab.wait(journal.accept(lab.draft("a", "h1", "h2")));
+    REQUIRE(doubtful);
+    CHECK_FALSE(doubtful->certain);
+    const auto other = lab.wait(earlier.accept(lab.draft("b", "h1", "h2")));
+    REQUIRE(other->op.id == doubtful->op.id);
+    Record record{doubtful->op, {}};
+    CHECK_FALSE(lab.wait(journal.write(record)));
+    record.op.state = OperationState::cancelled;
+    CHECK(lab.wait(journal.write(record)));
+    CHECK(lab.record(other->op.id).vm == VmId{"b"});
+    CHECK(lab.guards() == 1);
+}
+
 TEST_CASE("No migration starts that cannot be journalled, and the store's return ends the wait") {
     for (const bool full : {true, false})
         for (const Trigger trigger : {Trigger::overload, Trigger::manual}) {

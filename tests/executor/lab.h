@@ -36,6 +36,7 @@ public:
     void boot(std::uint64_t crash_at = 0) {
         crashes.arm(crash_at);
         recovering = false;
+        booted = clock.now();
         io = std::make_unique<boost::asio::io_context>();
         hypervisor = std::make_unique<sim::SimHypervisor>(*io, clock, world, crashes);
         store = std::make_unique<sim::SimStore>(*io, clock, data, crashes);
@@ -168,6 +169,7 @@ public:
     std::vector<Operation> told;
     std::optional<Result<void>> recovered;  // what the last recover() returned
     bool recovering = false;
+    Instant booted{};
     std::function<void()> check;
     std::uint64_t steps = 0;
     std::unique_ptr<boost::asio::io_context> io;

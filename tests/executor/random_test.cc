@@ -12,6 +12,8 @@ namespace {
 
 // Beyond the deadline: the call's grace, patience while verifying, a few calls that time out, and a full minute.
 constexpr Duration grace = 4min;
+// After a restart an alarm that could not be journalled is raised again when both hosts have been asked, or not.
+constexpr Duration first_look = 1min;
 
 class Life {
 public:
@@ -118,6 +120,7 @@ private:
 
     void check_deadline(const Operation& op) {  // invariant 6
         if (op.state == OperationState::waiting || is_final(op.state) || op.alarm) return;
+        if (lab_.clock.now() < lab_.booted + first_look) return;
         const Duration allowed = executor::deadline_for(op.memory, lab_.settings) + grace;
         const WallTime since = op.state == OperationState::planned ? op.updated : op.started.value_or(op.updated);
         if (lab_.clock.wall_now() - since > allowed) broke(op.vm.value + " is overdue: " + op.message);
