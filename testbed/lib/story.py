@@ -107,7 +107,7 @@ class Story:
         say = self._screen.say
         self._screen.heading("An overloaded host")
         say("host2 has three busy guests and not enough CPU for them. The policy: above 85 % for 8 s, a host is relieved.")
-        hosts = self._watch("host2 to be overloaded", lambda hosts: hosts["host2"]["overloaded"] or self._moves("overload"), 60)
+        hosts = self._watch("host2 to be overloaded", lambda hosts: hosts["host2"]["overloaded"] or self._moves("overload"), 60, False)
         if hosts["host2"]["overloaded"]:
             ratio = hosts["host2"]["cpu"]["demand_ratio"]
             say(f"host2 is overloaded: its guests want {100 * ratio:.0f} % of its CPUs. Ballast moves guests while they run.", "yellow")
@@ -143,7 +143,7 @@ class Story:
             self._reboot(host)
         self._ballast.ctl("maintenance", "leave", host)
         back = self._watch(f"{host} to be back", lambda hosts: hosts[host]["connection"] == "up" and not hosts[host]["stale"]
-                           and not hosts[host]["maintenance"], 60)[host]
+                           and hosts[host]["state"] in ("ok", "hot", "overloaded"), 60)[host]
         self._snapshot()
         true = emptied and back["connection"] == "up" and not back["maintenance"]
         say(f"{host} is back: ballastctl maintenance leave {host}. It takes guests again when the others need room.", "green")
@@ -167,11 +167,11 @@ class Story:
 
     # -- watching
 
-    def _watch(self, what, wanted, timeout):
-        """Draws the table until the hosts are as wanted; tells of each operation meanwhile. Returns the hosts."""
+    def _watch(self, what, wanted, timeout, tell=True):
+        """Draws the table until the hosts are as wanted, telling of each operation meanwhile. Returns the hosts."""
         deadline = time.monotonic() + timeout
         while True:
-            hosts = self._look()
+            hosts = self._look(tell)
             if wanted(hosts):
                 return hosts
             if time.monotonic() > deadline:
@@ -179,10 +179,10 @@ class Story:
                 return hosts
             time.sleep(0.5)
 
-    def _look(self):
+    def _look(self, tell=True):
         hosts = self._ballast.hosts()
         guests = self._ballast.ctl("vms")["vms"]
-        for operation in self._ballast.operations():
+        for operation in self._ballast.operations() if tell else []:
             self._tell_of(operation)
         self._screen.table(self._table(hosts, guests))
         return hosts
