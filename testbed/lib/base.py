@@ -19,6 +19,10 @@ CACHE = os.environ.get("BALLAST_TESTBED_CACHE", "/var/cache/ballast-testbed")
 LOCK_FILE = "/run/ballast-testbed.lock"  # outside the state folder, which `up` mounts and `down` unmounts
 
 
+# Held by whoever needs the whole cluster for a while: the tests, the demo.
+WHOLE_CLUSTER_LOCK = "/run/ballast-testbed-tests.lock"
+
+
 class Problem(Exception):
     """An operational failure; its text is one line: what failed, why, what to do."""
 
@@ -44,6 +48,18 @@ def exclusive():
     """Serialises the verbs that change something, across processes."""
     with open(LOCK_FILE, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def whole_cluster(told):
+    """The cluster for the caller alone; told() is called once when somebody else has it and must be waited for."""
+    with open(WHOLE_CLUSTER_LOCK, "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
