@@ -15,6 +15,7 @@ import ballast  # noqa: E402
 import cluster  # noqa: E402
 import guest  # noqa: E402
 import heartbeat  # noqa: E402
+import kvm  # noqa: E402, F401
 import network  # noqa: E402
 import process  # noqa: E402
 from ballast import indented, wait_until  # noqa: E402
@@ -44,6 +45,10 @@ reserve: {cpu: 0%, memory: 0%, memory_min: 0B}
 cooldown: {vm: 10min, after_failure: 5s, by_hand: 0s}
 migration: {attempts: 2, deadline_min: 1min, retry_delay: 1s}
 """
+
+
+class GuestHung(Problem):
+    """libvirt has the guest running on the one right host, but nothing moves in it any more."""
 
 
 def together(*calls):
@@ -164,8 +169,12 @@ class ClusterTest(unittest.TestCase):
             return [(row["host"], row["state"]) for row in rows(vm) if row["id"] is not None]
         wait_until(f"{vm} to run on {host or 'one host'}", look,
                    lambda seen: len(seen) == 1 and seen[0][1] == "running" and host in (None, seen[0][0]), timeout)
+        self.assert_no_double_run()
         now = time.time()
-        wait_until(f"a beat of {vm}", lambda: beats(vm, now), timeout=30)
+        try:
+            wait_until(f"a beat of {vm}", lambda: beats(vm, now), timeout=30)
+        except Problem as problem:
+            raise GuestHung(f"{problem} (it runs on {where(vm)} only)") from None
         self.assert_no_double_run()
 
     def assert_no_double_run(self):
