@@ -10,7 +10,7 @@
 namespace ballast::cli {
 
 namespace {
-constexpr int look_every_ms = 1000;
+constexpr int look_every_ms = 100;
 // A daemon that restarts is back within seconds; after this long without it, somebody should look.
 constexpr int patience_looks = 30;
 // A plan made just before a sample may look stuck for a moment: it counts when seen this often in a row.
