@@ -21,7 +21,7 @@ constexpr const char* footer = R"(Exit codes:
   4  the daemon cannot be reached
 
 BALLAST_SOCKET names another socket, NO_COLOR switches colours off.
-Every verb has its own --help; see also ballastctl(1).)";
+Every verb has its own --help; see also docs/ballastctl.md.)";
 
 const std::map<std::string, Format> formats = {
     {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
