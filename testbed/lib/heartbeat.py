@@ -7,6 +7,7 @@ from base import read_text, state
 # A live migration under emulation now and then loses the guest's last write (see the README); the beat it had counted is
 # then counted again. A guest that runs twice, or is resumed from old memory, repeats more.
 _LOST_BY_EMULATION = 1
+_NEAR = 20  # beats: two seconds
 # Two beats of different hosts this close are one guest handed over, seen by one poll; not two guests.
 _OVERLAP_MS = 50
 
@@ -76,18 +77,20 @@ def _same_beat_twice(beats):
         seen = first.setdefault((boot, seq), (time, host))
         if seen[1] != host:
             doubles.setdefault((boot, seen[1], host), []).append((time, seq))
-    doubles = {key: hits for key, hits in doubles.items() if len(hits) > _LOST_BY_EMULATION or not _at_handover(beats, hits[0])}
+    doubles = {key: hits for key, hits in doubles.items() if len(hits) > _LOST_BY_EMULATION or not _at_handover(beats, key, hits[0][1])}
     return [f"beats {hits[0][1]}..{hits[-1][1]} ({len(hits)}) came from {one} and from {other}, first at {hits[0][0]}"
             for (_, one, other), hits in doubles.items()]
 
 
-def _at_handover(beats, hit):
-    """True when the other host's copy of the beat comes just before it, and no later beat within two seconds."""
-    time, seq = hit
-    index = next(i for i, beat in enumerate(beats) if beat[0] == time and beat[2] == seq)
-    host = beats[index][1]
-    earlier, later = beats[:index], [beat for beat in beats[index:] if beat[0] <= time + 2000]
-    return bool(earlier) and earlier[-1][2] == seq and all(beat[1] == host for beat in later)
+def _at_handover(beats, key, seq):
+    """True when the numbers just below come from the first host only, and those just above from the other only.
+
+    Told by the numbers, not by the times: both copies may be stamped in the same millisecond.
+    """
+    boot, one, other = key
+    near = [(number, host) for _, host, number, _, its_boot in beats if its_boot == boot and 0 < abs(number - seq) <= _NEAR]
+    below, above = {host for number, host in near if number < seq}, {host for number, host in near if number > seq}
+    return below <= {one} and above <= {other}
 
 
 def _two_boots_at_once(beats):

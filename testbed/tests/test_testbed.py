@@ -166,8 +166,13 @@ class Heartbeat(unittest.TestCase):
     def test_one_beat_counted_again_after_a_handover_is_a_write_lost_by_emulation_and_no_double_run(self):
         result = report((0, "host1", 1, 10, "aa"), (1000, "host2", 10, 5, "aa"))
         self.assertEqual(result.double_runs, [])
+        result = report((0, "host1", 1, 10, "aa"), (900, "host2", 10, 5, "aa"))  # the same millisecond
+        self.assertEqual(result.double_runs, [])
         result = report((0, "host1", 1, 10, "aa"), (1000, "host2", 10, 5, "aa"), (1150, "host1", 11, 5, "aa"))
         self.assertTrue(result.double_runs)
+
+    def test_one_beat_twice_away_from_a_handover_is_a_double_run(self):
+        self.assertTrue(report((0, "host1", 1, 20, "aa"), (950, "host2", 10, 1, "aa")).double_runs)
 
     def test_a_restart_elsewhere_uses_the_numbers_again_and_is_no_double_run(self):
         result = report((0, "host1", 1, 10, "aa"), (5000, "host2", 1, 10, "bb"))
