@@ -9,13 +9,22 @@ Duration longest_gap(const Threshold& threshold) {
     return std::max<Duration>(threshold.persistence / 2, std::chrono::minutes{1});
 }
 
+namespace {
+// Samples come a little early or late; one that is early by so much must not cost a whole interval more.
+Duration slack(Duration interval) {
+    return interval / 20;
+}
+}  // namespace
+
 DetectorState step(DetectorState state, std::optional<double> value, const Threshold& threshold, Instant sampled_at) {
     if (state.last_value && sampled_at - *state.last_value > longest_gap(threshold)) state = {};
     if (!value) return state;
+    // A sample is the mean since the one before it: the value was above from there on.
+    const Instant begin = state.last_value.value_or(sampled_at);
     state.last_value = sampled_at;
     if (*value > threshold.above) {
-        if (!state.above_since) state.above_since = sampled_at;
-        if (sampled_at - *state.above_since >= threshold.persistence) state.set = true;
+        if (!state.above_since) state.above_since = begin;
+        if (sampled_at - *state.above_since + slack(sampled_at - begin) >= threshold.persistence) state.set = true;
     } else {
         state.above_since.reset();
         if (*value < threshold.below) state.set = false;

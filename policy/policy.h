@@ -13,7 +13,7 @@ namespace ballast::policy {
 
 /// One detector's memory of one host.
 struct DetectorState {
-    std::optional<Instant> above_since;  // continuously above the limit since
+    std::optional<Instant> above_since;  // continuously above the limit since: the begin of the first such sample
     bool set = false;                    // persisted; stays set until below the lower limit
     std::optional<Instant> last_value;   // sample time of the last known value; a long gap starts the detector anew
 };

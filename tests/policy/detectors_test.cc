@@ -38,13 +38,23 @@ TEST_CASE("A value at the limit is not above it") {
     CHECK_FALSE(fed(times(50, 0.8)).above_since);
 }
 
+TEST_CASE("A value counts from where its sample begins, and samples may be a little early") {
+    auto values = times(1, 0.1);
+    values.resize(13, 0.9);  // above from 0 s, where the sample that ends at 10 s begins
+    CHECK(fed(values).set);
+    DetectorState state = step({}, 0.9, limit, start);
+    state = step(state, 0.9, limit, start + 60s);
+    CHECK_FALSE(step(state, 0.9, limit, start + 116s).set);
+    CHECK(step(state, 0.9, limit, start + 118s).set);
+}
+
 TEST_CASE("A fall below the upper limit starts the wait anew") {
     auto values = times(12, 0.9);
     values.push_back(0.75);
     values.push_back(0.9);
     const DetectorState state = fed(values);
     CHECK_FALSE(state.set);
-    CHECK(state.above_since == start + 130s);
+    CHECK(state.above_since == start + 120s);  // where the last sample begins
 }
 
 TEST_CASE("A detector that is set stays set between the two limits and clears below the lower one") {
