@@ -103,7 +103,7 @@ reserve: {{cpu: 0%, memory: 0%, memory_min: 0B}}
         time.sleep(2 * interval)
         loaded = time.time()
         for name in ("d1", "d2"):
-            guest.change(name, cpu=60)
+            guest.change(name, cpu=30)  # both are 100 % of the host, one is 50 %
         first = wait_until("a migration", lambda: [o for o in ballast.operations() if o["started_at"]], timeout=90, step=0.1)[0]
         late.append(time.time() - first["elapsed_ms"] / 1000 - loaded - persistence)
         wait_until("its end", lambda: not ballast.ctl("history")["active"], timeout=90)
