@@ -47,8 +47,8 @@ migration: {attempts: 2, deadline_min: 1min, retry_delay: 1s}
 """
 
 
-class GuestHung(Problem):
-    """libvirt has the guest running on the one right host, but nothing moves in it any more."""
+class DoubleRun(AssertionError):
+    """A guest ran on two hosts at once: the worst there is."""
 
 
 def together(*calls):
@@ -77,6 +77,18 @@ def where(name):
 def beats(name, newer_than=0.0):
     """True when the guest's last beat is of this time (seconds since 1970) or later."""
     return any(report.guest == name and report.last_beat_ms >= newer_than * 1000 for report in heartbeat.reports(int(time.time() - 60) * 1000))
+
+
+def spoilt_by_emulation(since):
+    """"pet hangs" or "pet rebooted": what happened to a guest that libvirt has running on one host; else nothing."""
+    for name in {row["name"] for row in guest.listing()}:
+        active = [row for row in rows(name) if row["id"] is not None]
+        if len(active) == 1 and active[0]["state"] == "running" and not beats(name, time.time() - 5):
+            return f"{name} hangs"
+    for report in heartbeat.reports(int(since * 1000)):
+        if any(move["restarted"] for move in report.handovers):
+            return f"{report.guest} rebooted"
+    return ""
 
 
 def virsh(host, *words, timeout=30):
@@ -176,16 +188,14 @@ class ClusterTest(unittest.TestCase):
                    lambda seen: len(seen) == 1 and seen[0][1] == "running" and host in (None, seen[0][0]), timeout)
         self.assert_no_double_run()
         now = time.time()
-        try:
-            wait_until(f"a beat of {vm}", lambda: beats(vm, now), timeout=30)
-        except Problem as problem:
-            raise GuestHung(f"{problem} (it runs on {where(vm)} only)") from None
+        wait_until(f"a beat of {vm}", lambda: beats(vm, now), timeout=30)
         self.assert_no_double_run()
 
     def assert_no_double_run(self):
         """No guest beat on two hosts since the test began."""
         doubles = [f"{report.guest}: {line}" for report in heartbeat.reports(int(self.began * 1000)) for line in report.double_runs]
-        self.assertEqual(doubles, [])
+        if doubles:
+            raise DoubleRun("; ".join(doubles))
 
     def assert_goes_on(self, vm, to):
         """Ballast still does its work: a migration succeeds."""
