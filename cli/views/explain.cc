@@ -5,6 +5,12 @@
 namespace ballast::cli {
 
 namespace {
+// A VM that has to stay where it is cannot go to a host that has nothing against it either.
+std::string why_not(const value& target) {
+    const array& refusals = list(target, "refusals");
+    return refusals.empty() && !flag(target, "possible") ? "the host would take it; see above" : why_all(refusals);
+}
+
 void show_targets(const array& targets, Page& page) {
     if (targets.empty()) {
         page.say("There is no other host.");
@@ -19,7 +25,7 @@ void show_targets(const array& targets, Page& page) {
                    possible ? Phrase("yes", Tone::good) : Phrase("no", Tone::notice),
                    change(effect, "target_cpu_before_ratio", "target_cpu_after_ratio", page.style()),
                    change(effect, "target_memory_before_ratio", "target_memory_after_ratio", page.style())},
-                  why_all(list(target, "refusals")));
+                  why_not(target));
     }
     page.table(table);
 }
