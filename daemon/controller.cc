@@ -113,8 +113,7 @@ Controller::Task<void> Controller::load_state() {
         if (!is_final(op.state)) continue;
         ended_.push_back(op);
         const Duration age = std::max(Duration{}, Duration(clock_.wall_now() - op.ended.value_or(op.updated)));
-        keeper_.remember({op.vm, op.from, op.to, clock_.now() - age, op.state == OperationState::done,
-                          op.trigger == Trigger::manual});
+        keeper_.remember(past_move(op, clock_.now() - age));
     }
     while (ended_.size() > ended_kept) ended_.pop_front();
     co_return Result<void>();

@@ -86,12 +86,37 @@ void InventoryKeeper::maintenance(const HostId& host, bool on) {
     hosts_[host].maintenance = on;
 }
 
+namespace {
+double ratio(Duration measured, Duration predicted) {
+    return static_cast<double>(measured.count()) / static_cast<double>(predicted.count());
+}
+
+// A second attempt, or a migration that needed more than its call, tells nothing of what the VM itself needs.
+std::optional<Experience> experience_of(const Operation& op) {
+    if (op.state != OperationState::done || op.attempt != 1 || !op.outcome || op.prediction.duration.count() <= 0)
+        return std::nullopt;
+    Experience experience{ratio(op.outcome->duration, op.prediction.duration), std::nullopt};
+    if (op.outcome->downtime && op.prediction.downtime.count() > 0)
+        experience.downtime = ratio(*op.outcome->downtime, op.prediction.downtime);
+    return experience;
+}
+}  // namespace
+
+PastMove past_move(const Operation& op, Instant ended) {
+    return {op.vm,
+            op.from,
+            op.to,
+            ended,
+            op.state == OperationState::done,
+            op.trigger == Trigger::manual,
+            experience_of(op)};
+}
+
 void InventoryKeeper::operation_ended(const Operation& operation, Instant now) {
     const bool moved = operation.state == OperationState::done;
     if (moved) place(operation.vm, operation.from, operation.to, now);
     if (operation.state == OperationState::cancelled && operation.attempt == 0) return;  // never started
-    past_moves_.push_back(
-        {operation.vm, operation.from, operation.to, now, moved, operation.trigger == Trigger::manual});
+    past_moves_.push_back(past_move(operation, now));
 }
 
 // Both hosts were asked at the end of the operation: no need to wait for their next samples.

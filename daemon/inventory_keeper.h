@@ -22,6 +22,9 @@ struct DoubleRun {
     HostId first, second;
 };
 
+/// What the policy shall know of an operation that ended at `ended`.
+PastMove past_move(const Operation& operation, Instant ended);
+
 class InventoryKeeper {
 public:
     void configure(const std::vector<config::HostOptions>& hosts, Duration stale_after);
@@ -34,7 +37,7 @@ public:
     void maintenance(const HostId& host, bool on);
     /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
     void operation_ended(const Operation& operation, Instant now);
-    /// A move from before this daemon's start, from the journal; `age` since it ended.
+    /// A move from before this daemon's start, from the journal, or one that an operator declined.
     void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
     /// Its definition may have changed: vm_facts_wanted() names it again.
     void forget_facts(const VmId& vm) { facts_.erase(vm); }

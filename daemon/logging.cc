@@ -56,6 +56,7 @@ void DecisionLog::cycle_ended(const Cycle& cycle) {
             (name == cycle.vm_names.end() ? rejection.vm.value : name->second) +
                 " cannot leave: " + explain(rejection.reason) + " " + rejection.detail);
     }
+    if (!cycle.plan.brake.empty()) say(spdlog::level::warn, "brake", cycle.plan.brake);
     for (const std::string& note : cycle.notes) say(spdlog::level::warn, "note", note);
     if (cycle.mode == policy::Mode::observe || cycle.paused)
         for (const Move& move : cycle.plan.moves)

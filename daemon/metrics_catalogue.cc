@@ -40,6 +40,8 @@ const std::vector<MetricRow> rows = {
     {"ballast_imbalance_ratio", gauge, "",
      "Standard deviation of the hosts' CPU demand ratios; absent while no host reports"},
     {"ballast_planned_imbalance_ratio", gauge, "", "The same once every move of the plan is done"},
+    {"ballast_braked", gauge, "",
+     "1 while moves are held back because earlier ones did not bring the relief they promised"},
     {"ballast_double_running_vms", gauge, "", "VMs that two hosts report running at once"},
     // migrations
     {"ballast_operations_waiting", gauge, "", "Proposed migrations that wait for an operator's approval"},

@@ -249,6 +249,7 @@ MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory) 
         counted("ballast_rejections", "reason", rejections_by_reason(plan)),
         single("ballast_imbalance_ratio", balance_known ? std::optional(plan.score_before) : std::nullopt),
         single("ballast_planned_imbalance_ratio", balance_known ? std::optional(plan.score_after) : std::nullopt),
+        single("ballast_braked", plan.brake.empty() ? 0.0 : 1.0),
         single("ballast_last_cycle_timestamp_seconds", seconds_of(cycle.at)),
     };
 }

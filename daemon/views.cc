@@ -140,6 +140,7 @@ json::object plan(const Plan& plan, const VmNames& names) {
             {"immovable", rejections(plan.immovable, names)},
             {"rejections", rejections(plan.rejections, names)},
             {"hosts", std::move(hosts)},
+            {"brake", plan.brake},
             {"imbalance_before", number(plan.score_before)},
             {"imbalance_after", number(plan.score_after)}};
 }

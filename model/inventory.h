@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "model/host.h"
@@ -19,6 +20,12 @@ struct InFlight {
     HostId to;
 };
 
+/// How a migration went beside what was predicted: measured / predicted.
+struct Experience {
+    double duration = 1;
+    std::optional<double> downtime;  // absent when libvirt did not tell
+};
+
 /// A move that ended, by Ballast or by hand: what the cooldown and ping-pong rules look at.
 struct PastMove {
     VmId vm;
@@ -27,6 +34,7 @@ struct PastMove {
     Instant ended;
     bool succeeded = true;
     bool by_hand = false;
+    std::optional<Experience> experience = {};  // of a migration that succeeded at its first attempt
 };
 
 struct Inventory {

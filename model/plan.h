@@ -66,6 +66,7 @@ struct Plan {
     std::vector<Rejection> immovable;   // VMs that had to leave but cannot: listed first to people
     std::vector<Rejection> rejections;  // further refusals worth telling
     std::map<HostId, HostView> hosts;
+    std::string brake;        // why fewer moves are planned than could be; empty when nothing brakes
     double score_before = 0;  // imbalance: population standard deviation of CPU demand
     double score_after = 0;
 };

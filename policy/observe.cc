@@ -5,6 +5,7 @@
 #include "policy/capacity.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 #include "policy/policy.h"
 
 namespace ballast::policy {
@@ -107,6 +108,7 @@ bool has_new_sample(const Host& host, const HostMemory& memory) {
 
 Memory observe(Memory memory, const Inventory& inventory, const Options& options, Instant now) {
     forget_the_vanished(memory, inventory, now);
+    learn(memory, inventory);
     std::map<HostId, Totals> totals;
     for (const auto& [id, vm] : inventory.vms) {
         const auto host = inventory.hosts.find(vm.host);
@@ -119,6 +121,7 @@ Memory observe(Memory memory, const Inventory& inventory, const Options& options
         HostMemory& remembered = memory.hosts[id];
         if (has_new_sample(host, remembered)) observe_host(remembered, host, totals[id], options);
     }
+    audit_moves(memory, options);
     return memory;
 }
 

@@ -6,6 +6,7 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
+#include "policy/experience.h"
 #include "policy/policy.h"
 #include "policy/relieve.h"
 
@@ -59,6 +60,7 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);
     append(plan.rejections, std::move(evacuation.rejections));
+    plan.brake = brake_text(memory);
     plan.score_before = before.imbalance();
     plan.score_after = view.imbalance();
     return plan;

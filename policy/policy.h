@@ -35,12 +35,31 @@ struct VmMemory {
     std::optional<Instant> last_sample;  // absent: its CPU use was never measured
     double ready_ratio = 0;              // smoothed
     bool dirty_known = false;            // false: dirty_mib_per_s means nothing
+    double duration_factor = 1;          // what its migrations took beside the model's prediction, see learn()
+    double downtime_factor = 1;
+};
+
+/// Did the moves away from a host bring what they promised? A host under audit waits for samples well after them.
+struct OpenAudit {
+    double before_cores = 0;    // the host's demand before the first of the moves
+    double expected_cores = 0;  // what they were to take away
+    Instant last_move;
+};
+
+/// The outcome audit: when moves do not help, fewer are made until they do.
+struct Audit {
+    std::map<HostId, OpenAudit> open;
+    double effect = 1;     // smoothed share of the promised relief that was measured; 1 is as promised
+    unsigned audited = 0;  // hosts audited so far
+    bool braked = false;
 };
 
 /// What the detectors remember between two cycles. A value: kept by the caller, printed into decision records.
 struct Memory {
     std::map<HostId, HostMemory> hosts;
     std::map<VmId, VmMemory> vms;
+    Audit audit;
+    std::optional<Instant> learned_until;  // past moves that ended up to then were learnt from
 };
 
 /// Feeds one inventory into the estimators and detectors. Stale hosts keep their last state and gain nothing.

@@ -85,8 +85,10 @@ Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions&
 
     Prediction prediction;
     prediction.converges = converges;
-    prediction.downtime = switch_over + (converges ? from_seconds(state.remaining_mib / link, last_step) : last_step);
-    prediction.duration = converges ? from_seconds(state.elapsed_s + seconds(prediction.downtime), most) : most;
+    const Duration pause = switch_over + (converges ? from_seconds(state.remaining_mib / link, last_step) : last_step);
+    prediction.downtime = from_seconds(seconds(pause) * memory.downtime_factor, most);
+    prediction.duration =
+        converges ? from_seconds((state.elapsed_s + seconds(pause)) * memory.duration_factor, most) : most;
     prediction.transferred = {static_cast<std::uint64_t>(std::min(sent_mib, 1e12) * 1024 * 1024)};
     return prediction;
 }

@@ -188,7 +188,9 @@ Relief relieve(ClusterView& view) {
     Relief relief;
     const OverloadOptions& options = view.context().options.overload;
     if (!options.enabled) return relief;
-    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, host, options.max_moves_per_cycle, relief);
+    std::size_t most = options.max_moves_per_cycle;
+    if (view.context().memory.audit.braked) most = view.in_flight() == 0 ? 1 : 0;
+    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, host, most, relief);
     return relief;
 }
 
