@@ -2,6 +2,7 @@
 // An empty optional means "not known", which is never the same as zero.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,6 +22,15 @@ struct CpuSupport {
     std::set<std::string> machines;  // machine types, canonical names and aliases
 };
 
+/// One NUMA cell [libvirt capabilities XML: host/topology/cells].
+struct NumaCell {
+    std::set<unsigned> cpus;                    // ids of its CPUs, as the kernel counts them
+    Bytes memory;                               // zero: not known
+    std::map<Bytes, std::uint64_t> huge_pages;  // page size -> pages set aside, in use or not
+
+    friend bool operator==(const NumaCell&, const NumaCell&) = default;
+};
+
 /// What a host is; read when the connection comes up and refreshed now and then.
 struct HostFacts {
     std::string uuid;
@@ -33,6 +43,7 @@ struct HostFacts {
     std::set<std::string> bridges;             // host interfaces a guest could be bridged to
     std::map<std::string, std::string> pools;  // active storage pools: name -> target path (may be empty)
     std::set<std::string> shared_paths;        // path prefixes the operator or the pool type declares shared
+    std::map<unsigned, NumaCell> cells;        // by libvirt's id; empty: not known
     std::string libvirt_version;               // "9.0.0"
     std::string hypervisor_version;            // QEMU's, "7.2.0"
 };
@@ -52,6 +63,7 @@ struct HostLoad {
     std::optional<Bytes> memory_available;    // free + reclaimable
     std::optional<double> swap_in_mib_per_s;  // host swapping
     Pressure pressure;
+    std::map<Bytes, std::uint64_t> free_huge_pages;  // by page size, over all cells; a missing size: not known
 };
 
 enum class Connection { connecting, up, down };
@@ -61,11 +73,12 @@ struct Host {
     HostFacts facts;
     HostLoad load;
     Connection connection = Connection::connecting;
-    std::optional<Instant> sampled_at;  // when the last complete sample ended
-    bool stale = true;                  // no sample recent enough to act on; set by the inventory's keeper
-    bool maintenance = false;           // in or entering maintenance: leave, do not come
-    bool accepts_vms = true;            // false: never a target (operator's `target: false`)
-    std::string problem;                // why it is down or stale, for people; empty when fine
+    std::optional<Instant> sampled_at;          // when the last complete sample ended
+    bool stale = true;                          // no sample recent enough to act on; set by the inventory's keeper
+    bool maintenance = false;                   // in or entering maintenance: leave, do not come
+    bool accepts_vms = true;                    // false: never a target (operator's `target: false`)
+    std::map<std::string, std::string> labels;  // the operator's: failure domains such as rack -> r1
+    std::string problem;                        // why it is down or stale, for people; empty when fine
 };
 
 std::string to_string(Connection connection);

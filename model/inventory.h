@@ -41,7 +41,8 @@ struct Inventory {
     std::map<HostId, Host> hosts;
     std::map<VmId, Vm> vms;
     std::vector<InFlight> in_flight;
-    std::vector<PastMove> past_moves;  // oldest first, bounded by the keeper
+    std::vector<PastMove> past_moves;   // oldest first, bounded by the keeper
+    std::optional<WallTime> wall_time;  // the time of day of this picture, for time windows; absent: not known
 };
 
 }  // namespace ballast

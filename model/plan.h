@@ -65,6 +65,7 @@ struct Plan {
     std::vector<Move> moves;            // in order; see Move::wave
     std::vector<Rejection> immovable;   // VMs that had to leave but cannot: listed first to people
     std::vector<Rejection> rejections;  // further refusals worth telling
+    std::vector<std::string> warnings;  // rules that cannot all be kept, room that is missing: not of one host alone
     std::map<HostId, HostView> hosts;
     std::string brake;        // why fewer moves are planned than could be; empty when nothing brakes
     double score_before = 0;  // imbalance: population standard deviation of CPU demand

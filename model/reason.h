@@ -19,19 +19,28 @@ enum class Reason {
     unsafe_cache,    // the disk's cache mode makes live migration unsafe
     shared_folder,   // virtiofs or 9p
     block_job,       // a backup, commit, copy or mirror is running
+    snapshots,       // libvirt refuses to migrate a VM with snapshots
     already_moving,  // an operation on this VM is under way
     cooldown,        // moved too recently
+    window,          // outside of the time in which it may be moved
     facts_unknown,   // its definition could not be read
     // the VM together with a target
-    memory,        // not enough memory after the move
-    cpu,           // would be too busy after the move
-    cpu_model,     // the target cannot offer the guest's CPU
-    machine_type,  // emulator, architecture or machine type is missing
-    network,       // a network or bridge is missing or inactive
-    storage,       // a storage path or pool is missing on the target
-    pinned,        // rule or wish: only certain hosts
-    keep_apart,    // hard anti-affinity
-    same_host,     // it is there already
+    memory,         // not enough memory after the move
+    cpu,            // would be too busy after the move
+    overcommit,     // more vCPUs than the policy allows for its CPUs
+    reservation,    // what is reserved for VMs would exceed the target
+    huge_pages,     // not enough huge pages of the size it needs
+    numa,           // CPUs or memory cells it is pinned to do not exist there
+    cpu_model,      // the target cannot offer the guest's CPU
+    machine_type,   // emulator, architecture or machine type is missing
+    network,        // a network or bridge is missing or inactive
+    storage,        // a storage path or pool is missing on the target
+    pinned,         // rule or wish: only certain hosts
+    keep_apart,     // hard anti-affinity
+    keep_together,  // hard affinity
+    spread,         // too many of its group in one failure domain
+    admission,      // would use up the room kept for the loss of a host
+    same_host,      // it is there already
     // the target
     host_stale,        // no fresh report: never a target
     host_unreachable,  // libvirt does not answer

@@ -1,6 +1,7 @@
 // A virtual machine as Ballast knows it. An empty optional means "not known".
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,16 +37,22 @@ struct VmRequirements {
     CpuRequirement cpu;
     std::set<std::string> networks;  // libvirt networks
     std::set<std::string> bridges;
-    std::set<std::string> pools;  // storage pools its disks name
-    std::set<std::string> files;  // absolute paths that must be shared (disks, kernel, initrd, nvram)
+    std::set<std::string> pools;        // storage pools its disks name
+    std::set<std::string> files;        // absolute paths that must be shared (disks, kernel, initrd, nvram)
+    std::map<Bytes, Bytes> huge_pages;  // page size -> memory on such pages; size 0: the host's default size
+    std::set<unsigned> pinned_cpus;     // host CPUs named by its pinning: all have to exist
+    std::set<unsigned> strict_cells;    // host NUMA cells that all its memory has to come from; empty: any
 };
 
 /// The owner's wishes, from libvirt metadata (namespace urn:ballast:vm:1): they travel with the VM.
 struct VmWishes {
     bool no_migrate = false;
-    std::vector<HostId> only_on;          // empty: anywhere
-    std::vector<std::string> keep_apart;  // names of groups whose members must not share a host
-    int priority = 0;                     // higher leaves an endangered host first, -1000..1000
+    std::vector<HostId> only_on;             // empty: anywhere
+    std::vector<std::string> keep_apart;     // names of groups whose members must not share a host
+    std::vector<std::string> keep_together;  // names of groups whose members have to share a host
+    std::optional<double> reserved_cpus;     // host CPUs kept for it alone
+    std::optional<Bytes> reserved_memory;    // host memory kept for it alone, where memory is overcommitted
+    int priority = 0;                        // higher leaves an endangered host first, -1000..1000
     bool post_copy = false;
     std::string problem;  // what could not be understood in the metadata; empty when fine
 };

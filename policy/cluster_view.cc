@@ -27,34 +27,24 @@ void shift_memory(HostUse& use, double by) {
     use.memory_used = std::max(0.0, use.memory_used + by);
 }
 
-void match_rule(const Rule& rule, const Vm& vm, RulesOfVm& found) {
-    const auto named = [&](const std::string& pattern) { return matches(pattern, vm.facts.name, vm.id); };
-    if (std::none_of(rule.vms.begin(), rule.vms.end(), named)) return;
-    switch (rule.kind) {
-        case Rule::Kind::keep_apart: found.apart.insert("rule " + rule.name); break;
-        case Rule::Kind::pin: found.pins.push_back(&rule); break;
-        case Rule::Kind::never_move: found.never.push_back(&rule); break;
-    }
-}
-
-RulesOfVm rules_of(const Vm& vm, const Options& options) {
-    RulesOfVm found;
-    for (const Rule& rule : options.rules) match_rule(rule, vm, found);
-    for (const std::string& group : vm.facts.wishes.keep_apart) found.apart.insert("group " + group);
-    return found;
+double reserved_cpus(const Vm& vm) {
+    return known(vm.facts.wishes.reserved_cpus).value_or(0);
 }
 
 }  // namespace
 
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
-    Context context{inventory, memory, options, now, {}, {}, {}, inventory.in_flight};
+    Context context{inventory,           memory, options, now, rule_book(inventory, options), {}, {},
+                    inventory.in_flight, {},     {},      {}};
     std::sort(context.in_flight.begin(), context.in_flight.end(), [](const InFlight& a, const InFlight& b) {
         return std::tie(a.operation, a.vm, a.from, a.to) < std::tie(b.operation, b.vm, b.from, b.to);
     });
+    for (const InFlight& move : context.in_flight) context.on_its_way.emplace(move.vm, move.to);
     for (const PastMove& move : inventory.past_moves) context.past[move.vm].push_back(move);
     for (const auto& [id, vm] : inventory.vms) {
-        context.rules.emplace(id, rules_of(vm, options));
-        if (occupies_host(vm)) context.vms_on[vm.host].push_back(id);
+        if (!occupies_host(vm)) continue;
+        context.vms_on[vm.host].push_back(id);
+        context.largest_vm = std::max(context.largest_vm, ordinary_memory(vm));
     }
     return context;
 }
@@ -65,11 +55,13 @@ const HostMemory& remembered(const Context& context, const HostId& host) {
     return found == context.memory.hosts.end() ? nothing : found->second;
 }
 
-ClusterView::ClusterView(const Context& context) : context_(&context) {
+ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {
     for (const auto& [id, host] : context.inventory.hosts) add_host(host);
     for (const InFlight& move : context.in_flight) add_in_flight(move);
     for (const auto& [vm, moves] : context.past)
         for (const PastMove& move : moves) correct_for(move);
+    if (context.options.admission.largest_vm || context.options.admission.host_failures > 0)
+        for (const auto& [id, use] : hosts_) update_room(use);
 }
 
 void ClusterView::add_host(const Host& host) {
@@ -80,13 +72,14 @@ void ClusterView::add_host(const Host& host) {
     use.cpu_now = known(memory.other_cpu_cores + memory.unattributed_cpu_cores).value_or(0);
     use.cpu_known = memory.cpu_known;
     use.available = host.load.memory_available;
+    use.huge_pages = huge_pages_of(host);
     if (const auto found = context_->vms_on.find(host.id); found != context_->vms_on.end())
         for (const VmId& id : found->second) {
             const Vm& vm = context_->inventory.vms.at(id);
             // A VM never measured is inside the host's own use already.
             if (demand_known(vm, context_->memory)) use.cpu_now += demand_cores(vm, context_->memory);
-            use.committed = add(use.committed, memory_bound(vm));
-            use.occupants.insert(id);
+            commit(use, vm);
+            occupy(use, vm);
         }
     use.cpu = use.cpu_now;
     const auto used = measured_memory_ratio(host);
@@ -95,18 +88,52 @@ void ClusterView::add_host(const Host& host) {
     hosts_.emplace(host.id, std::move(use));
 }
 
+// What the host has promised to the VM, whether it uses it or not.
+void ClusterView::commit(HostUse& use, const Vm& vm) {
+    use.committed = add(use.committed, ordinary_memory(vm));
+    use.vcpus += vm.facts.vcpus;
+    use.reserved_cpus += reserved_cpus(vm);
+    use.reserved_memory = add(use.reserved_memory, reserved_memory_of(vm));
+    for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
+        if (const auto pool = use.huge_pages.find(page); pool != use.huge_pages.end())
+            pool->second.committed = add(pool->second.committed, amount);
+}
+
+// Members of a group are told by name: the one that moves within a place stays one member of it.
+void ClusterView::occupy(HostUse& use, const Vm& vm) {
+    use.occupants.insert(vm.id);
+    for (const std::uint32_t group : context_->book.of_vm.at(vm.id).spread)
+        members_[group][place_of(*use.host, context_->book.spread[group].over)].insert(vm.id);
+}
+
 // The target holds the VM from now on, whatever becomes of the source.
 void ClusterView::arrive(HostUse& use, const Vm& vm) {
     use.cpu += demand_cores(vm, context_->memory);
-    use.committed = add(use.committed, memory_bound(vm));
-    if (use.available) *use.available -= memory_bound(vm);
+    commit(use, vm);
+    if (use.available) *use.available -= memory_claim(vm, context_->options);
+    for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
+        if (const auto pool = use.huge_pages.find(page); pool != use.huge_pages.end() && pool->second.measured)
+            *pool->second.measured -= amount;
     use.memory_used += bytes(memory_resident(vm));
-    use.occupants.insert(vm.id);
+    occupy(use, vm);
+}
+
+// Its load goes at once, its memory only when the move has ended.
+void ClusterView::leave(HostUse& use, const Vm& vm) {
+    use.cpu = std::max(0.0, use.cpu - demand_cores(vm, context_->memory));
+    use.memory_used = std::max(0.0, use.memory_used - bytes(memory_resident(vm)));
+    use.leaving = add(use.leaving, ordinary_memory(vm));
+}
+
+void ClusterView::update_room(const HostUse& use) {
+    const Host& host = *use.host;
+    if (!is_fresh(host) || host.maintenance || !host.accepts_vms) return;
+    room_.set(host.id, allocatable_memory(host, context_->options), use.committed - use.leaving);
 }
 
 void ClusterView::add_in_flight(const InFlight& move) {
     ++in_flight_;
-    moving_.insert(move.vm);
+    moving_.emplace(move.vm, move.to);
     const auto vm = context_->inventory.vms.find(move.vm);
     const auto from = hosts_.find(move.from);
     const auto to = hosts_.find(move.to);
@@ -117,12 +144,13 @@ void ClusterView::add_in_flight(const InFlight& move) {
     if (from == hosts_.end()) return;
     HostUse& source = from->second;
     // Seen on its target already, but not yet verified: the source may still hold its memory.
-    if (source.occupants.insert(move.vm).second) {
-        source.committed = add(source.committed, memory_bound(vm->second));
+    if (!source.occupants.contains(move.vm)) {
+        commit(source, vm->second);
+        occupy(source, vm->second);
+        source.leaving = add(source.leaving, ordinary_memory(vm->second));
         return;
     }
-    source.cpu = std::max(0.0, source.cpu - demand_cores(vm->second, context_->memory));
-    source.memory_used = std::max(0.0, source.memory_used - bytes(memory_resident(vm->second)));
+    leave(source, vm->second);
 }
 
 // A move that ended with or after a host's last sample is not in that host's measured memory yet.
@@ -131,7 +159,7 @@ void ClusterView::correct_for(const PastMove& move) {
     if (!move.succeeded || vm == context_->inventory.vms.end() || vm->second.host != move.to) return;
     const auto unseen = [&](const HostUse& use) { return use.available && use.host->sampled_at <= move.ended; };
     if (const auto to = hosts_.find(move.to); to != hosts_.end() && unseen(to->second)) {
-        *to->second.available -= memory_bound(vm->second);
+        *to->second.available -= memory_claim(vm->second, context_->options);
         shift_memory(to->second, bytes(memory_resident(vm->second)));
     }
     if (const auto from = hosts_.find(move.from); from != hosts_.end() && unseen(from->second))
@@ -140,10 +168,18 @@ void ClusterView::correct_for(const PastMove& move) {
 
 void ClusterView::apply(const Vm& vm, const HostId& to) {
     HostUse& source = hosts_.at(vm.host);
-    source.cpu = std::max(0.0, source.cpu - demand_cores(vm, context_->memory));
-    source.memory_used = std::max(0.0, source.memory_used - bytes(memory_resident(vm)));
-    arrive(hosts_.at(to), vm);
-    moving_.insert(vm.id);
+    HostUse& target = hosts_.at(to);
+    leave(source, vm);
+    arrive(target, vm);
+    moving_.emplace(vm.id, to);
+    if (room_.empty()) return;  // nobody asks for it
+    update_room(source);
+    update_room(target);
+}
+
+const HostId* ClusterView::target_of(const VmId& vm) const {
+    const auto found = moving_.find(vm);
+    return found == moving_.end() ? nullptr : &found->second;
 }
 
 double ClusterView::cpu_ratio(const HostId& host) const {
@@ -166,17 +202,41 @@ double ClusterView::memory_ratio_with(const HostId& host, const Vm& vm) const {
     return ratio_of(use.memory_used + bytes(memory_resident(vm)), bytes(use.host->facts.memory_total));
 }
 
+Bytes ClusterView::free_by_allocation(const HostUse& use) const {
+    return allocatable_memory(*use.host, context_->options) - use.committed;
+}
+
 Bytes ClusterView::memory_free(const HostId& host) const {
     const HostUse& use = at(host);
-    const Bytes reserve = reserved_memory(*use.host, context_->options);
-    const Bytes by_allocation = use.host->facts.memory_total - use.committed - reserve;
-    return use.available ? std::min(by_allocation, *use.available - reserve) : by_allocation;
+    const Bytes by_allocation = free_by_allocation(use);
+    if (!use.available) return by_allocation;
+    return std::min(by_allocation, *use.available - reserved_memory(*use.host, context_->options));
 }
 
 std::optional<Bytes> ClusterView::memory_left_with(const HostId& host, const Vm& vm) const {
-    const Bytes free = memory_free(host);
-    if (memory_bound(vm) > free) return std::nullopt;
-    return free - memory_bound(vm);
+    const HostUse& use = at(host);
+    const Bytes promised = ordinary_memory(vm);
+    const Bytes by_allocation = free_by_allocation(use);
+    if (promised > by_allocation) return std::nullopt;
+    if (!use.available) return by_allocation - promised;
+    const Bytes claimed = memory_claim(vm, context_->options);
+    const Bytes by_measurement = *use.available - reserved_memory(*use.host, context_->options);
+    if (claimed > by_measurement) return std::nullopt;
+    return std::min(by_allocation - promised, by_measurement - claimed);
+}
+
+Bytes ClusterView::huge_pages_free(const HostId& host, Bytes page) const {
+    const auto& pools = at(host).huge_pages;
+    const auto pool = pools.find(page);
+    if (pool == pools.end()) return {};
+    const Bytes by_allocation = pool->second.total - pool->second.committed;
+    return pool->second.measured ? std::min(by_allocation, *pool->second.measured) : by_allocation;
+}
+
+const std::set<VmId>& ClusterView::members_in(std::uint32_t group, const std::string& place) const {
+    static const std::set<VmId> nobody;
+    const auto found = members_[group].find(place);
+    return found == members_[group].end() ? nobody : found->second;
 }
 
 double ClusterView::imbalance() const {

@@ -4,22 +4,22 @@
 // A value: copy it to try something out.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "policy/capacity.h"
 #include "policy/policy.h"
+#include "policy/room.h"
+#include "policy/rules.h"
 
 namespace ballast::policy {
 
-/// What the rules say of one VM, matched once.
-struct RulesOfVm {
-    std::set<std::string> apart;     // groups whose members must not share a host: "rule NAME" or "group NAME"
-    std::vector<const Rule*> pins;   // all of them have to allow a host
-    std::vector<const Rule*> never;  // never_move rules
-};
+/// For whom is asked: what holds for relief need not hold for an operator's own command or for maintenance.
+enum class Purpose { relief, evacuation, manual };
 
 /// The arguments of plan() and what was derived from them once. Refers to them: they have to outlive it.
 struct Context {
@@ -27,10 +27,14 @@ struct Context {
     const Memory& memory;
     const Options& options;
     Instant now;
-    std::map<VmId, RulesOfVm> rules;
+    RuleBook book;
     std::map<HostId, std::vector<VmId>> vms_on;  // those that occupy the host, by id
     std::map<VmId, std::vector<PastMove>> past;  // by VM, oldest first
     std::vector<InFlight> in_flight;             // by operation: sums must not depend on the order of arrival
+    std::map<VmId, HostId> on_its_way;           // the targets of in_flight
+    Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
+    // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
+    mutable std::array<std::map<VmId, std::vector<Rejection>>, 3> verdicts;
 };
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
 
@@ -43,11 +47,16 @@ struct HostUse {
     double cpu = 0;      // demand after it
     bool cpu_known = false;
     Bytes committed;                 // most that its VMs can take, those coming and those leaving included
+    Bytes leaving;                   // the part of it that is or will be on its way out
     std::optional<Bytes> available;  // measured, less what is coming
-    double memory_now = 0;           // bytes in use before anything under way or planned: measured, else committed
-    double memory_used = 0;          // bytes in use after it
-    std::set<VmId> occupants;        // running there, coming and leaving
-    unsigned incoming = 0;           // migrations under way now
+    double vcpus = 0;                // of its VMs, those coming and those leaving included
+    double reserved_cpus = 0;        // by its VMs' wishes, likewise
+    Bytes reserved_memory;
+    std::map<Bytes, HugePages> huge_pages;  // by page size: of all sizes the host has
+    double memory_now = 0;     // bytes in use before anything under way or planned: measured, else committed
+    double memory_used = 0;    // bytes in use after it
+    std::set<VmId> occupants;  // running there, coming and leaving
+    unsigned incoming = 0;     // migrations under way now
     unsigned outgoing = 0;
 };
 
@@ -64,6 +73,8 @@ public:
     void apply(const Vm& vm, const HostId& to);
     /// Under way or planned to leave its host.
     bool is_moving(const VmId& vm) const { return moving_.contains(vm); }
+    /// Where it is on its way to, or planned to go; null when it stays.
+    const HostId* target_of(const VmId& vm) const;
 
     double cpu_ratio(const HostId& host) const;
     double cpu_ratio_with(const HostId& host, const Vm& vm) const;
@@ -73,6 +84,12 @@ public:
     std::optional<Bytes> memory_left_with(const HostId& host, const Vm& vm) const;
     /// Memory a newcomer may take now by the tighter of the two views (allocated, measured).
     Bytes memory_free(const HostId& host) const;
+    /// Bytes on huge pages of this size that a newcomer may take, by the tighter of the two views.
+    Bytes huge_pages_free(const HostId& host, Bytes page) const;
+    /// Members of a group (RuleBook::spread) in a place (place_of), coming and leaving ones included.
+    const std::set<VmId>& members_in(std::uint32_t group, const std::string& place) const;
+    /// Room for VMs that would have to be started elsewhere, once everything under way and planned has ended.
+    const RoomIndex& room() const { return room_; }
     /// Population standard deviation of CPU demand over the hosts that report.
     double imbalance() const;
 
@@ -80,11 +97,18 @@ private:
     void add_host(const Host& host);
     void add_in_flight(const InFlight& move);
     void correct_for(const PastMove& move);
+    void commit(HostUse& use, const Vm& vm);
+    void occupy(HostUse& use, const Vm& vm);
     void arrive(HostUse& use, const Vm& vm);
+    void leave(HostUse& use, const Vm& vm);
+    void update_room(const HostUse& use);
+    Bytes free_by_allocation(const HostUse& use) const;
 
     const Context* context_;
     std::map<HostId, HostUse> hosts_;
-    std::set<VmId> moving_;
+    std::map<VmId, HostId> moving_;
+    std::vector<std::map<std::string, std::set<VmId>>> members_;  // by group, by place
+    RoomIndex room_;
     unsigned in_flight_ = 0;
 };
 

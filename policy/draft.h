@@ -13,7 +13,8 @@ struct Draft {
     VmId vm;
     HostId to;
     Trigger trigger = Trigger::overload;
-    std::string cause;  // beginning of the sentence: "host1 wants 93 % of its usable CPU (limit 80 % for 2 min)"
+    std::string cause;       // beginning of the sentence: "host1 wants 93 % of its usable CPU (limit 80 % for 2 min)"
+    std::string preference;  // soft rules that had a say in the choice of the target; empty when none
     std::vector<Rejection> refused_targets;
 };
 

@@ -76,9 +76,34 @@ Bytes memory_bound(const Vm& vm) {
     return std::max(vm.facts.memory, vm.load.memory_rss.value_or(Bytes{}));
 }
 
+namespace {
+Bytes on_huge_pages(const Vm& vm) {
+    Bytes sum;
+    for (const auto& [page, amount] : vm.facts.requirements.huge_pages) sum += std::min(amount, memory_bound(vm) - sum);
+    return sum;
+}
+}  // namespace
+
+Bytes ordinary_memory(const Vm& vm) {
+    return memory_bound(vm) - on_huge_pages(vm);
+}
+
 Bytes memory_resident(const Vm& vm) {
     // The emulator's own memory is in RSS too; only the guest's travels, so its maximum bounds it.
-    return std::min(vm.load.memory_rss.value_or(memory_bound(vm)), memory_bound(vm));
+    return std::min(vm.load.memory_rss.value_or(ordinary_memory(vm)), ordinary_memory(vm));
+}
+
+Bytes memory_to_copy(const Vm& vm) {
+    return memory_resident(vm) + on_huge_pages(vm);
+}
+
+Bytes memory_claim(const Vm& vm, const Options& options) {
+    if (options.overcommit.memory <= 1) return ordinary_memory(vm);
+    return std::max(memory_resident(vm), reserved_memory_of(vm));
+}
+
+Bytes reserved_memory_of(const Vm& vm) {
+    return std::min(vm.facts.wishes.reserved_memory.value_or(Bytes{}), ordinary_memory(vm));
 }
 
 bool occupies_host(const Vm& vm) {

@@ -51,8 +51,16 @@ std::optional<double> measured_memory_ratio(const Host& host);
 
 /// Most a VM can take of a host's memory.
 Bytes memory_bound(const Vm& vm);
-/// What it occupies now: resident memory when measured, otherwise the most it can take.
+/// The part of it that does not lie on huge pages: those come from a pool of their own.
+Bytes ordinary_memory(const Vm& vm);
+/// Ordinary memory it occupies now: resident memory when measured, otherwise the most it can take.
 Bytes memory_resident(const Vm& vm);
+/// What a migration has to copy: resident memory, which does not count huge pages [Linux proc(5), VmRSS], and those.
+Bytes memory_to_copy(const Vm& vm);
+/// Measured memory a newcomer has to find free: the most it can take, or with memory overcommitted what it uses.
+Bytes memory_claim(const Vm& vm, const Options& options);
+/// What is kept for it alone: what its owner reserved, at most its ordinary memory.
+Bytes reserved_memory_of(const Vm& vm);
 /// Does the VM occupy its host's memory and CPUs? Everything but a VM that is shut off.
 bool occupies_host(const Vm& vm);
 

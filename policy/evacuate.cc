@@ -15,6 +15,7 @@ namespace {
 struct Placement {
     const Vm* vm;
     TargetChoice target;
+    std::string preference;
     std::vector<Rejection> refused_targets;
 };
 
@@ -29,9 +30,12 @@ struct Packing {
 struct Strategy {
     bool fewest_targets_first;  // those with little choice choose before the others
     bool best_fit;              // fill hosts up rather than spread over them
+    bool preferences;           // heed soft rules first
 };
 
-constexpr Strategy strategies[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+// The last leaves soft rules aside: they must not be why somebody finds no place.
+constexpr Strategy strategies[] = {
+    {false, false, true}, {false, true, true}, {true, false, true}, {true, true, true}, {true, true, false}};
 
 using Size = std::tuple<Bytes, double>;
 Size size_of(const Vm& vm, const Context& context) {
@@ -60,10 +64,12 @@ int strain(const TargetChoice& choice, const Context& context) {
 
 // `choices` come with the roomiest first.
 const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Strategy& strategy, const Context& context) {
-    return *std::min_element(choices.begin(), choices.end(), [&](const TargetChoice& a, const TargetChoice& b) {
-        if (strategy.best_fit) return a.memory_left < b.memory_left;
-        return strain(a, context) < strain(b, context);
-    });
+    const auto rank = [&](const TargetChoice& c) {
+        return std::tuple(strategy.preferences ? c.broken.size() : 0, strategy.best_fit ? c.memory_left : Bytes{},
+                          strategy.best_fit ? 0 : strain(c, context));
+    };
+    return *std::min_element(choices.begin(), choices.end(),
+                             [&](const TargetChoice& a, const TargetChoice& b) { return rank(a) < rank(b); });
 }
 
 Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy& strategy) {
@@ -79,7 +85,8 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
             continue;
         }
         const TargetChoice& target = pick(choices, strategy, context);
-        packing.placed.push_back({vm, target, refusals_everywhere(packing.view, *vm, Purpose::evacuation)});
+        packing.placed.push_back(
+            {vm, target, preference(choices, target), refusals_everywhere(packing.view, *vm, Purpose::evacuation)});
         packing.view.apply(*vm, target.host);
     }
     return packing;
@@ -114,7 +121,7 @@ Leaving collect(const ClusterView& view, Evacuation& evacuation) {
                 ++leaving.under_way[host];
                 continue;
             }
-            const auto refusals = vm_refusals(view, vm, Purpose::evacuation);
+            const auto& refusals = vm_refusals(view.context(), vm, Purpose::evacuation);
             if (refusals.empty())
                 leaving.movable.push_back(&vm);
             else
@@ -140,7 +147,7 @@ void add_drafts(Packing& packing, Evacuation& evacuation) {
     });
     for (Placement& placement : packing.placed)
         evacuation.drafts.push_back({placement.vm->id, placement.target.host, Trigger::maintenance,
-                                     placement.vm->host.value + " is in maintenance",
+                                     placement.vm->host.value + " is in maintenance", std::move(placement.preference),
                                      std::move(placement.refused_targets)});
 }
 

@@ -8,6 +8,7 @@
 
 #include "model/ids.h"
 #include "model/units.h"
+#include "policy/civil_time.h"
 
 namespace ballast::policy {
 
@@ -44,6 +45,18 @@ struct ReserveOptions {
     Bytes memory_min = mib(512);  // and never less than this
 };
 
+/// How much more may be promised to VMs than a host has.
+struct OvercommitOptions {
+    std::optional<double> cpu;  // vCPUs per CPU of the host; none: no limit
+    double memory = 1;  // memory of all VMs, of the host's; above 1 a newcomer needs what it uses, not its maximum
+};
+
+/// Room that relief and everything else that is done for balance has to leave. Orders of an operator may use it.
+struct AdmissionOptions {
+    unsigned host_failures = 0;  // hosts that may be lost while all VMs still find room
+    bool largest_vm = false;     // and one host has room for the largest VM in one piece
+};
+
 struct LimitOptions {
     unsigned outgoing_per_host = 2;
     unsigned incoming_per_host = 2;
@@ -71,23 +84,51 @@ struct MigrationOptions {
     Duration retry_delay = std::chrono::seconds{10};  // doubles with each attempt
 };
 
-/// VMs named by exact name, UUID or a pattern with * and ?.
+/// Names for several VMs or several hosts, used in rules as "group:NAME".
+struct NamedGroup {
+    std::string name;
+    std::vector<std::string> vms;  // patterns; empty for a group of hosts
+    std::vector<HostId> hosts;
+};
+inline constexpr const char* group_prefix = "group:";
+
+/// VMs named by exact name, UUID, a pattern with * and ?, or a group.
 struct Rule {
-    enum class Kind { keep_apart, pin, never_move } kind = Kind::never_move;
+    enum class Kind { keep_apart, keep_together, pin, prefer, avoid, spread, never_move } kind = Kind::never_move;
     std::string name;
     std::vector<std::string> vms;
-    std::vector<HostId> hosts;  // for pin
+    std::vector<HostId> hosts;  // for pin, prefer and avoid; "group:NAME" stands for a group's
     std::string origin;         // file:line, for explanations
+    int column = 1;             // and the column, for errors
+    bool hard = true;           // false: only a preference among targets
+    std::string over{};         // for spread: the label of hosts that tells failure domains; empty: each host is one
+    unsigned at_most = 0;       // for spread: members in one domain; 0: as many as an even spread needs
+};
+
+/// When VMs may be moved. A VM named by windows with `allow` may be moved while any of them is open; none of those with
+/// `deny` that name it may be.
+struct Window {
+    std::string name;
+    std::vector<std::string> vms;
+    std::vector<WeekSpan> allow, deny;
+    TimeZone zone;
+    bool maintenance = false;  // true: holds for hosts in maintenance too
+    std::string origin;
+    int column = 1;
 };
 
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
     ReserveOptions reserve;
+    OvercommitOptions overcommit;
+    AdmissionOptions admission;
     LimitOptions limits;
     CooldownOptions cooldown;
     MigrationOptions migration;
+    std::vector<NamedGroup> groups;
     std::vector<Rule> rules;
+    std::vector<Window> windows;
 };
 
 /// Does the pattern (with * and ?) name this VM, by its name or its UUID?

@@ -61,6 +61,8 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     plan.rejections = std::move(relief.rejections);
     append(plan.rejections, std::move(evacuation.rejections));
     plan.brake = brake_text(memory);
+    plan.warnings = contradictions(context.book, inventory, options);
+    append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
     plan.score_before = before.imbalance();
     plan.score_after = view.imbalance();
     return plan;
@@ -74,7 +76,7 @@ std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory
     if (host == inventory.hosts.end()) return {{vm, target, Reason::host_unreachable, "there is no such host"}};
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView view(context);
-    auto all = vm_refusals(view, found->second, Purpose::manual);
+    auto all = vm_refusals(context, found->second, Purpose::manual);
     append(all, target_refusals(view, found->second, host->second, Purpose::manual));
     return all;
 }
@@ -82,6 +84,7 @@ std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory
 bool advisory(Reason reason) {
     switch (reason) {
         case Reason::cooldown:
+        case Reason::window:
         case Reason::cpu:
         case Reason::no_benefit:
         case Reason::limit_outgoing:

@@ -74,7 +74,7 @@ Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions&
     const Duration first_step = steps.empty() ? MigrationOptions{}.downtime_steps.front() : steps.front();
     const Duration last_step = steps.empty() ? MigrationOptions{}.downtime_steps.back() : steps.back();
     const double link = bandwidth(options);
-    const double memory_mib = memory_resident(vm).mib();
+    const double memory_mib = memory_to_copy(vm).mib();
     const double dirty = dirty_rate(vm, memory);
     const Copying state = copy(memory_mib, dirty, link, seconds(first_step));
     // What is still too much for the first step of the ladder may fit the last one.

@@ -75,7 +75,7 @@ Pool pool_of(const ClusterView& view, const HostId& host, const Need& need) {
     for (const VmId& id : view.at(host).occupants) {
         const Vm& vm = context.inventory.vms.at(id);
         if (vm.host != host || view.is_moving(id)) continue;
-        auto refusals = vm_refusals(view, vm, Purpose::relief);
+        auto refusals = vm_refusals(context, vm, Purpose::relief);
         if (!demand_known(vm, context.memory))
             refusals.push_back({id, std::nullopt, Reason::no_benefit, "its load was not measured yet"});
         else if (!helps(vm, need, view.at(host), context))
@@ -157,6 +157,7 @@ void relieve_host(ClusterView& view, const HostId& host, std::size_t most_moves,
         auto best = best_candidate(view, host, need);
         if (!best) break;
         relief.drafts.push_back({best->vm->id, best->targets.front().host, Trigger::overload, cause,
+                                 preference(best->targets, best->targets.front()),
                                  not_chosen(view, *best->vm, Purpose::relief, best->targets)});
         view.apply(*best->vm, best->targets.front().host);
         need = need_of(view, host, goal);

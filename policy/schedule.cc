@@ -56,13 +56,14 @@ void complete(Effect& effect, const ClusterView& view, const HostId& from, const
 
 std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, const Memory& memory) {
     const std::string subject = vm.facts.name + " (" + amount(vm, memory) + ")";
+    const std::string wish = draft.preference.empty() ? "" : "; " + draft.preference;
     if (draft.trigger == Trigger::maintenance)
         return draft.cause + "; " + subject + " goes to " + draft.to.value + ", then at " +
                percent(effect.target_memory_after) + " of its memory and " + percent(effect.target_cpu_after) +
-               " of its usable CPU";
+               " of its usable CPU" + wish;
     return draft.cause + "; moving " + subject + " brings it to " + percent(effect.source_cpu_after) + " CPU, " +
            percent(effect.source_memory_after) + " memory and " + draft.to.value + " to " +
-           percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory";
+           percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory" + wish;
 }
 
 Move finish(Draft draft, unsigned wave, ClusterView& view) {

@@ -19,8 +19,8 @@ void reachable(const Host& host, const std::string& whose, Objections& out) {
 
 }  // namespace
 
-void source_state(const ClusterView& view, const Vm& vm, Purpose, Objections& out) {
-    const auto& hosts = view.context().inventory.hosts;
+void source_state(const Context& context, const Vm& vm, Purpose, Objections& out) {
+    const auto& hosts = context.inventory.hosts;
     const auto source = hosts.find(vm.host);
     if (source == hosts.end())
         out.push_back({Reason::host_unreachable, "its host " + vm.host.value + " is not known"});

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "policy/constraints/constraint.h"
@@ -8,14 +10,29 @@ namespace {
 
 // In the order in which people want to read them: what can never be changed by waiting comes first.
 constexpr VmCheck vm_checks[] = {
-    constraints::facts,         constraints::state,        constraints::opt_out,        constraints::blockers,
-    constraints::local_storage, constraints::source_state, constraints::already_moving, constraints::cooldown,
+    constraints::facts,          constraints::state,         constraints::opt_out,
+    constraints::blockers,       constraints::local_storage, constraints::source_state,
+    constraints::already_moving, constraints::cooldown,      constraints::windows,
 };
 
-constexpr TargetCheck target_checks[] = {
-    constraints::same_host,    constraints::host_state, constraints::pins,          constraints::keep_apart,
-    constraints::machine_type, constraints::cpu_model,  constraints::network,       constraints::storage,
-    constraints::memory,       constraints::cpu,        constraints::after_failure, constraints::limits,
+// Whether the target is there at all; comes before the facts of a host that may not have told them.
+constexpr DynamicCheck state_checks[] = {constraints::same_host, constraints::host_state};
+
+constexpr StaticCheck static_checks[] = {
+    constraints::pins,       constraints::machine_type, constraints::cpu_model, constraints::numa,
+    constraints::page_sizes, constraints::network,      constraints::storage,
+};
+
+constexpr DynamicCheck load_checks[] = {
+    constraints::spread,        constraints::keep_together, constraints::memory, constraints::huge_pages,
+    constraints::overcommit,    constraints::reservation,   constraints::cpu,    constraints::admission,
+    constraints::after_failure, constraints::limits,
+};
+
+constexpr PreferenceCheck preference_checks[] = {
+    constraints::soft_pins,
+    constraints::soft_together,
+    constraints::soft_spread,
 };
 
 std::vector<Rejection> as_rejections(const VmId& vm, const std::optional<HostId>& target, Objections objections) {
@@ -25,18 +42,52 @@ std::vector<Rejection> as_rejections(const VmId& vm, const std::optional<HostId>
     return rejections;
 }
 
+template <class Checks, class Ask>
+bool none_objects(const Checks& checks, Ask ask) {
+    Objections objections;
+    return std::all_of(std::begin(checks), std::end(checks), [&](const auto check) {
+        ask(check, objections);
+        return objections.empty();
+    });
+}
+
 }  // namespace
 
-std::vector<Rejection> vm_refusals(const ClusterView& view, const Vm& vm, Purpose purpose) {
+const std::vector<Rejection>& vm_refusals(const Context& context, const Vm& vm, Purpose purpose) {
+    auto& verdicts = context.verdicts.at(static_cast<std::size_t>(purpose));
+    const auto [verdict, asked_first] = verdicts.try_emplace(vm.id);
+    if (!asked_first) return verdict->second;
     Objections objections;
-    for (const VmCheck check : vm_checks) check(view, vm, purpose, objections);
-    return as_rejections(vm.id, std::nullopt, std::move(objections));
+    for (const VmCheck check : vm_checks) check(context, vm, purpose, objections);
+    return verdict->second = as_rejections(vm.id, std::nullopt, std::move(objections));
 }
 
 std::vector<Rejection> target_refusals(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {
     Objections objections;
-    for (const TargetCheck check : target_checks) check(view, vm, target, purpose, objections);
+    for (const DynamicCheck check : state_checks) check(view, vm, target, purpose, objections);
+    for (const StaticCheck check : static_checks) check(view.context(), vm, target, objections);
+    for (const DynamicCheck check : load_checks) check(view, vm, target, purpose, objections);
     return as_rejections(vm.id, target.id, std::move(objections));
+}
+
+bool accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {
+    return dynamically_accepts(view, vm, target, purpose) && statically_accepts(view.context(), vm, target);
+}
+
+bool statically_accepts(const Context& context, const Vm& vm, const Host& target) {
+    return none_objects(static_checks,
+                        [&](StaticCheck check, Objections& objections) { check(context, vm, target, objections); });
+}
+
+bool dynamically_accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {
+    const auto ask = [&](DynamicCheck check, Objections& objections) { check(view, vm, target, purpose, objections); };
+    return none_objects(state_checks, ask) && none_objects(load_checks, ask);
+}
+
+std::vector<std::string> broken_preferences(const ClusterView& view, const Vm& vm, const Host& target) {
+    std::vector<std::string> broken;
+    for (const PreferenceCheck check : preference_checks) check(view, vm, target, broken);
+    return broken;
 }
 
 }  // namespace ballast::policy

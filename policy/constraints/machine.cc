@@ -13,8 +13,8 @@ const CpuSupport* support_of(const Host& host, const std::string& virt_type) {
 }
 
 // host-passthrough and maximum give the guest what its host is: only the same CPU can take it over.
-void same_cpu(const ClusterView& view, const Vm& vm, const CpuSupport& offered, Objections& out) {
-    const auto& hosts = view.context().inventory.hosts;
+void same_cpu(const Context& context, const Vm& vm, const CpuSupport& offered, Objections& out) {
+    const auto& hosts = context.inventory.hosts;
     const auto source = hosts.find(vm.host);
     const CpuSupport* own =
         source == hosts.end() ? nullptr : support_of(source->second, vm.facts.requirements.virt_type);
@@ -34,7 +34,7 @@ void features(const CpuRequirement& cpu, const CpuSupport& offered, Objections& 
 
 }  // namespace
 
-void machine_type(const ClusterView&, const Vm& vm, const Host& target, Purpose, Objections& out) {
+void machine_type(const Context&, const Vm& vm, const Host& target, Objections& out) {
     const VmRequirements& needs = vm.facts.requirements;
     if (!needs.arch.empty() && needs.arch != target.facts.arch)
         out.push_back({Reason::machine_type, "needs architecture " + needs.arch});
@@ -46,12 +46,12 @@ void machine_type(const ClusterView&, const Vm& vm, const Host& target, Purpose,
         out.push_back({Reason::machine_type, "needs machine type " + needs.machine});
 }
 
-void cpu_model(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
+void cpu_model(const Context& context, const Vm& vm, const Host& target, Objections& out) {
     const CpuRequirement& cpu = vm.facts.requirements.cpu;
     const CpuSupport* offered = support_of(target, vm.facts.requirements.virt_type);
     if (offered == nullptr) return;  // machine_type() has said so
     if (cpu.mode != CpuRequirement::Mode::custom)
-        same_cpu(view, vm, *offered, out);
+        same_cpu(context, vm, *offered, out);
     else if (!cpu.model.empty() && !offered->models.contains(cpu.model))
         out.push_back({Reason::cpu_model, "needs CPU model " + cpu.model});
     features(cpu, *offered, out);

@@ -19,7 +19,7 @@ void stays_cool(const ClusterView& view, const Vm& vm, const Host& target, Objec
 
 void memory(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
     if (!view.memory_left_with(target.id, vm))
-        out.push_back({Reason::memory, "needs " + to_string(memory_bound(vm)) + ", " +
+        out.push_back({Reason::memory, "needs " + to_string(ordinary_memory(vm)) + ", " +
                                            to_string(view.memory_free(target.id)) + " left above the reserve"});
     else if (purpose == Purpose::relief)
         stays_cool(view, vm, target, out);

@@ -2,7 +2,7 @@
 
 namespace ballast::policy::constraints {
 
-void network(const ClusterView&, const Vm& vm, const Host& target, Purpose, Objections& out) {
+void network(const Context&, const Vm& vm, const Host& target, Objections& out) {
     for (const std::string& name : vm.facts.requirements.networks)
         if (!target.facts.networks.contains(name))
             out.push_back({Reason::network, "network " + name + " is not active there"});

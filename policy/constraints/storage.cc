@@ -21,8 +21,8 @@ bool is_shared(const Host& host, const std::string& file) {
 
 }  // namespace
 
-void local_storage(const ClusterView& view, const Vm& vm, Purpose, Objections& out) {
-    const auto& hosts = view.context().inventory.hosts;
+void local_storage(const Context& context, const Vm& vm, Purpose, Objections& out) {
+    const auto& hosts = context.inventory.hosts;
     const auto source = hosts.find(vm.host);
     if (source == hosts.end()) return;  // source_state() has said so
     for (const std::string& file : vm.facts.requirements.files)
@@ -30,7 +30,7 @@ void local_storage(const ClusterView& view, const Vm& vm, Purpose, Objections& o
             out.push_back({Reason::local_storage, file + " is not on storage declared shared"});
 }
 
-void storage(const ClusterView&, const Vm& vm, const Host& target, Purpose, Objections& out) {
+void storage(const Context&, const Vm& vm, const Host& target, Objections& out) {
     for (const std::string& pool : vm.facts.requirements.pools)
         if (!target.facts.pools.contains(pool))
             out.push_back({Reason::storage, "pool " + pool + " is not active there"});

@@ -3,21 +3,21 @@
 
 namespace ballast::policy::constraints {
 
-void facts(const ClusterView&, const Vm& vm, Purpose, Objections& out) {
+void facts(const Context&, const Vm& vm, Purpose, Objections& out) {
     if (!vm.facts_known) out.push_back({Reason::facts_unknown, "its definition was not read yet"});
 }
 
-void state(const ClusterView&, const Vm& vm, Purpose, Objections& out) {
+void state(const Context&, const Vm& vm, Purpose, Objections& out) {
     if (vm.state != VmState::running) out.push_back({Reason::not_running, "it is " + to_string(vm.state)});
 }
 
-void blockers(const ClusterView&, const Vm& vm, Purpose, Objections& out) {
+void blockers(const Context&, const Vm& vm, Purpose, Objections& out) {
     out.insert(out.end(), vm.facts.blockers.begin(), vm.facts.blockers.end());
 }
 
-void already_moving(const ClusterView& view, const Vm& vm, Purpose, Objections& out) {
-    for (const InFlight& move : view.context().in_flight)
-        if (move.vm == vm.id) out.push_back({Reason::already_moving, "on its way to " + move.to.value});
+void already_moving(const Context& context, const Vm& vm, Purpose, Objections& out) {
+    if (const auto move = context.on_its_way.find(vm.id); move != context.on_its_way.end())
+        out.push_back({Reason::already_moving, "on its way to " + move->second.value});
 }
 
 }  // namespace ballast::policy::constraints

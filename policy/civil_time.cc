@@ -1,0 +1,56 @@
+#include "policy/civil_time.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ballast::policy {
+
+namespace {
+
+constexpr std::array<const char*, 7> day_names = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+
+std::chrono::seconds offset_at(std::chrono::sys_seconds time, const TimeZone& zone) {
+    if (zone.offsets.empty()) return {};
+    auto next = std::upper_bound(zone.offsets.begin(), zone.offsets.end(), time,
+                                 [](const auto& at, const auto& offset) { return at < offset.first; });
+    return next == zone.offsets.begin() ? next->second : std::prev(next)->second;
+}
+
+bool has_day(const WeekSpan& span, unsigned day) {
+    return span.first_day <= span.last_day ? day >= span.first_day && day <= span.last_day
+                                           : day >= span.first_day || day <= span.last_day;
+}
+
+std::string two_digits(unsigned number) {
+    return (number < 10 ? "0" : "") + std::to_string(number);
+}
+
+}  // namespace
+
+unsigned minute_of_week(WallTime time, const TimeZone& zone) {
+    using namespace std::chrono;
+    const auto utc = floor<seconds>(time);
+    const auto local = floor<minutes>(utc + offset_at(utc, zone)).time_since_epoch().count();
+    constexpr long thursday = 3 * minutes_per_day;  // 1970-01-01 was one
+    constexpr long week = minutes_per_week;
+    return static_cast<unsigned>(((local + thursday) % week + week) % week);
+}
+
+bool contains(const WeekSpan& span, unsigned minute_of_week) {
+    const unsigned day = minute_of_week / minutes_per_day;
+    const unsigned minute = minute_of_week % minutes_per_day;
+    if (span.from < span.to) return has_day(span, day) && minute >= span.from && minute < span.to;
+    return (has_day(span, day) && minute >= span.from) || (has_day(span, (day + 6) % 7) && minute < span.to);
+}
+
+bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week) {
+    return std::any_of(spans.begin(), spans.end(), [&](const WeekSpan& s) { return contains(s, minute_of_week); });
+}
+
+std::string week_time(unsigned minute_of_week) {
+    const unsigned minute = minute_of_week % minutes_per_day;
+    return std::string(day_names[minute_of_week / minutes_per_day % 7]) + " " + two_digits(minute / 60) + ":" +
+           two_digits(minute % 60);
+}
+
+}  // namespace ballast::policy

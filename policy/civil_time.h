@@ -1,0 +1,40 @@
+// The time of day and week in a time zone, for time windows. Pure: a zone is a table of its offsets, read by config/
+// when the policy is loaded.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/units.h"
+
+namespace ballast::policy {
+
+struct TimeZone {
+    std::string name = "UTC";
+    /// What is added to UTC from each of these times on, oldest first; the first also holds before it. Empty: nothing.
+    std::vector<std::pair<std::chrono::sys_seconds, std::chrono::seconds>> offsets;
+};
+
+inline constexpr unsigned minutes_per_day = 24 * 60;
+inline constexpr unsigned minutes_per_week = 7 * minutes_per_day;
+
+/// Minutes since Monday 00:00 on the clocks of the zone: below minutes_per_week.
+unsigned minute_of_week(WallTime time, const TimeZone& zone);
+
+/// The same clock time on several days of a week. Ends on the next day when `to` is not after `from`; it then belongs
+/// to the day on which it begins. Clocks that are put forward skip a part of it, clocks put back repeat one.
+struct WeekSpan {
+    unsigned first_day = 0, last_day = 6;     // 0 is Monday; from Saturday to Monday is 5 and 0
+    unsigned from = 0, to = minutes_per_day;  // minutes since midnight; `to` may be 1440
+
+    friend bool operator==(const WeekSpan&, const WeekSpan&) = default;
+};
+bool contains(const WeekSpan& span, unsigned minute_of_week);
+bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week);
+
+/// "Mon 22:00".
+std::string week_time(unsigned minute_of_week);
+
+}  // namespace ballast::policy

@@ -1,0 +1,43 @@
+// Room to start VMs again when hosts are lost: kept up to date move by move, so that asking costs a few steps however
+// large the cluster is. Ordinary memory only. A value.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/units.h"
+#include "policy/options.h"
+
+namespace ballast::policy {
+
+class RoomIndex {
+public:
+    /// A host that could take VMs, with what it may promise and what it has promised.
+    void set(const HostId& host, Bytes allocatable, Bytes committed);
+    bool empty() const { return hosts_.empty(); }
+
+    /// The largest free piece on one host when the `lost` hosts with the most free room are gone.
+    Bytes largest_piece(unsigned lost) const;
+    /// The same after `amount` has moved from one host to another. Hosts that are not known count for nothing.
+    Bytes largest_piece_after(unsigned lost, const HostId& from, const HostId& to, Bytes amount) const;
+    /// What all VMs would lack in sum when the `lost` hosts that can hold the most are gone; zero when nothing. Moves
+    /// change nothing about it, hosts in maintenance or switched off do.
+    Bytes lacking(unsigned lost) const;
+
+private:
+    struct Entry {
+        Bytes allocatable, committed;
+        Bytes free() const { return allocatable - committed; }
+    };
+    std::map<HostId, Entry> hosts_;
+    std::set<std::pair<Bytes, HostId>> by_free_;
+};
+
+/// What an operator has to know when the room that `admission` asks for is not there; empty when it is, or none is
+/// asked.
+std::vector<std::string> room_warnings(const RoomIndex& room, Bytes largest_vm, const AdmissionOptions& wanted);
+
+}  // namespace ballast::policy
