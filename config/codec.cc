@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "config/names.h"
 #include "config/quantities.h"
 #include "config/text.h"
 
@@ -40,6 +41,48 @@ Codec<unsigned> count(unsigned low, unsigned high) {
     return converted<unsigned, std::uint64_t>(
         std::move(wide), [](std::uint64_t value) { return static_cast<unsigned>(value); },
         [](unsigned value) { return std::uint64_t{value}; });
+}
+
+Codec<double> number(double low, double high) {
+    return within(scalar<double>("number", true, parse_number, write_number), low, high);
+}
+
+namespace {
+// One label; nothing when it was refused.
+std::optional<std::pair<std::string, std::string>> name_of_name(const Member& member, Reader& reader) {
+    const auto errors_before = reader.errors();
+    for (const Node* node : {&member.key, &member.value}) {
+        if (node->kind != Node::Kind::scalar)
+            reader.error(*node, "expected a name, found " + kind_name(*node));
+        else if (const auto name = check_name(node->text); !name)
+            reader.error(*node, name.error().message);
+    }
+    if (reader.errors() != errors_before) return std::nullopt;
+    return std::pair{member.key.text, member.value.text};
+}
+}  // namespace
+
+Codec<std::map<std::string, std::string>> names_by_name() {
+    using Names = std::map<std::string, std::string>;
+    auto read = [](const Node& node, Reader& reader) -> std::optional<Names> {
+        const auto errors_before = reader.errors();
+        if (node.kind != Node::Kind::map)
+            reader.error(node, "expected names in braces such as {rack: r1}, found " + kind_name(node));
+        Names names;
+        for (const auto& member : node.members) {
+            const auto name = name_of_name(member, reader);
+            if (name && !names.insert(*name).second)
+                reader.error(member.key, "duplicate key " + quoted(member.key.text));
+        }
+        return reader.errors() == errors_before ? std::optional(std::move(names)) : std::nullopt;
+    };
+    auto write = [](const Names& names) {
+        std::string text;
+        for (const auto& [name, value] : names)
+            text += (text.empty() ? "" : ", ") + yaml_text(name) + ": " + yaml_text(value);
+        return "{" + text + "}";
+    };
+    return {"map of names", {}, std::move(read), std::move(write)};
 }
 
 Codec<std::string> text(std::string type, std::function<Result<std::string>(const std::string&)> check) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,6 +67,9 @@ Codec<Bytes> bytes(Bytes low, Bytes high);
 Codec<Duration> duration(Duration low, Duration high);
 Codec<double> rate(double low_mib_per_s, double high_mib_per_s);
 Codec<unsigned> count(unsigned low, unsigned high);
+Codec<double> number(double low, double high);
+/// A map of names to names, such as labels.
+Codec<std::map<std::string, std::string>> names_by_name();
 /// Any text that `check` accepts; `type` names it for people.
 Codec<std::string> text(std::string type, std::function<Result<std::string>(const std::string&)> check);
 /// One word of a list.

@@ -1,6 +1,7 @@
 // What /etc/ballast/ballast.yaml says about one daemon: which hosts, where it listens, where it keeps its state.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ struct HostOptions {
     std::optional<std::string> peer_uri;      // as the other hosts reach it; derived from uri when it is remote
     std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
-    bool target = true;    // false: VMs may leave it but not come
+    std::map<std::string, std::string> labels;  // failure domains: rack -> r1
+    bool target = true;                         // false: VMs may leave it but not come
 };
 
 struct DaemonOptions {

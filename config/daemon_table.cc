@@ -33,6 +33,8 @@ std::vector<Option<HostOptions>> host_rows() {
         option<HostOptions>("cpu_share", ratio(0.01, 1), field(&HostOptions::cpu_share),
                             "how much of its CPUs guests may use, where a quota or other services take a part; "
                             "default 100%"),
+        option<HostOptions>("labels", names_by_name(), field(&HostOptions::labels),
+                            "what it shares with others, for rules that spread VMs, such as `{rack: r1, site: s1}`"),
         option<HostOptions>("target", boolean(), field(&HostOptions::target),
                             "false: VMs may leave it but not come; default true"),
     };

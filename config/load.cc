@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "config/contradictions.h"
 #include "config/files.h"
 #include "config/option_table.h"
 #include "config/yaml_tree.h"
@@ -97,11 +98,17 @@ bool knows(const DaemonOptions& daemon, const HostId& id) {
     return std::any_of(daemon.hosts.begin(), daemon.hosts.end(), [&](const auto& host) { return host.id == id; });
 }
 
-// "file:line", as finish_rule wrote it.
-Diagnostic at_origin(const std::string& origin, std::string message) {
-    const auto colon = origin.rfind(':');
-    if (colon == std::string::npos) return {origin, 1, 1, std::move(message)};
-    return {origin.substr(0, colon), std::atoi(origin.c_str() + colon + 1), 1, std::move(message)};
+// What is wrong between entries is asked only when each of them is right.
+Loaded<policy::Options> finished(Load<policy::Options>& load) {
+    auto loaded = load.finish();
+    if (!loaded) return loaded;
+    auto problems = contradictions(*loaded);
+    return problems.empty() ? std::move(loaded) : Loaded<policy::Options>(std::move(problems));
+}
+
+bool has_label(const DaemonOptions& daemon, const std::string& label) {
+    return std::all_of(daemon.hosts.begin(), daemon.hosts.end(),
+                       [&](const auto& host) { return host.labels.contains(label); });
 }
 
 }  // namespace
@@ -121,29 +128,32 @@ Loaded<DaemonOptions> check_daemon_text(const Source& source) {
 Loaded<policy::Options> load_policy_directory(const std::string& directory) {
     Load<policy::Options> load(policy_table());
     for (const auto& path : policy_files(directory, load.problems)) add_file(load, path);
-    return load.finish();
+    return finished(load);
 }
 
 Loaded<policy::Options> load_policy_files(const std::vector<std::string>& paths) {
     Load<policy::Options> load(policy_table());
     for (const auto& path : paths) add_file(load, path);
-    return load.finish();
+    return finished(load);
 }
 
 Loaded<policy::Options> check_policy_text(const std::vector<Source>& sources) {
     Load<policy::Options> load(policy_table());
     for (const auto& source : sources) load.add(source);
-    return load.finish();
+    return finished(load);
 }
 
 Diagnostics cross_check(const DaemonOptions& daemon, const policy::Options& policy) {
     Diagnostics problems;
     for (const auto& rule : policy.rules) {
-        for (const auto& host : rule.hosts) {
+        for (const auto& host : hosts_of(rule, policy)) {
             if (knows(daemon, host)) continue;
-            problems.push_back(at_origin(rule.origin, "rule `" + rule.name + "` names the host `" + host.value +
-                                                          "`, which the daemon file does not list"));
+            problems.push_back(at_rule(rule, "rule `" + rule.name + "` names the host `" + host.value +
+                                                 "`, which the daemon file does not list"));
         }
+        if (!rule.over.empty() && !has_label(daemon, rule.over))
+            problems.push_back(at_rule(rule, "rule `" + rule.name + "` spreads VMs over `" + rule.over +
+                                                 "`, a label that not every host in the daemon file has"));
     }
     return problems;
 }

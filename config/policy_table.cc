@@ -3,20 +3,22 @@
 #include "config/names.h"
 #include "config/option_table.h"
 #include "config/quantities.h"
+#include "config/rules_table.h"
 #include "config/text.h"
 
 namespace ballast::config {
 
 namespace {
 
+using policy::AdmissionOptions;
 using policy::CooldownOptions;
 using policy::LimitOptions;
 using policy::MigrationOptions;
 using policy::Mode;
 using policy::Options;
+using policy::OvercommitOptions;
 using policy::OverloadOptions;
 using policy::ReserveOptions;
-using policy::Rule;
 using policy::Threshold;
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -64,6 +66,22 @@ void add_reserve(Rows& rows) {
     rows.push_back(option<Options>("reserve.memory_min", bytes(Bytes{0}, gib(16384)),
                                    field(&Options::reserve, &ReserveOptions::memory_min),
                                    "kept free even where the share above is less"));
+}
+
+void add_promises(Rows& rows) {
+    rows.push_back(option<Options>("overcommit.cpu", or_word(number(0.1, 1000), "unlimited"),
+                                   field(&Options::overcommit, &OvercommitOptions::cpu),
+                                   "vCPUs of all VMs on a host, for each of its CPUs"));
+    rows.push_back(option<Options>("overcommit.memory", ratio(0.1, 10),
+                                   field(&Options::overcommit, &OvercommitOptions::memory),
+                                   "memory of all VMs on a host, of its own less the reserve; above 100% a VM needs "
+                                   "free what it uses, no longer what it could use"));
+    rows.push_back(option<Options>("admission.host_failures", count(0, 100),
+                                   field(&Options::admission, &AdmissionOptions::host_failures),
+                                   "hosts that may be lost while all VMs still find memory"));
+    rows.push_back(option<Options>("admission.largest_vm", boolean(),
+                                   field(&Options::admission, &AdmissionOptions::largest_vm),
+                                   "even then one host keeps room for the largest VM; relief does not use it up"));
 }
 
 // 64 is the number of ports libvirt opens for migrations to one host, 49152-49215 [libvirt 9.0 qemu.conf].
@@ -126,79 +144,6 @@ void add_migration_patience(Rows& rows) {
                             "wait before the second try; doubles with each further one");
 }
 
-/// A rule as it is written: each kind of rule is a key of its own.
-struct RuleForm {
-    std::string name;
-    std::vector<std::string> keep_apart, pin, never_move, hosts;
-};
-
-std::vector<Option<RuleForm>> rule_rows() {
-    const auto patterns =
-        list_of("VM names, UUIDs or patterns with * and ?", text("VM name, UUID or pattern", check_vm_pattern), 1);
-    const auto host_names = list_of("host names", text("host name", check_name), 1);
-    return {
-        option<RuleForm>("name", text("name", check_name), field(&RuleForm::name),
-                         "shown in explanations; unique; required"),
-        option<RuleForm>("keep_apart", patterns, field(&RuleForm::keep_apart), "these VMs never share a host"),
-        option<RuleForm>("pin", patterns, field(&RuleForm::pin), "these VMs run on `hosts` only"),
-        option<RuleForm>("never_move", patterns, field(&RuleForm::never_move), "these VMs are never moved by Ballast"),
-        option<RuleForm>("hosts", host_names, field(&RuleForm::hosts), "with `pin`: names from the daemon's `hosts`"),
-    };
-}
-
-std::optional<std::string> problem_of(const RuleForm& form) {
-    const int kinds = int{!form.keep_apart.empty()} + int{!form.pin.empty()} + int{!form.never_move.empty()};
-    if (form.name.empty()) return "a rule needs a `name`";
-    const std::string rule = "rule " + quoted(form.name);
-    if (kinds == 0) return rule + " needs one of `keep_apart`, `pin` and `never_move`";
-    if (kinds > 1) return rule + " mixes `keep_apart`, `pin` and `never_move`; write one rule for each";
-    if (!form.pin.empty() && form.hosts.empty()) return rule + ": `pin` needs `hosts`";
-    if (form.pin.empty() && !form.hosts.empty()) return rule + ": `hosts` belongs to `pin` only";
-    const bool alone = form.keep_apart.size() == 1 && form.keep_apart[0].find_first_of("*?") == std::string::npos;
-    if (alone) return rule + ": `keep_apart` needs two VMs or a pattern";
-    return std::nullopt;
-}
-
-std::optional<Rule> finish_rule(const RuleForm& form, const Node& node, Reader& reader) {
-    if (const auto problem = problem_of(form)) {
-        reader.error(node, *problem);
-        return std::nullopt;
-    }
-    if (!reader.declare("rule name", form.name, value_of(node, "name"))) return std::nullopt;
-    Rule rule;
-    rule.name = form.name;
-    rule.kind = !form.keep_apart.empty() ? Rule::Kind::keep_apart
-                : !form.pin.empty()      ? Rule::Kind::pin
-                                         : Rule::Kind::never_move;
-    for (const auto* vms : {&form.keep_apart, &form.pin, &form.never_move}) {
-        rule.vms.insert(rule.vms.end(), vms->begin(), vms->end());
-    }
-    for (const auto& host : form.hosts) rule.hosts.push_back(HostId{host});
-    rule.origin = reader.file() + ":" + std::to_string(node.line);
-    return rule;
-}
-
-RuleForm form_of(const Rule& rule) {
-    RuleForm form;
-    form.name = rule.name;
-    (rule.kind == Rule::Kind::keep_apart ? form.keep_apart
-     : rule.kind == Rule::Kind::pin      ? form.pin
-                                         : form.never_move) = rule.vms;
-    for (const auto& host : rule.hosts) form.hosts.push_back(host.value);
-    return form;
-}
-
-Option<Options> rules() {
-    auto row = option<Options>("rules", list_of_maps<Rule, RuleForm>(rule_rows(), finish_rule, form_of),
-                               field(&Options::rules), "what must never be planned; every file may add to the list");
-    for (const auto& field_row : rule_rows()) row.fields.push_back(field_row.info);
-    row.adds_up = true;
-    row.merge = [](Options& into, const Options& from) {
-        into.rules.insert(into.rules.end(), from.rules.begin(), from.rules.end());
-    };
-    return row;
-}
-
 Constraint<Options> below_is_less(const std::string& section, Threshold OverloadOptions::*member) {
     return {{section + ".above", section + ".below"},
             [section, member](const Options& options) -> std::optional<std::string> {
@@ -236,11 +181,12 @@ Rows rows() {
                                 "observe: recommend only; confirm: wait for an operator's approval; automatic: act")};
     add_overload(all);
     add_reserve(all);
+    add_promises(all);
     add_limits(all);
     add_cooldown(all);
     add_migration_speed(all);
     add_migration_patience(all);
-    all.push_back(rules());
+    add_rules(all);
     return all;
 }
 
@@ -256,6 +202,8 @@ const Table<Options>& policy_table() {
          {"overload.memory_pressure",
           "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
          {"reserve", "Room that stays free on every host whatever is planned."},
+         {"overcommit", "How much more may be promised to VMs than a host has."},
+         {"admission", "Room for the loss of hosts, which balancing leaves alone; orders of an operator may use it."},
          {"limits", "How many migrations run at the same time."},
          {"cooldown", "How long VMs are left alone after a move."},
          {"migration", "How a VM is moved."}},

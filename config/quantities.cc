@@ -84,6 +84,7 @@ const std::string ratio_form = "a percentage such as `80%`";
 const std::string bytes_form = "a size such as `512MiB`, `2GiB` or `100MB`";
 const std::string duration_form = "a duration such as `100ms`, `30s`, `5min` or `1h30min`";
 const std::string rate_form = "a rate such as `100MiB/s` or `1Gbit/s`";
+const std::string number_form = "a number such as `4` or `1.5`";
 const std::string count_form = "a whole number";
 
 constexpr std::array<Unit<std::uint64_t>, 9> byte_units{{{"TiB", 1ULL << 40U},
@@ -198,6 +199,16 @@ Result<std::uint64_t> parse_count(const std::string& text) {
     return value ? Result<std::uint64_t>(*value) : invalid(quoted(text) + " is too large");
 }
 
+Result<double> parse_number(const std::string& text) {
+    const auto whole = std::min(text.find_first_not_of(digits), text.size());
+    const bool point = whole > 0 && text.substr(whole, 1) == "." && text.find_first_of(digits, whole) == whole + 1;
+    const auto end = point ? std::min(text.find_first_not_of(digits, whole + 1), text.size()) : whole;
+    const std::string number = text.substr(0, end);
+    if (auto problem = problem_of_number(text, number, number_form)) return *problem;
+    if (number != text) return invalid("expected " + number_form + ", found " + quoted(text));
+    return decimal(number);
+}
+
 Result<bool> parse_boolean(const std::string& text) {
     if (text == "true" || text == "false") return text == "true";
     return invalid("expected true or false, found " + quoted(text));
@@ -240,6 +251,10 @@ std::string write_rate(double mib_per_s) {
         if (const auto back = parse_rate(text); whole >= 1 && whole < 1e15 && back && *back == mib_per_s) return text;
     }
     return shortest(mib_per_s) + "MiB/s";
+}
+
+std::string write_number(double value) {
+    return shortest(value);
 }
 
 std::string write_boolean(bool value) {

@@ -16,12 +16,14 @@ Result<Bytes> parse_bytes(const std::string& text);          // "2GiB", "100MB",
 Result<Duration> parse_duration(const std::string& text);    // "5min", "1h30min", "100ms"
 Result<double> parse_rate(const std::string& text);          // "100MiB/s", "1Gbit/s" -> MiB/s
 Result<std::uint64_t> parse_count(const std::string& text);  // "4"
+Result<double> parse_number(const std::string& text);        // "4", "1.5"
 Result<bool> parse_boolean(const std::string& text);         // "true", "false"
 
 std::string write_ratio(double ratio);
 std::string write_bytes(Bytes bytes);
 std::string write_duration(Duration duration);
 std::string write_rate(double mib_per_s);
+std::string write_number(double value);
 std::string write_boolean(bool value);
 
 }  // namespace ballast::config

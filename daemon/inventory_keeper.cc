@@ -20,6 +20,7 @@ void InventoryKeeper::configure(const std::vector<config::HostOptions>& options,
         Host& host = hosts_[option.id];
         host.id = option.id;
         host.accepts_vms = option.target;
+        host.labels = option.labels;
     }
 }
 

@@ -47,6 +47,7 @@ inline std::string text_of(const Plan& plan) {
         text += f.host.value + " " + to_string(f.trigger) + " " + f.text + (f.resolved_by_plan ? " yes\n" : " no\n");
     for (const Move& move : plan.moves) text += text_of(move);
     text += text_of("immovable", plan.immovable) + text_of("rejections", plan.rejections);
+    for (const std::string& warning : plan.warnings) text += warning + "\n";
     for (const auto& [id, host] : plan.hosts)
         text += id.value + " " + exact(host.cpu_demand) + " " + exact(host.memory_demand) + " " + exact(host.ready) +
                 (host.overloaded ? " overloaded " : " ") + host.state + "\n";

@@ -4,7 +4,8 @@
 
 #include "tests/policy/oracle.h"
 #include "tests/policy/plan_text.h"
-#include "tests/policy/random_cluster.h"
+#include "tests/policy/random_rules.h"
+#include "tests/policy/rules_oracle.h"
 
 using namespace ballast;
 using namespace ballast::test;
@@ -65,6 +66,21 @@ TEST_CASE("No plan breaks a hard constraint or a limit in any wave") {
     CHECK(evacuations > cases / 2);
 }
 
+TEST_CASE("No plan breaks a rule, a pinning, a window or a limit of what may be promised") {
+    std::size_t moves = 0;
+    for (std::uint64_t seed = 0; seed < cases; ++seed) {
+        const Cluster cluster = random_rules(seed);
+        const Plan plan = cluster.plan();
+        for (const std::string& complaint : RulesOracle(cluster).judge(plan))
+            FAIL_CHECK("seed " << seed << ": " << complaint);
+        moves += plan.moves.size();
+        Dice dice(seed);
+        const std::string text = text_of(plan);
+        if (text != text_of(shuffled(cluster, dice).plan())) FAIL_CHECK("seed " << seed << ": depends on the order");
+    }
+    CHECK(moves > cases / 4);
+}
+
 TEST_CASE("Replanning after a plan was carried out finds nothing more to do for what it resolved") {
     std::size_t resolved = 0;
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
@@ -96,12 +112,12 @@ TEST_CASE("The order in which the cluster is told changes nothing, not a byte") 
 
 TEST_CASE("An unmovable VM changes only what concerns it") {
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
-        Cluster cluster = random_cluster(seed);
+        Cluster cluster = seed % 2 == 0 ? random_cluster(seed) : random_rules(seed);
         const Plan without = cluster.plan();
         Dice dice(seed);
         const auto on = std::next(cluster.inventory.hosts.begin(),
                                   dice.below(static_cast<unsigned>(cluster.inventory.hosts.size())));
-        Vm& vm = cluster.vm("stuck", on->first.value, 0, Bytes{});
+        Vm& vm = cluster.vm("stuck", on->first.value, 0, Bytes{}, 0);  // takes nothing of its host
         vm.facts.blockers = {{Reason::host_device, "gpu"}};
         const Plan with = cluster.plan();
         if (moves_of(with) != moves_of(without)) FAIL_CHECK("seed " << seed << ": other moves");
