@@ -237,7 +237,7 @@ TEST_CASE("A policy that pins to an unknown host is found by the cross check") {
     const auto policy = policy_of("rules:\n  - {name: l, pin: [vm], hosts: [host1, host9]}\n");
     REQUIRE(policy);
     const auto problems = cross_check(daemon, *policy);
-    CHECK(only_problem(problems) == "p.yaml:2:1: rule `l` names the host `host9`, which the daemon file does not list");
+    CHECK(only_problem(problems) == "p.yaml:2:5: rule `l` names the host `host9`, which the daemon file does not list");
     daemon.hosts.push_back(default_host("host9"));
     CHECK(cross_check(daemon, *policy).empty());
 }

@@ -9,6 +9,7 @@
 
 #include "config/load.h"
 #include "config/option_table.h"
+#include "config/week_time.h"
 #include "tests/config/samples.h"
 
 using namespace ballast;
@@ -45,23 +46,46 @@ bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) 
                     b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
 }
 bool same(const policy::Rule& a, const policy::Rule& b) {
-    const auto& [kind, name, vms, hosts, origin] = a;
+    const auto& [kind, name, vms, hosts, origin, column, hard, over, at_most] = a;
     static_cast<void>(origin);  // names the file: differs by design
-    return std::tie(kind, name, vms, hosts) == std::tie(b.kind, b.name, b.vms, b.hosts);
+    static_cast<void>(column);
+    return std::tie(kind, name, vms, hosts, hard, over, at_most) ==
+           std::tie(b.kind, b.name, b.vms, b.hosts, b.hard, b.over, b.at_most);
+}
+bool same(const policy::NamedGroup& a, const policy::NamedGroup& b) {
+    const auto& [name, vms, hosts] = a;
+    return std::tie(name, vms, hosts) == std::tie(b.name, b.vms, b.hosts);
+}
+bool same(const policy::Window& a, const policy::Window& b) {
+    const auto& [name, vms, allow, deny, zone, maintenance, origin, column] = a;
+    static_cast<void>(origin);
+    static_cast<void>(column);
+    return std::tie(name, vms, allow, deny, zone.name, zone.offsets, maintenance) ==
+           std::tie(b.name, b.vms, b.allow, b.deny, b.zone.name, b.zone.offsets, b.maintenance);
+}
+bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
+    const auto& [cpu, memory] = a;
+    return std::tie(cpu, memory) == std::tie(b.cpu, b.memory);
+}
+bool same(const policy::AdmissionOptions& a, const policy::AdmissionOptions& b) {
+    const auto& [failures, largest] = a;
+    return std::tie(failures, largest) == std::tie(b.host_failures, b.largest_vm);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, cpu_share, target] = a;
-    return std::tie(id, uri, peer_uri, storage, cpu_share, target) ==
-           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.target);
+    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target] = a;
+    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target);
 }
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, reserve, limits, cooldown, migration, rules] = a;
-    return mode == b.mode && same(overload, b.overload) && same(reserve, b.reserve) && same(limits, b.limits) &&
-           same(cooldown, b.cooldown) && same(migration, b.migration) && same(rules, b.rules);
+    const auto& [mode, overload, reserve, overcommit, admission, limits, cooldown, migration, groups, rules, windows] =
+        a;
+    return mode == b.mode && same(overload, b.overload) && same(reserve, b.reserve) && same(overcommit, b.overcommit) &&
+           same(admission, b.admission) && same(limits, b.limits) && same(cooldown, b.cooldown) &&
+           same(migration, b.migration) && same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, socket, policy, admin, view, listen, per_vm, log,
@@ -86,7 +110,12 @@ public:
         made.limits = {number(1, 5), number(1, 5), number(5, 1000)};
         made.cooldown = {duration(0, 86'400'000), duration(0, 86'400'000), duration(0, 86'400'000)};
         made.migration = migration();
+        if (coin()) made.overcommit.cpu = ratio(0.1, 20);
+        made.overcommit.memory = ratio(0.1, 10);
+        made.admission = {number(0, 100), coin()};
+        made.groups = {{"odd", {odd_text() + "3"}, {}}, {"two", {}, {HostId{"h1"}, HostId{"no"}}}};
         for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
+        for (unsigned i = number(0, 2); i > 0; --i) made.windows.push_back(window("window-" + std::to_string(i)));
         return made;
     }
 
@@ -152,11 +181,33 @@ private:
     }
 
     policy::Rule rule(std::string name) {
+        using Kind = policy::Rule::Kind;
         policy::Rule made;
-        made.kind = static_cast<policy::Rule::Kind>(below(3));
+        made.kind = static_cast<Kind>(below(7));
+        made.vms = {name + odd_text() + "1", name + odd_text() + "2"};  // of its own: it contradicts no other
+        if (made.kind == Kind::prefer && coin()) made.vms.push_back("group:odd");
         made.name = std::move(name);
-        made.vms = {odd_text() + "1", odd_text() + "2"};
-        if (made.kind == policy::Rule::Kind::pin) made.hosts = {HostId{"h1"}, HostId{"no"}};
+        const bool names_hosts = made.kind == Kind::pin || made.kind == Kind::prefer || made.kind == Kind::avoid;
+        if (names_hosts) made.hosts = coin() ? std::vector<HostId>{{"h1"}, {"no"}} : std::vector<HostId>{{"group:two"}};
+        if (made.kind == Kind::spread && coin()) made.over = "rack";
+        if (made.kind == Kind::spread && coin()) made.at_most = number(1, 9);
+        const bool either = made.kind != Kind::pin && made.kind != Kind::prefer && made.kind != Kind::never_move;
+        made.hard = either ? coin() : made.kind != Kind::prefer;
+        return made;
+    }
+
+    policy::WeekSpan span() {
+        const unsigned from = number(0, 1439);
+        return {number(0, 6), number(0, 6), from, (from + number(1, 1400)) % 1440};
+    }
+
+    policy::Window window(std::string name) {
+        policy::Window made;
+        made.name = std::move(name);
+        made.vms = {odd_text() + "4"};
+        (coin() ? made.allow : made.deny) = {span()};
+        made.zone = *load_time_zone(coin() ? "UTC" : "Europe/Berlin");
+        made.maintenance = coin();
         return made;
     }
 
@@ -167,6 +218,7 @@ private:
         if (coin()) made.peer_uri = "qemu+tls://peer" + number_text + "/system";
         if (coin()) made.shared_storage = {"/srv/" + odd_text()};
         if (coin()) made.cpu_share = ratio(0.01, 1);
+        if (coin()) made.labels = {{"rack", "r" + number_text}, {"null", "true"}, {"010", "1.5"}};
         made.target = coin();
         return made;
     }
