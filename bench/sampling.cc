@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     std::size_t vms = 0;
     const double before = cpu_seconds();
     for (int i = 0; i < passes; ++i) {
-        const auto reading = ballast::hypervisor::read_host(connection.get(), argv[1]);
+        const auto reading = ballast::hypervisor::read_host(connection.get(), argv[1], {});
         if (!reading) {
             std::fprintf(stderr, "%s\n", to_string(reading.error()).c_str());
             return 1;

@@ -79,6 +79,7 @@ Sample sample_from(const std::optional<HostReading>& before, const HostReading& 
     sample.at = now.at;
     const double seconds = before ? std::chrono::duration<double>(now.at - before->at).count() : 0;
     sample.load.memory_available = now.host.memory_available;
+    sample.load.free_huge_pages = now.host.free_huge_pages;
     if (before) {
         sample.load.cpu_used_cores = cores(before->host.cpu_busy_ns, now.host.cpu_busy_ns, seconds);
         sample.load.swap_in_mib_per_s = mib_per_second(before->host.swap_in, now.host.swap_in, seconds);

@@ -129,6 +129,12 @@ void Controller::set_policy(policy::Options policy) {
     want_cycle();
 }
 
+Inventory Controller::inventory() const {
+    Inventory seen = keeper_.build(clock_.now(), executor_.active());
+    seen.wall_time = clock_.wall_now();
+    return seen;
+}
+
 boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
     const auto wake = host_facts_wake_[host];
     for (;;) {
@@ -145,7 +151,7 @@ boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
 boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
     const auto wake = facts_wake_[host];
     for (;;) {
-        for (const VmId& vm : keeper_.vm_facts_wanted(host)) {
+        for (const VmId& vm : keeper_.vm_facts_due(host)) {
             auto facts = co_await hypervisor_.vm_facts(host, vm);
             if (facts) keeper_.vm_facts(vm, std::move(*facts));
         }

@@ -55,7 +55,7 @@ public:
     Task<void> start(policy::Options policy);
 
     // Looking.
-    Inventory inventory() const { return keeper_.build(clock_.now(), executor_.active()); }
+    Inventory inventory() const;
     const policy::Options& policy() const { return policy_; }
     const policy::Memory& memory() const { return memory_; }
     policy::Mode mode() const { return mode_override_.value_or(policy_.mode); }

@@ -139,6 +139,22 @@ std::vector<VmId> InventoryKeeper::vm_facts_wanted(const HostId& host) const {
     return wanted;
 }
 
+std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {
+    std::vector<VmId> due = vm_facts_wanted(host);
+    const auto passes = [](const Blocker& blocker) {
+        return blocker.reason == Reason::snapshots || blocker.reason == Reason::block_job;
+    };
+    const auto seen = seen_.find(host);
+    if (seen == seen_.end()) return due;
+    for (const auto& [vm, sampled] : seen->second) {
+        const auto facts = facts_.find(vm);
+        if (!runs(sampled) || facts == facts_.end()) continue;
+        const auto& blockers = facts->second.blockers;
+        if (std::any_of(blockers.begin(), blockers.end(), passes)) due.push_back(vm);
+    }
+    return due;
+}
+
 Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& active) const {
     Inventory inventory;
     inventory.hosts = hosts_;

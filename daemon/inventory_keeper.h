@@ -44,6 +44,8 @@ public:
 
     /// Running VMs on this host whose definition is not known.
     std::vector<VmId> vm_facts_wanted(const HostId& host) const;
+    /// Those, and VMs with blockers that pass without an event: somebody deletes a snapshot, a backup ends.
+    std::vector<VmId> vm_facts_due(const HostId& host) const;
     Inventory build(Instant now, const std::vector<Operation>& active) const;
     std::vector<DoubleRun> double_runs() const;
     bool knows(const HostId& host) const { return hosts_.contains(host); }

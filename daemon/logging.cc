@@ -50,6 +50,7 @@ void DecisionLog::cycle_ended(const Cycle& cycle) {
     };
     for (const Finding& finding : cycle.plan.findings)
         say(spdlog::level::info, "finding " + finding.host.value + to_string(finding.trigger), finding.text);
+    for (const std::string& warning : cycle.plan.warnings) say(spdlog::level::warn, "warning", warning);
     for (const Rejection& rejection : cycle.plan.immovable) {
         const auto name = cycle.vm_names.find(rejection.vm);
         say(spdlog::level::warn, "immovable",

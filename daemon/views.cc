@@ -136,6 +136,7 @@ json::object plan(const Plan& plan, const VmNames& names) {
     json::object hosts;
     for (const auto& [id, host] : plan.hosts) hosts[id.value] = host_view(host);
     return {{"findings", each(plan.findings, finding)},
+            {"warnings", texts(plan.warnings)},
             {"moves", moves(plan.moves, names)},
             {"immovable", rejections(plan.immovable, names)},
             {"rejections", rejections(plan.rejections, names)},

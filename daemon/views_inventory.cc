@@ -154,10 +154,9 @@ json::object host_counts(const Seen& seen) {
 
 std::set<VmId> movable_vms(const Seen& seen) {
     const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
-    const policy::ClusterView view(context);
     std::set<VmId> movable;
     for (const auto& [id, vm] : seen.inventory.vms)
-        if (policy::vm_refusals(view, vm, policy::Purpose::manual).empty()) movable.insert(id);
+        if (policy::vm_refusals(context, vm, policy::Purpose::manual).empty()) movable.insert(id);
     return movable;
 }
 

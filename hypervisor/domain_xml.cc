@@ -1,6 +1,8 @@
 #include "hypervisor/domain_xml.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <pugixml.hpp>
 #include <sstream>
@@ -19,9 +21,7 @@ void block(VmFacts& facts, Reason reason, std::string detail) {
 }
 
 // libvirt's size units [formatdomain: memory; virScaleInteger]; the default is KiB. "KB" counts in thousands.
-Bytes size_of(const pugi::xml_node& node) {
-    const std::uint64_t value = node.text().as_ullong();
-    const std::string unit = node.attribute("unit").as_string("KiB");
+Bytes amount(std::uint64_t value, const std::string& unit) {
     if (unit == "b" || unit == "bytes") return {value};
     const std::uint64_t base = unit.ends_with('B') && !unit.ends_with("iB") ? 1000 : 1024;
     constexpr std::string_view steps = "kMGTPE";
@@ -29,6 +29,86 @@ Bytes size_of(const pugi::xml_node& node) {
     std::uint64_t scale = base;
     for (std::size_t i = 0; step != std::string_view::npos && i < step; ++i) scale *= base;
     return {value * scale};
+}
+
+Bytes size_of(const pugi::xml_node& node) {
+    return amount(node.text().as_ullong(), node.attribute("unit").as_string("KiB"));
+}
+
+// More than any host has; what comes from a definition must not fill the memory.
+constexpr unsigned largest_id = 8191;
+
+// "0-3,8,^2" [libvirt virBitmapParse].
+std::set<unsigned> numbers_in(const std::string& list) {
+    std::set<unsigned> numbers;
+    std::istringstream in(list);
+    for (std::string part; std::getline(in, part, ',');) {
+        const bool excluded = part.starts_with('^');
+        if (excluded) part.erase(0, 1);
+        const auto dash = part.find('-');
+        const auto from = static_cast<unsigned>(std::strtoul(part.c_str(), nullptr, 10));
+        const auto to = dash == std::string::npos
+                            ? from
+                            : static_cast<unsigned>(std::strtoul(part.c_str() + dash + 1, nullptr, 10));
+        for (unsigned n = from; n <= std::min(to, largest_id); ++n)
+            excluded ? numbers.erase(n) : numbers.insert(n).second;
+    }
+    return numbers;
+}
+
+// Every CPU that something of the guest is pinned to.
+void read_pinning(VmRequirements& needs, const pugi::xml_node& domain) {
+    const auto pin = [&](const pugi::xml_node& node) {
+        needs.pinned_cpus.merge(numbers_in(node.attribute("cpuset").as_string()));
+    };
+    pin(domain.child("vcpu"));
+    const pugi::xml_node tune = domain.child("cputune");
+    for (const char* name : {"vcpupin", "emulatorpin", "iothreadpin"})
+        for (const auto& node : tune.children(name)) pin(node);
+}
+
+// `strict` fails when the cells do not exist, and so does `restrictive`; the others are hints.
+void read_cells(VmRequirements& needs, const pugi::xml_node& numatune) {
+    const auto bind = [&](const pugi::xml_node& node) {
+        const std::string mode = node.attribute("mode").as_string("strict");
+        if (mode == "strict" || mode == "restrictive")
+            needs.strict_cells.merge(numbers_in(node.attribute("nodeset").as_string()));
+    };
+    bind(numatune.child("memory"));
+    for (const auto& node : numatune.children("memnode")) bind(node);
+}
+
+// A size that ordinary memory has as well, on one architecture or another, is no huge page.
+constexpr Bytes largest_ordinary_page = kib(64);
+
+// Which size of page one guest cell is on; nothing when no <page> names it and none is for the rest.
+std::optional<Bytes> page_of_cell(const pugi::xml_node& pages, unsigned cell) {
+    std::optional<Bytes> rest;
+    for (const auto& page : pages.children("page")) {
+        const Bytes size = amount(page.attribute("size").as_ullong(), page.attribute("unit").as_string("KiB"));
+        if (!page.attribute("nodeset")) rest = size;
+        if (numbers_in(page.attribute("nodeset").as_string()).contains(cell)) return size;
+    }
+    return rest;
+}
+
+void add_pages(VmRequirements& needs, std::optional<Bytes> size, Bytes memory) {
+    if (size && (*size == Bytes{} || *size > largest_ordinary_page)) needs.huge_pages[*size] += memory;
+}
+
+void read_huge_pages(VmFacts& facts, const pugi::xml_node& domain) {
+    const pugi::xml_node pages = domain.child("memoryBacking").child("hugepages");
+    if (!pages) return;
+    VmRequirements& needs = facts.requirements;
+    if (!pages.child("page")) return add_pages(needs, Bytes{}, facts.memory);
+    const pugi::xml_node numa = domain.child("cpu").child("numa");
+    if (!numa.child("cell")) return add_pages(needs, page_of_cell(pages, 0), facts.memory);
+    unsigned next = 0;
+    for (const auto& cell : numa.children("cell")) {
+        const unsigned id = cell.attribute("id").as_uint(next++);
+        const Bytes memory = amount(cell.attribute("memory").as_ullong(), cell.attribute("unit").as_string("KiB"));
+        add_pages(needs, page_of_cell(pages, id), memory);
+    }
 }
 
 void read_cpu(VmFacts& facts, const pugi::xml_node& cpu) {
@@ -130,6 +210,23 @@ void read_priority(VmWishes& wishes, const std::string& value) {
         wishes.priority = number;
 }
 
+void read_reserved_cpu(VmWishes& wishes, const std::string& value) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc{} || end != value.data() + value.size() || !(number >= 0 && number <= largest_id))
+        wishes.problem = "reserved-cpu '" + value + "' is no number of CPUs";
+    else
+        wishes.reserved_cpus = number;
+}
+
+void read_reserved_memory(VmWishes& wishes, const pugi::xml_node& wish) {
+    const Bytes size = size_of(wish);
+    if (size == Bytes{})
+        wishes.problem = "reserved-memory '" + text(wish) + "' is no amount of memory";
+    else
+        wishes.reserved_memory = size;
+}
+
 std::optional<bool> yes_or_no(VmWishes& wishes, const std::string& name, const std::string& value) {
     if (value.empty() || value == "yes" || value == "true") return true;
     if (value == "no" || value == "false") return false;
@@ -149,6 +246,12 @@ void read_wish(VmWishes& wishes, const pugi::xml_node& wish) {
         each_word(value, [&](const std::string& host) { wishes.only_on.push_back({host}); });
     else if (name == "keep-apart")
         each_word(value, [&](const std::string& group) { wishes.keep_apart.push_back(group); });
+    else if (name == "keep-together")
+        each_word(value, [&](const std::string& group) { wishes.keep_together.push_back(group); });
+    else if (name == "reserved-cpu")
+        read_reserved_cpu(wishes, value);
+    else if (name == "reserved-memory")
+        read_reserved_memory(wishes, wish);
     else if (name == "priority")
         read_priority(wishes, value);
     else
@@ -191,6 +294,9 @@ Result<VmFacts> vm_facts_from_xml(const std::string& xml) {
     facts.vcpus = vcpu.attribute("current").as_uint(vcpu.text().as_uint(1));
     read_os(facts, domain.child("os"));
     read_cpu(facts, domain.child("cpu"));
+    read_pinning(facts.requirements, domain);
+    read_cells(facts.requirements, domain.child("numatune"));
+    read_huge_pages(facts, domain);
     read_devices(facts, domain.child("devices"));
     read_metadata(facts, domain.child("metadata"));
     return facts;

@@ -176,6 +176,26 @@ std::string host_model_cpu_from(const std::string& domain_capabilities_xml) {
     return mode.child("model") ? host_model_cpu(mode) : std::string();
 }
 
+std::map<unsigned, NumaCell> cells_from(const std::string& capabilities_xml) {
+    pugi::xml_document document;
+    document.load_buffer(capabilities_xml.data(), capabilities_xml.size());
+    const auto host = document.child("capabilities").child("host");
+    // The ordinary size is the smallest of those the CPU knows; it is listed with the others.
+    std::uint64_t ordinary_kib = ~0ULL;
+    for (const auto& pages : host.child("cpu").children("pages"))
+        ordinary_kib = std::min<std::uint64_t>(ordinary_kib, pages.attribute("size").as_ullong());
+    std::map<unsigned, NumaCell> cells;
+    for (const auto& node : host.child("topology").child("cells").children("cell")) {
+        NumaCell& cell = cells[node.attribute("id").as_uint()];
+        cell.memory = kib(node.child("memory").text().as_ullong());
+        for (const auto& cpu : node.child("cpus").children("cpu")) cell.cpus.insert(cpu.attribute("id").as_uint());
+        for (const auto& pages : node.children("pages"))
+            if (const std::uint64_t size = pages.attribute("size").as_ullong(); size > ordinary_kib)
+                cell.huge_pages[kib(size)] = pages.text().as_ullong();
+    }
+    return cells;
+}
+
 Result<HostFacts> read_host_facts(virConnectPtr connection, const std::string& host) {
     HostFacts facts;
     virNodeInfo node{};
@@ -190,6 +210,7 @@ Result<HostFacts> read_host_facts(virConnectPtr connection, const std::string& h
     pugi::xml_document document;
     document.load_string(capabilities.get());
     facts.uuid = document.child("capabilities").child("host").child("uuid").text().as_string();
+    facts.cells = cells_from(capabilities.get());
     unsigned long version = 0;
     if (virConnectGetLibVersion(connection, &version) == 0) facts.libvirt_version = version_text(version);
     if (virConnectGetVersion(connection, &version) == 0) facts.hypervisor_version = version_text(version);

@@ -73,6 +73,7 @@ Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
     if (facts) {
         for (const std::string& path : link->options().shared_paths) facts->shared_paths.insert(path);
         facts->cpus *= link->options().cpu_share;
+        page_pools_[host] = page_pools(*facts);
     }
     co_return facts;
 }
@@ -80,8 +81,9 @@ Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
 Hypervisor::Task<HostReading> LibvirtHypervisor::read(HostId host) {
     HostLink* link = find(host);
     if (link == nullptr) co_return unknown(host);
-    std::function<Result<HostReading>(virConnectPtr)> work = [name = host.value](virConnectPtr connection) {
-        return read_host(connection, name);
+    std::function<Result<HostReading>(virConnectPtr)> work = [name = host.value,
+                                                              pools = page_pools_[host]](virConnectPtr connection) {
+        return read_host(connection, name, pools);
     };
     auto reading = co_await link->call<HostReading>(HostLink::Kind::statistics, std::move(work));
     if (reading) reading->at = clock_.now();

@@ -6,6 +6,7 @@
 
 #include "hypervisor/host_link.h"
 #include "hypervisor/preflight.h"
+#include "hypervisor/reading.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
 
@@ -59,6 +60,7 @@ private:
     const Clock& clock_;
     AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
+    std::map<HostId, PagePools> page_pools_;  // from the last facts
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
 };
 

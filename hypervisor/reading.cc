@@ -1,5 +1,7 @@
 #include "hypervisor/reading.h"
 
+#include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "hypervisor/domain_stats.h"
@@ -25,6 +27,16 @@ void read_cpu(virConnectPtr connection, HostCounters& host) {
             host.cpu_idle_ns = host.cpu_idle_ns.value_or(0) + stat.value;
         if (name == VIR_NODE_CPU_STATS_KERNEL || name == VIR_NODE_CPU_STATS_USER || name == VIR_NODE_CPU_STATS_INTR)
             host.cpu_busy_ns = host.cpu_busy_ns.value_or(0) + stat.value;
+    }
+}
+
+// One call for each size: a size that is missing in one cell would lose the others as well.
+void read_free_pages(virConnectPtr connection, const PagePools& pools, HostCounters& host) {
+    for (const Bytes size : pools.sizes) {
+        unsigned size_kib = static_cast<unsigned>(size.count >> 10U);
+        std::vector<unsigned long long> free(pools.cells);
+        if (virNodeGetFreePages(connection, 1, &size_kib, 0, pools.cells, free.data(), 0) < 0) continue;
+        host.free_huge_pages[size] = std::accumulate(free.begin(), free.end(), std::uint64_t{0});
     }
 }
 
@@ -83,7 +95,17 @@ bool runs_a_block_job(virDomainPtr domain) {
 
 }  // namespace
 
-Result<HostReading> read_host(virConnectPtr connection, const std::string& host) {
+PagePools page_pools(const HostFacts& facts) {
+    PagePools pools;
+    for (const auto& [id, cell] : facts.cells) {
+        pools.cells = std::max(pools.cells, id + 1);
+        for (const auto& [size, count] : cell.huge_pages)
+            if (count > 0) pools.sizes.insert(size);
+    }
+    return pools;
+}
+
+Result<HostReading> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools) {
     HostReading reading;
     virDomainStatsRecordPtr* records = nullptr;
     // NOWAIT: a domain busy with a job gives what it can instead of delaying all others.
@@ -95,6 +117,7 @@ Result<HostReading> read_host(virConnectPtr connection, const std::string& host)
     for (int i = 0; i < count; ++i) reading.vms.push_back(counters_of(*records[i]));
     virDomainStatsRecordListFree(records);
     read_cpu(connection, reading.host);
+    read_free_pages(connection, pools, reading.host);
     if (const auto memory = read_memory(connection)) {
         reading.host.memory_total = memory->total;
         reading.host.memory_available = memory->available;
@@ -111,6 +134,10 @@ Result<VmFacts> read_vm_facts(virDomainPtr domain) {
     facts->persistent = virDomainIsPersistent(domain) == 1;
     int autostart = 0;
     facts->autostart = virDomainGetAutostart(domain, &autostart) == 0 && autostart == 1;
+    // libvirt refuses such a migration, whatever kind the snapshots are [libvirt 9.0 qemuMigrationSrcIsAllowed].
+    if (const int snapshots = virDomainSnapshotNum(domain, 0); snapshots > 0)
+        facts->blockers.push_back(
+            {Reason::snapshots, std::to_string(snapshots) + (snapshots == 1 ? " snapshot" : " snapshots")});
     if (runs_a_block_job(domain)) facts->blockers.push_back({Reason::block_job, "a backup, dump or save is running"});
     virResetLastError();
     return facts;

@@ -1,16 +1,25 @@
 // One look at a host or at a domain, in a lane's thread.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "hypervisor/handles.h"
 #include "model/counters.h"
+#include "model/host.h"
 #include "model/migration.h"
 
 namespace ballast::hypervisor {
 
+/// What to ask a host for besides: sizes of huge pages that it has, and how many NUMA cells.
+struct PagePools {
+    std::set<Bytes> sizes;
+    unsigned cells = 0;
+};
+PagePools page_pools(const HostFacts& facts);
+
 /// Host counters and all active domains by one virConnectGetAllDomainStats. `at` is left to the caller.
-Result<HostReading> read_host(virConnectPtr connection, const std::string& host);
+Result<HostReading> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools);
 
 Result<VmFacts> read_vm_facts(virDomainPtr domain);
 Result<Presence> read_presence(virDomainPtr domain);

@@ -1,6 +1,7 @@
 // What libvirt and the kernel count, as read: cumulative, not yet rates. collectors/ turns two readings into a load.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,8 +41,9 @@ struct HostCounters {
     std::optional<std::uint64_t> cpu_busy_ns;  // user + system + intr, all CPUs
     std::optional<std::uint64_t> cpu_idle_ns;  // idle + iowait
     std::optional<Bytes> memory_total;
-    std::optional<Bytes> memory_available;  // free + buffers + cached
-    std::optional<Bytes> swap_in;           // cumulative; only where the host is local
+    std::optional<Bytes> memory_available;           // free + buffers + cached
+    std::optional<Bytes> swap_in;                    // cumulative; only where the host is local
+    std::map<Bytes, std::uint64_t> free_huge_pages;  // by page size, over all cells; a missing size: not known
 };
 
 /// One pass over one host: host counters and every domain, taken at `at`.

@@ -204,6 +204,10 @@ void show_plan(const value& plan, Page& page) {
         page.heading("Found");
         show_findings(findings, page);
     }
+    if (const auto& warnings = list(plan, "warnings"); !warnings.empty()) {
+        page.heading("Warnings");
+        for (const value& warning : warnings) page.item(Phrase(std::string(warning.as_string()), Tone::bad));
+    }
     if (const auto& immovable = list(plan, "immovable"); !immovable.empty()) {
         page.heading("Would have to leave, but cannot be moved");
         show_rejections(immovable, page);

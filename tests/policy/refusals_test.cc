@@ -22,6 +22,8 @@ policy::Rule rule(policy::Rule::Kind kind, std::vector<std::string> vms, std::ve
     return {kind, "r1", std::move(vms), std::move(hosts), "10-rules.yaml:3"};
 }
 
+constexpr WallTime saturday_noon = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21} + 12h;
+
 struct Row {
     const char* what;
     Reason reason;
@@ -54,6 +56,10 @@ const std::vector<Row>& rows() {
         {"a running backup", Reason::block_job, "vda",
          [](Cluster& c) {
              c.guest("a").facts.blockers = {{Reason::block_job, "vda"}};
+         }},
+        {"a snapshot", Reason::snapshots, "2 snapshots",
+         [](Cluster& c) {
+             c.guest("a").facts.blockers = {{Reason::snapshots, "2 snapshots"}};
          }},
         {"a disk on local storage", Reason::local_storage, "/var/lib/a.img is not on storage declared shared",
          [](Cluster& c) {
@@ -159,6 +165,95 @@ const std::vector<Row>& rows() {
         {"a target in maintenance", Reason::host_maintenance, "", [](Cluster& c) { c.at("host2").maintenance = true; }},
         {"a target that takes no VMs", Reason::host_excluded, "",
          [](Cluster& c) { c.at("host2").accepts_vms = false; }},
+        {"a rule that keeps it off hosts", Reason::pinned, "rule r1 keeps it off host2",
+         [](Cluster& c) { c.options.rules = {rule(Rule::Kind::avoid, {"a"}, {{"host2"}})}; }},
+        {"a rule to keep VMs together", Reason::keep_together, "with c on host1 by rule r1",
+         [](Cluster& c) {
+             c.vm("c", "host1", 0);
+             c.options.rules = {rule(Rule::Kind::keep_together, {"a", "c"})};
+         }},
+        {"a wish to be kept together", Reason::keep_together, "with c on host1 by group pair",
+         [](Cluster& c) {
+             c.vm("c", "host1", 0).facts.wishes.keep_together = {"pair"};
+             c.guest("a").facts.wishes.keep_together = {"pair"};
+         }},
+        {"too many of a group in one rack", Reason::spread, "rule r1 allows 1 in rack r2, there are b",
+         [](Cluster& c) {
+             c.at("host1").labels["rack"] = "r1";
+             c.at("host2").labels["rack"] = "r2";
+             c.options.rules = {rule(Rule::Kind::spread, {"a", "b"})};
+             c.options.rules[0].over = "rack";
+             c.options.rules[0].at_most = 1;
+         }},
+        {"too many vCPUs", Reason::overcommit, "would have 8 vCPUs on 3 CPUs (limit 6)",
+         [](Cluster& c) {
+             c.at("host2").facts.cpus = 3;
+             c.options.overcommit.cpu = 2;
+         }},
+        {"too little memory to promise", Reason::memory, "needs 2 GiB, 1 GiB left above the reserve",
+         [](Cluster& c) {
+             c.at("host2").facts.memory_total = gib(8);
+             c.options.overcommit.memory = 0.5;
+             c.options.reserve.memory = 0;
+             c.options.reserve.memory_min = gib(2);
+         }},
+        {"too many CPUs reserved", Reason::reservation, "reserves 5.00 CPUs, 4.50 of 9.00 are reserved there",
+         [](Cluster& c) {
+             c.guest("a").facts.wishes.reserved_cpus = 5;
+             c.guest("b").facts.wishes.reserved_cpus = 4.5;
+         }},
+        {"too much memory reserved", Reason::reservation, "reserves 2 GiB of memory, 1.5 GiB can be reserved there",
+         [](Cluster& c) {
+             for (const char* name : {"a", "b"}) c.guest(name).facts.wishes.reserved_memory = gib(2);
+             c.at("host2").facts.memory_total = gib(4);
+             c.options.reserve.memory = 0;
+             c.options.overcommit.memory = 2;
+         }},
+        {"no huge pages of its size", Reason::huge_pages, "needs 2 GiB on pages of 1 GiB, the host has none",
+         [](Cluster& c) { c.guest("a").facts.requirements.huge_pages[gib(1)] = gib(2); }},
+        {"too few huge pages by allocation", Reason::huge_pages, "needs 2 GiB on pages of 2 MiB, 1 GiB free",
+         [](Cluster& c) {
+             for (const char* name : {"a", "b"}) c.guest(name).facts.requirements.huge_pages[mib(2)] = gib(2);
+             c.at("host2").facts.cells[0].huge_pages[mib(2)] = 1536;
+         }},
+        {"too few huge pages by measurement", Reason::huge_pages, "needs 2 GiB on pages of 2 MiB, 512 MiB free",
+         [](Cluster& c) {
+             c.guest("a").facts.requirements.huge_pages[Bytes{}] = gib(2);  // the default size
+             c.at("host2").facts.cells[0].huge_pages[mib(2)] = 4096;
+             c.at("host2").load.free_huge_pages[mib(2)] = 256;
+         }},
+        {"a CPU it is pinned to", Reason::numa, "is pinned to CPUs that the host lacks: 9, 17",
+         [](Cluster& c) {
+             c.guest("a").facts.requirements.pinned_cpus = {1, 9, 17};
+             c.at("host2").facts.cells[0].cpus = {0, 1, 2, 3};
+         }},
+        {"a NUMA cell it is bound to", Reason::numa, "needs NUMA cells that the host lacks: 1",
+         [](Cluster& c) {
+             c.guest("a").facts.requirements.strict_cells = {0, 1};
+             c.at("host2").facts.cells[0].memory = gib(64);
+         }},
+        {"a NUMA cell that is too small", Reason::numa, "needs 2 GiB from NUMA cells of 1 GiB",
+         [](Cluster& c) {
+             c.guest("a").facts.requirements.strict_cells = {0};
+             c.at("host2").facts.cells[0].memory = gib(1);
+         }},
+        {"NUMA cells that are not known", Reason::numa,
+         "it is pinned, and the host's CPUs and NUMA cells are not known",
+         [](Cluster& c) { c.guest("a").facts.requirements.pinned_cpus = {1}; }},
+        {"a window that is closed", Reason::window, "by window w, until Sat 22:00 (UTC)",
+         [](Cluster& c) {
+             c.inventory.wall_time = saturday_noon;
+             c.options.windows = {{"w", {"a"}, {{0, 6, 22 * 60, 6 * 60}}, {}, {}, false, ""}};
+         }},
+        {"a window that denies", Reason::window, "by window w, until Mon 00:00 (UTC)",
+         [](Cluster& c) {
+             c.inventory.wall_time = saturday_noon;
+             c.options.windows = {{"w", {"*"}, {{}}, {{5, 6, 0, 1440}}, {}, false, ""}};
+         }},
+        {"a window and no clock", Reason::window, "by window w, while the time of day is not known",
+         [](Cluster& c) {
+             c.options.windows = {{"w", {"a"}, {{}}, {}, {}, false, ""}};
+         }},
         {"too many leaving", Reason::limit_outgoing, "2 of 2",
          [](Cluster& c) {
              c.host("host3");
@@ -253,8 +348,8 @@ TEST_CASE("Paths are compared by folder, and nothing leads out of a shared folde
 }
 
 TEST_CASE("Reasons that only advise are told apart from those that forbid") {
-    for (const Reason reason : {Reason::cooldown, Reason::cpu, Reason::no_benefit, Reason::limit_outgoing,
-                                Reason::limit_incoming, Reason::limit_cluster})
+    for (const Reason reason : {Reason::cooldown, Reason::window, Reason::cpu, Reason::no_benefit,
+                                Reason::limit_outgoing, Reason::limit_incoming, Reason::limit_cluster})
         CHECK(policy::advisory(reason));
     for (const Reason reason : {Reason::memory, Reason::keep_apart, Reason::pinned, Reason::local_storage,
                                 Reason::opted_out, Reason::host_stale, Reason::same_host})
