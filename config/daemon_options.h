@@ -17,8 +17,8 @@ struct HostOptions {
     std::optional<std::string> peer_uri;      // as the other hosts reach it; derived from uri when it is remote
     std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
-    std::map<std::string, std::string> labels;  // failure domains: rack -> r1
-    bool target = true;                         // false: VMs may leave it but not come
+    std::map<std::string, std::string> labels{};  // failure domains: rack -> r1
+    bool target = true;                           // false: VMs may leave it but not come
 };
 
 struct DaemonOptions {

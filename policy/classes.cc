@@ -72,7 +72,6 @@ public:
     explicit Builder(const Context& context) : context_(context), inventory_(context.inventory) {
         collect_folders();
         collect_host_sets();
-        for (const auto& [id, vm] : inventory_.vms) collect(vm);
     }
 
     Classes build() {
@@ -80,10 +79,11 @@ public:
         std::map<std::string, std::uint32_t> known;
         std::vector<const Host*> host_of;
         std::vector<const Vm*> vm_of;
+        for (const auto& [id, vm] : inventory_.vms) classes.of_vm.push_back(class_of(key_of(vm), known, vm_of, vm));
+        for (const Vm* vm : vm_of) collect(*vm);  // one of each class asks for all that the class asks for
+        known.clear();
         for (const auto& [id, host] : inventory_.hosts)
             classes.of_host.push_back(class_of(key_of(host), known, host_of, host));
-        known.clear();
-        for (const auto& [id, vm] : inventory_.vms) classes.of_vm.push_back(class_of(key_of(vm), known, vm_of, vm));
         classes.host_classes = static_cast<std::uint32_t>(host_of.size());
         classes.vm_classes = static_cast<std::uint32_t>(vm_of.size());
         classes.allowed.reserve(host_of.size() * vm_of.size());
