@@ -79,6 +79,7 @@ struct Rule {
     std::vector<HostId> hosts;  // for pin
     std::string origin;         // file:line, for explanations
 };
+std::string to_string(Rule::Kind kind);
 
 struct Options {
     Mode mode = Mode::observe;
