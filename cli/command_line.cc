@@ -177,6 +177,17 @@ void CommandLine::add_records() {
     again->add_option("--explain", said_.replay.explain, "Explain instead of planning: vm NAME, or host NAME")
         ->type_name("KIND NAME")
         ->expected(2);
+    CLI::App* imports = group_of_verbs("import", "Inventories from other programs; needs no daemon");
+    CLI::App* hbal =
+        verb(*imports, "hbal", "A cluster in the text format of Ganeti's hbal (-t), and maybe its use (-U)",
+             [this](Session& s) { return import_hbal(s, said_.names, said_.replay.file); });
+    hbal->add_option("FILE", said_.names, "The cluster, then the utilisation: CPU in cores")
+        ->required()
+        ->expected(1, 2)
+        ->type_name("");
+    hbal->add_option("--into", said_.replay.file, "The inventory to write; - for stdout")
+        ->required()
+        ->type_name("FILE");
     again->add_flag("--capacity", said_.replay.capacity, "Show the room that is left instead of planning");
 }
 

@@ -59,6 +59,8 @@ struct ReplayWish {
 };
 /// Makes the plan of a record or inventory again. Failed when it is another one than the recorded.
 Exit replay(Session& session, const ReplayWish& wish);
+/// hbal's cluster file, and maybe its utilisation file, as an inventory ("-": to stdout).
+Exit import_hbal(Session& session, const std::vector<std::string>& files, const std::string& into);
 Exit policy_check(Session& session, const std::vector<std::string>& files);
 Exit policy_defaults(Session& session);
 Exit version(Session& session);

@@ -9,6 +9,7 @@
 #include "cli/views/views.h"
 #include "config/load.h"
 #include "interchange/anonymise.h"
+#include "interchange/hbal_inventory.h"
 #include "interchange/record.h"
 #include "interchange/views_explain.h"
 #include "interchange/views_what_if.h"
@@ -170,6 +171,23 @@ Exit replay(Session& session, const ReplayWish& wish) {
         return Exit::ok;
     }
     return show_again(session, again, wish.policies.empty());
+}
+
+Exit import_hbal(Session& session, const std::vector<std::string>& files, const std::string& into) {
+    const auto cluster_text = read_whole(files.front());
+    if (!cluster_text) return complain(session, cluster_text.error());
+    auto cluster = interchange::parse_hbal_cluster(*cluster_text, files.front());
+    if (!cluster) return complain(session, cluster.error());
+    if (files.size() > 1) {
+        const auto text = read_whole(files[1]);
+        if (!text) return complain(session, text.error());
+        const auto read = interchange::parse_hbal_utilisation(*text, files[1], *cluster);
+        if (!read) return complain(session, read.error());
+    }
+    Record record;
+    record.written_by = "ballastctl " BALLAST_VERSION;
+    record.inventory = interchange::to_inventory(*cluster, files.size() > 1);
+    return write(session, into, interchange::to_text(record));
 }
 
 }  // namespace ballast::cli

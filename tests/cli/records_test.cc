@@ -5,6 +5,7 @@
 
 using namespace ballast::cli;
 using namespace ballast;
+using namespace std::chrono_literals;
 
 namespace {
 
