@@ -45,6 +45,7 @@ struct Said {
     std::vector<std::string> words;  // of `complete`
     std::string what_if;
     ReplayWish replay;
+    std::string history = "/var/lib/ballast/history";
     bool anonymise = false;
     int limit = 50;
     bool wait = false, force = false, defaults = false;
@@ -250,6 +251,10 @@ void CommandLine::add_policy() {
     CLI::App* check = verb(*group, "check", "Check policy files as one policy; needs no daemon",
                            [this](Session& s) { return policy_check(s, said_.names); });
     check->add_option("FILE", said_.names, "In the order in which they are merged")->required()->type_name("");
+    CLI::App* trial = verb(*group, "test", "Try policy files on the cluster's own history; needs no daemon",
+                           [this](Session& s) { return policy_test(s, said_.names, said_.history); });
+    trial->add_option("FILE", said_.names, "In the order in which they are merged")->required()->type_name("");
+    trial->add_option("--history", said_.history, "Where the history is")->type_name("DIR")->capture_default_str();
     CLI::App* show = verb(*group, "show", "The policy in force, with comments", [this](Session& session) {
         return said_.defaults ? policy_defaults(session) : policy_show(session);
     });

@@ -62,6 +62,8 @@ Exit replay(Session& session, const ReplayWish& wish);
 /// hbal's cluster file, and maybe its utilisation file, as an inventory ("-": to stdout).
 Exit import_hbal(Session& session, const std::vector<std::string>& files, const std::string& into);
 Exit policy_check(Session& session, const std::vector<std::string>& files);
+/// These policy files, as one policy, tried on the history in a directory.
+Exit policy_test(Session& session, const std::vector<std::string>& files, const std::string& history);
 Exit policy_defaults(Session& session);
 Exit version(Session& session);
 /// The hidden verb behind the completion scripts: one candidate a line for the words typed so far.

@@ -1,4 +1,5 @@
 // record, replay, plan --what-if and capacity as their user meets them.
+#include "interchange/history.h"
 #include "interchange/record.h"
 #include "tests/cli/samples.h"
 #include "tests/interchange/samples.h"
@@ -138,4 +139,27 @@ TEST_CASE("Suppositions and capacity are asked of the daemon") {
           std::vector<std::string>{"GET /v1/plan?what_if=lose%20host2%3B%20add-host%2032cpu%2C256GiB"});
     room({"capacity", "-o", "json"});
     CHECK(room.requests() == std::vector<std::string>{"GET /v1/capacity"});
+}
+
+TEST_CASE("A policy is tried on the history, beside what happened") {
+    test::Cluster cluster;
+    for (const char* name : {"host1", "host2"}) cluster.host(name);
+    for (const char* name : {"web", "shop", "mail", "wiki"}) cluster.vm(name, "host1", 2.1);
+    interchange::HistoryWriter writer;
+    std::string text;
+    for (int i = 0; i < 30; ++i) {
+        cluster.tick(1min);
+        text += writer.line({WallTime(cluster.now.time_since_epoch()), cluster.inventory, cluster.options});
+    }
+    const std::string directory = path_of("history");
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory + "/000000000001.history") << text << "torn";
+    const std::string policy = file_with("test.yaml", "overload: {cpu: {above: 80%, below: 70%}}\n");
+    Run trial, json, nowhere;
+    CHECK(trial({"policy", "test", policy, "--history", directory}) == 0);
+    CHECK(has(trial.out.str(), "Tried on 29 min of history (30 looks, 0 gaps)"));
+    CHECK(has(trial.err.str(), "ends early: line 31"));
+    CHECK(json({"policy", "test", policy, "--history", directory, "-o", "json"}) == 0);
+    CHECK(boost::json::parse(json.out.str()).at("trial").at("moves").as_int64() >= 1);
+    CHECK(nowhere({"policy", "test", policy, "--history", "/nonexistent"}) == 2);
 }
