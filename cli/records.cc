@@ -167,7 +167,7 @@ Exit replay(Session& session, const ReplayWish& wish) {
     if (!wish.explain.empty()) return explain(session, again, wish.explain[0], wish.explain[1]);
     if (!wish.what_if.empty()) return show_supposed(session, again, wish.what_if);
     if (wish.capacity) {
-        session.print(views::capacity(again.seen()), show_capacity);
+        session.print(views::capacity(again.seen(), policy::questions_in_peace), show_capacity);
         return Exit::ok;
     }
     return show_again(session, again, wish.policies.empty());

@@ -127,7 +127,7 @@ Reply ApiLook::plan_if(const std::string& what) const {
 }
 
 Reply ApiLook::capacity(const ApiRequest&) const {
-    return ok(views::capacity(look()));
+    return ok(views::capacity(look(), policy::questions_at_once));
 }
 
 Reply ApiLook::record(const ApiRequest&) const {

@@ -1,6 +1,5 @@
 #include "interchange/views_what_if.h"
 
-#include "policy/capacity_report.h"
 #include "policy/what_if.h"
 
 namespace ballast::views {
@@ -62,8 +61,8 @@ Result<json::object> plan_if(const std::string& what, const Seen& seen) {
         {"paused", false}, {"acts", false}, {"what_if", std::move(what_if)}, {"plan", plan(wanted, names)}};
 }
 
-json::object capacity(const Seen& seen) {
-    const auto report = policy::capacity(seen.inventory, seen.memory, seen.options, seen.now);
+json::object capacity(const Seen& seen, double most_questions) {
+    const auto report = policy::capacity(seen.inventory, seen.memory, seen.options, seen.now, most_questions);
     const VmNames names = names_in(seen.inventory);
     return {{"hosts", ids(report.counted)},
             {"hosts_not_counted", ids(report.not_counted)},
@@ -74,7 +73,8 @@ json::object capacity(const Seen& seen) {
             {"losses_not_tried", report.losses_not_tried},
             {"largest_vm_by_memory", largest(report.by_memory)},
             {"largest_vm_by_cpu", largest(report.by_cpu)},
-            {"could_be_off", ids(report.could_be_off)}};
+            {"could_be_off", ids(report.could_be_off)},
+            {"off_not_tried", report.off_not_tried}};
 }
 
 }  // namespace ballast::views

@@ -5,6 +5,7 @@
 
 #include "interchange/views_inventory.h"
 #include "model/result.h"
+#include "policy/capacity_report.h"
 
 namespace ballast::views {
 
@@ -12,6 +13,7 @@ namespace ballast::views {
 /// wrong.
 Result<json::object> plan_if(const std::string& what, const Seen& seen);
 
-json::object capacity(const Seen& seen);
+/// `most_questions`: see policy/capacity_report.h.
+json::object capacity(const Seen& seen, double most_questions);
 
 }  // namespace ballast::views

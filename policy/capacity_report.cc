@@ -10,10 +10,6 @@ namespace ballast::policy {
 
 namespace {
 
-// Asking one VM about one host takes about a microsecond: this bounds a report to a few seconds. Beyond it only the
-// fullest hosts are tried, which are the hardest to lose.
-constexpr double most_questions = 2e6;
-
 double bytes(Bytes b) {
     return static_cast<double>(b.count);
 }
@@ -60,7 +56,8 @@ std::vector<HostId> fullest_first(const ClusterView& view) {
     return hosts;
 }
 
-void try_losses(CapacityReport& report, const ClusterView& view) {
+// Beyond what may be asked only the fullest hosts are tried, which are the hardest to lose.
+void try_losses(CapacityReport& report, const ClusterView& view, double most_questions) {
     const Context& context = view.context();
     LossTrial trial(context.inventory, context.memory, context.options, context.now);
     double questions = 0;
@@ -95,7 +92,7 @@ public:
         const Context now = make_context(inventory_, context_.memory, context_.options, context_.now);
         ClusterView view(now);
         const Evacuation evacuation = evacuate(view);
-        const bool empty = evacuation.immovable.empty() && nobody_stays(view, host) && stays_cool(view, evacuation);
+        const bool empty = evacuation.immovable.empty() && nobody_stays(view, host) && all_stay_cool(view);
         inventory_.hosts.at(host).maintenance = false;
         if (!empty) return false;
         const Inventory before = inventory_;
@@ -113,10 +110,12 @@ private:
         return std::none_of(flights.begin(), flights.end(),
                             [&](const InFlight& move) { return move.from == host || move.to == host; });
     }
-    static bool stays_cool(const ClusterView& view, const Evacuation& evacuation) {
+    // All of them: while a host wants relief, the room of the others is not to spare.
+    static bool all_stay_cool(const ClusterView& view) {
         const double limit = view.context().options.overload.cpu.above;
-        return std::all_of(evacuation.drafts.begin(), evacuation.drafts.end(),
-                           [&](const Draft& draft) { return view.cpu_ratio(draft.to) <= limit; });
+        return std::all_of(view.hosts().begin(), view.hosts().end(), [&](const auto& entry) {
+            return !is_fresh(*entry.second.host) || view.cpu_ratio(entry.first) <= limit;
+        });
     }
     bool absorbs_fullest(const HostId& off) const {
         const Context now = make_context(inventory_, context_.memory, context_.options, context_.now);
@@ -132,25 +131,29 @@ private:
     Inventory inventory_;
 };
 
-void switch_off(CapacityReport& report, const ClusterView& view) {
+void switch_off(CapacityReport& report, const ClusterView& view, double most_questions) {
     const Context& context = view.context();
     SwitchOff cluster(context, report.survives_any_loss && report.losses.size() > 1);
     auto hosts = report.counted;
     std::stable_sort(hosts.begin(), hosts.end(),
                      [&](const HostId& a, const HostId& b) { return view.at(a).committed < view.at(b).committed; });
     double questions = 0;
+    std::size_t tried = 0;
     for (const HostId& host : hosts) {
-        if (report.could_be_off.size() + 1 >= report.counted.size()) break;  // somebody has to stay on
+        if (report.could_be_off.size() + 1 >= report.counted.size()) return;  // somebody has to stay on
         questions +=
             static_cast<double>(context.inventory.vms.size() + view.at(host).occupants.size() * view.hosts().size());
-        if (questions > most_questions) break;
+        if (questions > most_questions && tried > 0) break;
+        ++tried;
         if (cluster.try_one(host)) report.could_be_off.push_back(host);
     }
+    report.off_not_tried = hosts.size() - tried;
 }
 
 }  // namespace
 
-CapacityReport capacity(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+CapacityReport capacity(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+                        double most_questions) {
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView view(context);
     CapacityReport report;
@@ -160,8 +163,8 @@ CapacityReport capacity(const Inventory& inventory, const Memory& memory, const 
         add_room(report, view, use);
         add_largest(report, view, id);
     }
-    try_losses(report, view);
-    switch_off(report, view);
+    try_losses(report, view, most_questions);
+    switch_off(report, view, most_questions);
     std::sort(report.could_be_off.begin(), report.could_be_off.end());
     return report;
 }

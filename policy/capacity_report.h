@@ -44,8 +44,15 @@ struct CapacityReport {
     /// its upper CPU limit and keeps its reserve, and if any one loss can be absorbed now, that of the fullest host
     /// still can.
     std::vector<HostId> could_be_off;
+    std::size_t off_not_tried = 0;  // in a cluster so large that only the emptiest hosts were tried
 };
 
-CapacityReport capacity(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
+/// What a report may cost, in questions whether one VM could be on one host; each takes about ten microseconds.
+inline constexpr double questions_at_once =
+    2e5;  // for somebody who holds others up: 100 hosts with 20 VMs each in full
+inline constexpr double questions_in_peace = 1e7;
+
+CapacityReport capacity(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+                        double most_questions);
 
 }  // namespace ballast::policy

@@ -99,7 +99,9 @@ void show_capacity(const value& capacity, Page& page) {
                             (others.empty() ? "" : "; not counted, because they take none now: " + others));
     show_largest(capacity, page);
     const std::string off = joined(list(capacity, "could_be_off"));
-    page.field("Can be off", off.empty() ? "none" : off);
+    const auto untried = whole(capacity, "off_not_tried");
+    page.field("Can be off", (off.empty() ? "none" : off) +
+                                 (untried > 0 ? "; only the emptiest were tried, not " + std::to_string(untried) : ""));
     show_room(capacity, page);
     show_losses(capacity, page);
 }

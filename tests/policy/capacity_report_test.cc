@@ -10,7 +10,7 @@ using namespace ballast::test;
 namespace {
 
 policy::CapacityReport report_of(const Cluster& cluster) {
-    return policy::capacity(cluster.inventory, cluster.memory, cluster.options, cluster.now);
+    return policy::capacity(cluster.inventory, cluster.memory, cluster.options, cluster.now, policy::questions_at_once);
 }
 
 Cluster hosts_with(unsigned count, Bytes used_each) {
@@ -77,6 +77,11 @@ TEST_CASE("Hosts can be off as long as their VMs fit elsewhere and a loss can st
     for (auto& [id, vm] : busy.inventory.vms) vm.load.cpu_used_cores = 4;
     busy.persist(10min);
     CHECK(report_of(busy).could_be_off.empty());
+    Cluster one_busy = hosts_with(4, gib(2));
+    one_busy.guest("a1").facts.vcpus = 8;
+    one_busy.guest("a1").load.cpu_used_cores = 8;
+    one_busy.persist(10min);
+    CHECK(report_of(one_busy).could_be_off.empty());
 }
 
 TEST_CASE("A report of any cluster is sane and the same for the same cluster") {
@@ -90,4 +95,14 @@ TEST_CASE("A report of any cluster is sane and the same for the same cluster") {
         CHECK(report.memory.free <= report.memory.total);
         CHECK(report_of(cluster).could_be_off == report.could_be_off);
     }
+}
+
+TEST_CASE("A report that may ask little tries the fullest hosts and says how many it left out") {
+    Cluster cluster = hosts_with(5, gib(4));
+    cluster.guest("a3").facts.memory = gib(12);
+    const auto report = policy::capacity(cluster.inventory, cluster.memory, cluster.options, cluster.now, 1);
+    REQUIRE(report.losses.size() == 1);
+    CHECK(report.losses[0].host == HostId{"h3"});
+    CHECK(report.losses_not_tried == 4);
+    CHECK(report.off_not_tried == 4);
 }
