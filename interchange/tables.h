@@ -148,11 +148,22 @@ struct Described<InFlight> {
                                               required("from", &T::from), required("to", &T::to)};
 };
 template <>
+struct Described<Experience> {
+    using T = Experience;
+    static constexpr auto fields =
+        std::tuple{field("duration_factor", &T::duration), field("downtime_factor", &T::downtime)};
+};
+template <>
 struct Described<PastMove> {
     using T = PastMove;
     static constexpr auto fields = std::tuple{
-        required("vm", &T::vm),          required("from", &T::from),        required("to", &T::to),
-        required("ended_ms", &T::ended), field("succeeded", &T::succeeded), field("by_hand", &T::by_hand),
+        required("vm", &T::vm),
+        required("from", &T::from),
+        required("to", &T::to),
+        required("ended_ms", &T::ended),
+        field("succeeded", &T::succeeded),
+        field("by_hand", &T::by_hand),
+        field("experience", &T::experience),
     };
 };
 template <>
@@ -191,13 +202,28 @@ struct Described<policy::VmMemory> {
     static constexpr auto fields = std::tuple{
         field("cpu_demand_cores", &T::cpu_demand_cores), field("dirty_mib_per_s", &T::dirty_mib_per_s),
         field("last_sample_ms", &T::last_sample),        field("ready_ratio", &T::ready_ratio),
-        field("dirty_known", &T::dirty_known),
+        field("dirty_known", &T::dirty_known),           field("duration_factor", &T::duration_factor),
+        field("downtime_factor", &T::downtime_factor),
     };
+};
+template <>
+struct Described<policy::OpenAudit> {
+    using T = policy::OpenAudit;
+    static constexpr auto fields =
+        std::tuple{field("before_cores", &T::before_cores), field("expected_cores", &T::expected_cores),
+                   required("last_move_ms", &T::last_move)};
+};
+template <>
+struct Described<policy::Audit> {
+    using T = policy::Audit;
+    static constexpr auto fields = std::tuple{field("open", &T::open), field("effect", &T::effect, {-1e9, 1e9}),
+                                              field("audited", &T::audited), field("braked", &T::braked)};
 };
 template <>
 struct Described<policy::Memory> {
     using T = policy::Memory;
-    static constexpr auto fields = std::tuple{field("hosts", &T::hosts), field("vms", &T::vms)};
+    static constexpr auto fields = std::tuple{field("hosts", &T::hosts), field("vms", &T::vms),
+                                              field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
 };
 
 template <>
@@ -331,8 +357,13 @@ template <>
 struct Described<Plan> {
     using T = Plan;
     static constexpr auto fields = std::tuple{
-        field("findings", &T::findings),       field("moves", &T::moves), field("immovable", &T::immovable),
-        field("rejections", &T::rejections),   field("hosts", &T::hosts), field("score_before", &T::score_before),
+        field("findings", &T::findings),
+        field("moves", &T::moves),
+        field("immovable", &T::immovable),
+        field("rejections", &T::rejections),
+        field("hosts", &T::hosts),
+        field("brake", &T::brake),
+        field("score_before", &T::score_before),
         field("score_after", &T::score_after),
     };
 };
