@@ -13,6 +13,7 @@ namespace ballast::cli {
 struct Answer {
     unsigned status = 0;
     boost::json::value body;
+    std::string bytes = {};  // the body as it came: Boost.JSON 1.81 may read a double one bit off
     bool ok() const { return status >= 200 && status < 300; }
 };
 

@@ -23,6 +23,9 @@ constexpr const char* footer = R"(Exit codes:
 BALLAST_SOCKET names another socket, NO_COLOR switches colours off.
 Every verb has its own --help; see also docs/ballastctl.md.)";
 
+constexpr const char* what_if_help =
+    "Suppose it first: maintenance HOST, lose HOST, add-host 32cpu,256GiB, remove-host HOST; several joined by ;";
+
 const std::map<std::string, Format> formats = {
     {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
 const std::map<std::string, ColourWish> colours = {
@@ -40,6 +43,10 @@ struct Said {
     std::string host;
     std::vector<std::string> names;  // ID... and FILE...
     std::vector<std::string> words;  // of `complete`
+    std::string what_if;
+    ReplayWish replay;
+    std::string history = "/var/lib/ballast/history";
+    bool anonymise = false;
     int limit = 50;
     bool wait = false, force = false, defaults = false;
 };
@@ -60,6 +67,8 @@ public:
 private:
     void add_global_options();
     void add_looking();
+    void add_plan();
+    void add_records();
     void add_explain();
     void add_maintenance();
     void add_acting();
@@ -80,6 +89,7 @@ CommandLine::CommandLine() {
     app_.footer(footer);
     add_global_options();
     add_looking();
+    add_records();
     add_explain();
     add_maintenance();
     add_acting();
@@ -130,7 +140,7 @@ void CommandLine::add_looking() {
         return vms(session, said_.host.empty() ? std::nullopt : std::optional(said_.host));
     });
     listing->add_option("--host", said_.host, "Only those of this host")->type_name("HOST");
-    verb(app_, "plan", "What would be done now, why, and what was rejected", plan);
+    add_plan();
     CLI::App* past = verb(app_, "history", "Migrations, predicted and measured",
                           [this](Session& s) { return history(s, said_.limit); });
     past->add_option("-n,--limit", said_.limit, "How many of the ended ones")
@@ -142,6 +152,44 @@ void CommandLine::add_looking() {
             return preflight(session, said_.name.empty() ? std::nullopt : std::optional(said_.name));
         });
     checks->add_option("HOST", said_.name, "Only this host")->type_name("");
+}
+
+void CommandLine::add_plan() {
+    CLI::App* dry_run = verb(app_, "plan", "What would be done now, why, and what was rejected",
+                             [this](Session& s) { return plan(s, said_.what_if); });
+    dry_run->add_option("--what-if", said_.what_if, what_if_help)->type_name("TEXT");
+    verb(app_, "capacity", "The room that is left, and whether any one host may fail", capacity);
+}
+
+void CommandLine::add_records() {
+    CLI::App* keep = verb(app_, "record", "Write the last planning cycle and all it was made from into a file",
+                          [this](Session& s) { return record(s, said_.replay.file, said_.anonymise); });
+    keep->add_option("FILE", said_.replay.file, "Where to; - for stdout")->required()->type_name("");
+    keep->add_flag("--anonymise", said_.anonymise, "Without names, paths and texts, for others to look at");
+    CLI::App* again = verb(app_, "replay", "Make the plan of a record or an inventory again; needs no daemon",
+                           [this](Session& s) { return replay(s, said_.replay); });
+    again->add_option("FILE", said_.replay.file, "From record, or written by hand or another program")
+        ->required()
+        ->type_name("");
+    again->add_option("--policy", said_.replay.policies, "Under these policy files instead of the recorded policy")
+        ->type_name("FILE")
+        ->expected(1, -1);
+    again->add_option("--what-if", said_.replay.what_if, what_if_help)->type_name("TEXT");
+    again->add_option("--explain", said_.replay.explain, "Explain instead of planning: vm NAME, or host NAME")
+        ->type_name("KIND NAME")
+        ->expected(2);
+    CLI::App* imports = group_of_verbs("import", "Inventories from other programs; needs no daemon");
+    CLI::App* hbal =
+        verb(*imports, "hbal", "A cluster in the text format of Ganeti's hbal (-t), and maybe its use (-U)",
+             [this](Session& s) { return import_hbal(s, said_.names, said_.replay.file); });
+    hbal->add_option("FILE", said_.names, "The cluster, then the utilisation: CPU in cores")
+        ->required()
+        ->expected(1, 2)
+        ->type_name("");
+    hbal->add_option("--into", said_.replay.file, "The inventory to write; - for stdout")
+        ->required()
+        ->type_name("FILE");
+    again->add_flag("--capacity", said_.replay.capacity, "Show the room that is left instead of planning");
 }
 
 void CommandLine::add_explain() {
@@ -203,6 +251,10 @@ void CommandLine::add_policy() {
     CLI::App* check = verb(*group, "check", "Check policy files as one policy; needs no daemon",
                            [this](Session& s) { return policy_check(s, said_.names); });
     check->add_option("FILE", said_.names, "In the order in which they are merged")->required()->type_name("");
+    CLI::App* trial = verb(*group, "test", "Try policy files on the cluster's own history; needs no daemon",
+                           [this](Session& s) { return policy_test(s, said_.names, said_.history); });
+    trial->add_option("FILE", said_.names, "In the order in which they are merged")->required()->type_name("");
+    trial->add_option("--history", said_.history, "Where the history is")->type_name("DIR")->capture_default_str();
     CLI::App* show = verb(*group, "show", "The policy in force, with comments", [this](Session& session) {
         return said_.defaults ? policy_defaults(session) : policy_show(session);
     });

@@ -68,8 +68,11 @@ Exit vms(Session& session, const std::optional<std::string>& host) {
     return Exit::ok;
 }
 
-Exit plan(Session& session) {
-    return session.show("/v1/plan", show_dry_run);
+Exit plan(Session& session, const std::string& what_if) {
+    return session.show(what_if.empty() ? "/v1/plan" : under("/v1/plan?what_if=", what_if), show_dry_run);
+}
+Exit capacity(Session& session) {
+    return session.show("/v1/capacity", show_capacity);
 }
 Exit explain_vm(Session& session, const std::string& vm) {
     return session.show(under("/v1/explain/vm/", vm), show_explained_vm);

@@ -14,7 +14,9 @@ namespace ballast::cli {
 Exit status(Session& session);
 Exit hosts(Session& session);
 Exit vms(Session& session, const std::optional<std::string>& host);
-Exit plan(Session& session);
+/// `what_if` empty: of the cluster as it is.
+Exit plan(Session& session, const std::string& what_if);
+Exit capacity(Session& session);
 Exit explain_vm(Session& session, const std::string& vm);
 Exit explain_host(Session& session, const std::string& host);
 Exit explain_cycle(Session& session, const std::string& cycle);
@@ -44,8 +46,24 @@ Exit set_paused(Session& session, bool paused);
 Exit mode(Session& session, const std::optional<std::string>& wanted);
 Exit reload(Session& session);
 
+/// The last cycle and all it was made from, into a file ("-": stdout). `anonymise`: without anybody's names.
+Exit record(Session& session, const std::string& file, bool anonymise);
+
 // Without a daemon.
+struct ReplayWish {
+    std::string file;
+    std::vector<std::string> policies;  // instead of the recorded policy
+    std::string what_if;
+    std::vector<std::string> explain;  // {"vm", NAME} or {"host", NAME}
+    bool capacity = false;
+};
+/// Makes the plan of a record or inventory again. Failed when it is another one than the recorded.
+Exit replay(Session& session, const ReplayWish& wish);
+/// hbal's cluster file, and maybe its utilisation file, as an inventory ("-": to stdout).
+Exit import_hbal(Session& session, const std::vector<std::string>& files, const std::string& into);
 Exit policy_check(Session& session, const std::vector<std::string>& files);
+/// These policy files, as one policy, tried on the history in a directory.
+Exit policy_test(Session& session, const std::vector<std::string>& files, const std::string& history);
 Exit policy_defaults(Session& session);
 Exit version(Session& session);
 /// The hidden verb behind the completion scripts: one candidate a line for the words typed so far.

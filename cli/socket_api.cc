@@ -92,7 +92,7 @@ private:
     }
 
     Result<Answer> parsed(const Response& response) const {
-        Answer answer{response.result_int(), nullptr};
+        Answer answer{response.result_int(), nullptr, response.body()};
         if (response.body().empty()) return answer;
         error_code error;
         answer.body = boost::json::parse(response.body(), error);

@@ -28,6 +28,7 @@ struct DaemonOptions {
     Duration stale_after = std::chrono::seconds{30};
     Duration call_deadline = std::chrono::seconds{10};  // of one libvirt call
     std::string state_dir = "/var/lib/ballast";
+    Bytes history_size = mib(64);  // of the history in it, at most
     std::string socket = "/run/ballast/ballast.sock";
     std::string policy_dir = "/etc/ballast/policy.d";
     std::string admin_group = "ballast";

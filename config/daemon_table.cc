@@ -82,6 +82,8 @@ void add_sampling(Rows& rows) {
 
 void add_surroundings(Rows& rows) {
     add(rows, "state_dir", text("absolute path", check_path), &DaemonOptions::state_dir, "journal and history");
+    add(rows, "history_size", bytes(mib(1), gib(1024)), &DaemonOptions::history_size,
+        "most that the cluster's history in it may take; the oldest goes first");
     add(rows, "socket", text("absolute path", check_socket_path), &DaemonOptions::socket, "where ballastctl connects");
     add(rows, "policy_dir", text("absolute path", check_path), &DaemonOptions::policy_dir, "its *.yaml are the policy");
     add(rows, "admin_group", text("group name", check_name), &DaemonOptions::admin_group,

@@ -109,7 +109,8 @@ Reply ApiLook::vm(const ApiRequest& request) const {
     return ok(views::vm_detail(seen, seen.inventory.vms.at(*id), movable));
 }
 
-Reply ApiLook::plan(const ApiRequest&) const {
+Reply ApiLook::plan(const ApiRequest& request) const {
+    if (const auto what = request.query.find("what_if"); what != request.query.end()) return plan_if(what->second);
     const bool acts = controller_.mode() == policy::Mode::automatic && !controller_.paused();
     const auto names = views::names_in(controller_.inventory());
     return ok({{"mode", policy::to_string(controller_.mode())},
@@ -118,11 +119,28 @@ Reply ApiLook::plan(const ApiRequest&) const {
                {"plan", views::plan(controller_.dry_run(), names)}});
 }
 
+Reply ApiLook::plan_if(const std::string& what) const {
+    auto out = views::plan_if(what, look());
+    if (!out) return failure(out.error());
+    (*out)["mode"] = policy::to_string(controller_.mode());
+    return ok(std::move(*out));
+}
+
+Reply ApiLook::capacity(const ApiRequest&) const {
+    return ok(views::capacity(look(), policy::questions_at_once));
+}
+
+Reply ApiLook::record(const ApiRequest&) const {
+    const interchange::Record record = controller_.record();
+    if (record.cycle.empty()) return failure({ErrorCode::not_found, "record", "there was no planning cycle yet"});
+    return ok(interchange::as_json(record));
+}
+
 Reply ApiLook::explain_vm(const ApiRequest& request) const {
     const auto seen = look();
     const auto id = find_vm(seen.inventory, request.parameters.front());
     if (!id) return failure(id.error());
-    return ok(views::explain_vm(seen, seen.inventory.vms.at(*id)));
+    return ok(views::explain_vm(seen, seen.inventory.vms.at(*id), controller_.dry_run()));
 }
 
 Reply ApiLook::explain_host(const ApiRequest& request) const {

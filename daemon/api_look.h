@@ -4,7 +4,8 @@
 #include "daemon/api_http.h"
 #include "daemon/api_watch.h"
 #include "daemon/controller.h"
-#include "daemon/views_explain.h"
+#include "interchange/views_explain.h"
+#include "interchange/views_what_if.h"
 
 namespace ballast::daemon {
 
@@ -30,6 +31,8 @@ public:
     Reply history(const ApiRequest& request) const;
     Reply operation(const ApiRequest& request) const;
     Reply policy(const ApiRequest& request) const;
+    Reply record(const ApiRequest& request) const;
+    Reply capacity(const ApiRequest& request) const;
 
     // For the answers of changes.
     Reply mode() const;
@@ -37,6 +40,7 @@ public:
     std::vector<Rejection> refusals(const Inventory& inventory, const VmId& vm, const HostId& to) const;
 
 private:
+    Reply plan_if(const std::string& what) const;
     views::Seen look() const;
     views::ModeState mode_state() const;
 

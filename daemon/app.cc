@@ -11,6 +11,7 @@
 #include "config/uri.h"
 #include "daemon/api_server.h"
 #include "daemon/controller.h"
+#include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
@@ -93,6 +94,8 @@ public:
           hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
           preflight_(io.get_executor(), links_from(configuration_.daemon), configuration_.daemon.state_dir,
                      preflight::sources_of(hypervisor_, io.get_executor())),
+          history_(configuration_.daemon.state_dir + "/history", configuration_.daemon.history_size,
+                   [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
@@ -137,6 +140,7 @@ private:
             metrics_.cycle_ended(cycle);
             metrics_.set_double_running(cycle.double_runs);
             notify_status(status_line(cycle));
+            keep_history(cycle);
             api_.changed();
         };
         listener.operation_changed = [this](const Operation& op) {
@@ -149,6 +153,14 @@ private:
             metrics_.source_read(host, source, ok);
         };
         return listener;
+    }
+
+    void keep_history(const Cycle& cycle) {
+        history_.keep(cycle.at, [&] {
+            interchange::Snapshot look{cycle.at, controller_.inventory(), controller_.policy()};
+            look.options.mode = cycle.mode;
+            return look;
+        });
     }
 
     ApiHooks hooks() {
@@ -232,6 +244,7 @@ private:
     std::unique_ptr<MetricsListener> metrics_listener_;
     hypervisor::LibvirtHypervisor hypervisor_;
     preflight::Preflight preflight_;
+    History history_;
     Controller controller_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;

@@ -217,23 +217,43 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     cycle.mode = mode();
     cycle.paused = paused();
     const Instant begin = clock_.now();
-    const Inventory seen = inventory();
+    Inventory seen = inventory();
     memory_ = policy::observe(std::move(memory_), seen, policy_, begin);
     const Instant observed = clock_.now();
     cycle.plan = policy::plan(seen, memory_, policy_, begin);
     const Instant planned = clock_.now();
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
+    keep_planned(cycle, std::move(seen), begin);
     const auto doubles = keeper_.double_runs();
     cycle.double_runs = doubles.size();
     for (const DoubleRun& twice : doubles)
         cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
                               twice.second.value);
-    co_await act(cycle, seen);
+    co_await act(cycle, planned_.inventory);
     cycle.observe_time = observed - begin;
     cycle.plan_time = planned - observed;
     cycle.act_time = clock_.now() - planned;
     remember(cycle);
     if (listener_.cycle_ended) listener_.cycle_ended(last_cycle_);
+}
+
+// In the same breath as memory_ changes: a record is never of two cycles.
+void Controller::keep_planned(const Cycle& cycle, Inventory seen, Instant now) {
+    planned_.format = interchange::record_format;
+    planned_.written_by = "ballastd " BALLAST_VERSION;
+    planned_.cycle = cycle.id;
+    planned_.taken_at = to_string(cycle.at);
+    planned_.now = now;
+    planned_.inventory = std::move(seen);
+    planned_.options = policy_;
+    planned_.options.mode = cycle.mode;
+    planned_.plan = cycle.plan;
+}
+
+interchange::Record Controller::record() const {
+    interchange::Record record = planned_;
+    record.memory = memory_;
+    return record;
 }
 
 void Controller::remember(const Cycle& cycle) {

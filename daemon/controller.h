@@ -14,26 +14,14 @@
 #include "config/daemon_options.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
+#include "interchange/cycle.h"
+#include "interchange/record.h"
 #include "policy/policy.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
 #include "ports/store.h"
 
 namespace ballast::daemon {
-
-/// The record of one planning cycle: what was seen, wanted and done, and why.
-struct Cycle {
-    std::string id;  // "cycle-000123", counted from the daemon's start
-    WallTime at{};
-    policy::Mode mode = policy::Mode::observe;
-    bool paused = false;
-    Plan plan;
-    std::map<VmId, std::string> vm_names;
-    std::vector<OperationId> operations;  // what was started or proposed in this cycle
-    std::size_t double_runs = 0;          // VMs that two hosts report running
-    std::vector<std::string> notes;       // why a planned move was not started, double runs, and the like
-    Duration observe_time{}, plan_time{}, act_time{};
-};
 
 /// What the controller tells the metrics and the log; each may be empty.
 struct ControllerListener {
@@ -64,6 +52,8 @@ public:
     const std::string& paused_by() const { return paused_by_; }
     const std::deque<Cycle>& cycles() const { return cycles_; }  // oldest first, bounded; those that wanted something
     const Cycle& last_cycle() const { return last_cycle_; }
+    /// What the last cycle decided, and all that it decided from; its `cycle` is empty before the first one.
+    interchange::Record record() const;
     std::vector<Operation> active() const { return executor_.active(); }
     const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
     const config::DaemonOptions& options() const { return options_; }
@@ -98,6 +88,7 @@ private:
     void heard(const HypervisorEvent& event);
     void operation_changed(const Operation& operation);
     void want_cycle();
+    void keep_planned(const Cycle& cycle, Inventory seen, Instant now);
     void remember(const Cycle& cycle);
 
     boost::asio::any_io_executor asio_;
@@ -114,6 +105,7 @@ private:
     std::string paused_by_;
     std::deque<Cycle> cycles_;
     Cycle last_cycle_;
+    interchange::Record planned_;  // without its memory: that is memory_
     std::deque<Operation> ended_;
     std::uint64_t cycle_number_ = 0;
     bool cycle_wanted_ = false;

@@ -27,6 +27,15 @@ std::string to_string(VmState state) {
     return "other";
 }
 
+std::string to_string(CpuRequirement::Mode mode) {
+    switch (mode) {
+        case CpuRequirement::Mode::custom: return "custom";
+        case CpuRequirement::Mode::host_passthrough: return "host_passthrough";
+        case CpuRequirement::Mode::maximum: return "maximum";
+    }
+    return "custom";
+}
+
 std::string to_string(Trigger trigger) {
     switch (trigger) {
         case Trigger::overload: return "overload";

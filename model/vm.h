@@ -29,6 +29,7 @@ struct CpuRequirement {
     std::string model;               // empty: the hypervisor's default model
     std::set<std::string> required;  // features the guest sees and needs
 };
+std::string to_string(CpuRequirement::Mode mode);
 
 struct VmRequirements {
     std::string virt_type;  // "kvm" or "qemu"

@@ -11,6 +11,15 @@ std::string to_string(Mode mode) {
     return "observe";
 }
 
+std::string to_string(Rule::Kind kind) {
+    switch (kind) {
+        case Rule::Kind::keep_apart: return "keep_apart";
+        case Rule::Kind::pin: return "pin";
+        case Rule::Kind::never_move: return "never_move";
+    }
+    return "never_move";
+}
+
 std::optional<Mode> mode_from(const std::string& name) {
     for (const Mode mode : {Mode::observe, Mode::confirm, Mode::automatic})
         if (name == to_string(mode)) return mode;

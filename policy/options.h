@@ -116,6 +116,7 @@ struct Window {
     std::string origin;
     int column = 1;
 };
+std::string to_string(Rule::Kind kind);
 
 struct Options {
     Mode mode = Mode::observe;

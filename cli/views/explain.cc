@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/human.h"
 #include "cli/views/parts.h"
 #include "cli/views/views.h"
@@ -96,6 +98,19 @@ void show_moves_under(std::string_view title, const array& moves, Page& page) {
     page.heading(title);
     show_moves(moves, page);
 }
+// Why it is moved there and why not elsewhere; or what the planner said against it.
+void show_decision(const value& explained, Page& page) {
+    if (const value& planned = at(explained, "planned"); !planned.is_null()) {
+        page.heading("Would be moved");
+        show_moves({planned}, page);
+    }
+    const array& refused = list(explained, "refused_by_plan");
+    const auto of_targets = [](const value& rejection) { return !at(rejection, "target").is_null(); };
+    if (std::none_of(refused.begin(), refused.end(), of_targets)) return;
+    page.heading("What the plan tried for it");
+    show_rejections(refused, page);
+}
+
 }  // namespace
 
 void show_mentions(const array& cycles, Page& page) {
@@ -111,6 +126,8 @@ void show_mentions(const array& cycles, Page& page) {
 void show_explained_vm(const value& explained, Page& page) {
     const value& vm = at(explained, "vm");
     introduce(vm, page);
+    if (const std::string verdict = text(explained, "verdict"); !verdict.empty())
+        page.say(Phrase(verdict, Tone::strong));
     if (flag(explained, "may_move")) {
         page.say(Phrase("It may be moved: ", Tone::good).add(prediction_phrase(at(explained, "prediction")) + "."));
     } else {
@@ -119,6 +136,7 @@ void show_explained_vm(const value& explained, Page& page) {
     }
     const std::string problem = text(at(vm, "wishes"), "problem");
     if (!problem.empty()) page.say(Phrase("Its metadata could not be understood: " + problem, Tone::bad));
+    show_decision(explained, page);
     page.heading("Where it could go");
     show_targets(list(explained, "targets"), page);
     show_operations_of(list(explained, "operations"), page);

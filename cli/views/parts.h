@@ -23,6 +23,8 @@ Phrase change(const value& effect, std::string_view before, std::string_view aft
 void show_findings(const array& findings, Page& page);
 /// Rejections as a table with the VM first; those of one VM for the same reason share a row.
 void show_rejections(const array& rejections, Page& page);
+/// What was supposed, and what becomes of the VMs of hosts that are lost.
+void show_what_if(const value& what_if, Page& page);
 /// Everything of a Plan but its heading.
 void show_plan(const value& plan, Page& page);
 void show_moves(const array& moves, Page& page);

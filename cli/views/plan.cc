@@ -226,6 +226,10 @@ void show_plan(const value& plan, Page& page) {
 }
 
 void show_dry_run(const value& dry_run, Page& page) {
+    if (const value& supposed = at(dry_run, "what_if"); !supposed.is_null()) {
+        show_what_if(supposed, page);
+        return show_plan(at(dry_run, "plan"), page);
+    }
     const std::string mode = text(dry_run, "mode");
     std::string what = "What Ballast would do now. ";
     if (flag(dry_run, "paused"))

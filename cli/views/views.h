@@ -15,6 +15,11 @@ void show_maintenance_list(const value& hosts, Page& page);
 void show_vms(const value& vms, Page& page);
 /// DryRun.
 void show_dry_run(const value& dry_run, Page& page);
+/// DryRun made of a file; its `replay` says how it compares with what was recorded.
+void show_replay(const value& replayed, Page& page);
+/// A policy tried on the history, beside what happened.
+void show_trial(const value& trial, Page& page);
+void show_capacity(const value& capacity, Page& page);
 void show_explained_vm(const value& explained, Page& page);
 void show_explained_host(const value& explained, Page& page);
 void show_cycle(const value& cycle, Page& page);

@@ -88,13 +88,13 @@ bool same(const policy::Options& a, const policy::Options& b) {
            same(migration, b.migration) && same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
-    const auto& [hosts, storage, interval, stale, deadline, state, socket, policy, admin, view, listen, per_vm, log,
-                 proc] = a;
+    const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
+                 log, proc] = a;
     return same(hosts, b.hosts) &&
-           std::tie(storage, interval, stale, deadline, state, socket, policy, admin, view, listen, per_vm, log,
-                    proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
-                                      b.socket, b.policy_dir, b.admin_group, b.view_group, b.metrics_listen,
-                                      b.metrics_per_vm, b.log_level, b.proc_path);
+           std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
+                    log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
+                                           b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
+                                           b.metrics_listen, b.metrics_per_vm, b.log_level, b.proc_path);
 }
 
 /// Valid options made from a seed.
@@ -127,6 +127,7 @@ public:
         made.stale_after = made.interval + duration(1000, 3'000'000);
         made.call_deadline = duration(1000, 600'000);
         made.state_dir = "/var/" + odd_text();
+        made.history_size = mib(number(1, 1000));
         made.socket = "/run/x.sock";
         made.policy_dir = "/etc/" + odd_text();
         made.admin_group = "true";

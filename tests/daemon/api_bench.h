@@ -102,7 +102,7 @@ public:
         hypervisor.add_vm("host1", web, "web1");
         hypervisor.add_vm("host2", db, "db1");
         daemon::ControllerListener listener;
-        listener.cycle_ended = [this](const daemon::Cycle&) { tell(); };
+        listener.cycle_ended = [this](const Cycle&) { tell(); };
         listener.operation_changed = [this](const Operation&) { tell(); };
         controller.emplace(io.get_executor(), clock, hypervisor, store, daemon_options(), listener);
         auto options = api_options(who);

@@ -21,7 +21,7 @@ struct MetricsSample {
     config::DaemonOptions options;
     Inventory inventory;
     policy::Memory memory;
-    daemon::Cycle cycle;
+    Cycle cycle;
     std::vector<Operation> active;
 
     MetricsSample() {

@@ -8,17 +8,19 @@
 #include <string>
 #include <vector>
 
-#include "daemon/controller.h"
+#include "interchange/cycle.h"
+#include "model/inventory.h"
 #include "model/operation.h"
 #include "model/plan.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
 namespace json = boost::json;
 
 /// Names for people. A VM without one is shown by its UUID.
 using VmNames = std::map<VmId, std::string>;
 VmNames names_in(const Inventory& inventory);
+std::string name_of(const VmId& id, const VmNames& names);
 
 /// null for "not known", and for what JSON cannot carry (infinite, not a number).
 json::value number(const std::optional<double>& value);
@@ -62,4 +64,4 @@ struct ModeState {
 };
 json::object mode(const ModeState& state);
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

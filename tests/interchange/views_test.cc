@@ -1,14 +1,14 @@
-#include "daemon/views.h"
+#include "interchange/views.h"
 
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "daemon/views_explain.h"
+#include "interchange/views_explain.h"
 #include "tests/policy/cluster_builder.h"
 
 using namespace ballast;
 using namespace ballast::test;
-namespace views = ballast::daemon::views;
+namespace views = ballast::views;
 namespace json = boost::json;
 
 namespace {
@@ -16,8 +16,8 @@ namespace {
 // What the API would look at, of a cluster in words.
 struct Look {
     Cluster cluster;
-    daemon::Cycle last;
-    std::deque<daemon::Cycle> cycles;
+    Cycle last;
+    std::deque<Cycle> cycles;
     std::vector<Operation> active;
     std::deque<Operation> ended;
 
@@ -25,7 +25,9 @@ struct Look {
         return {cluster.inventory, cluster.memory, cluster.options, last, cycles, active, ended,
                 cluster.now,       WallTime{}};
     }
-    json::object explained(const std::string& vm) { return views::explain_vm(seen(), cluster.guest(vm)); }
+    json::object explained(const std::string& vm) {
+        return views::explain_vm(seen(), cluster.guest(vm), cluster.plan());
+    }
 };
 
 Operation some_operation() {
@@ -123,7 +125,7 @@ TEST_CASE("The explanation of a VM tells the cycles that named it, newest first"
     look.cluster.host("h1");
     look.cluster.vm("web", "h1", 1);
     for (int i = 0; i < 30; ++i) {
-        daemon::Cycle cycle;
+        Cycle cycle;
         cycle.id = "cycle-" + std::to_string(i);
         if (i % 2)
             cycle.plan.immovable.push_back({{"id-web"}, std::nullopt, Reason::no_target, "h2: memory"});

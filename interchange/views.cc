@@ -1,15 +1,20 @@
-#include "daemon/views.h"
+#include "interchange/views.h"
 
 #include <cmath>
 
 #include "policy/policy.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
 VmNames names_in(const Inventory& inventory) {
     VmNames names;
     for (const auto& [id, vm] : inventory.vms) names[id] = vm.facts.name;
     return names;
+}
+
+std::string name_of(const VmId& id, const VmNames& names) {
+    const auto known = names.find(id);
+    return known == names.end() || known->second.empty() ? id.value : known->second;
 }
 
 json::value number(const std::optional<double>& value) {
@@ -33,11 +38,6 @@ json::array texts(const std::vector<std::string>& values) {
 }
 
 namespace {
-
-std::string name_of(const VmId& id, const VmNames& names) {
-    const auto known = names.find(id);
-    return known == names.end() || known->second.empty() ? id.value : known->second;
-}
 
 json::object host_view(const HostView& host) {
     return {{"cpu_demand_ratio", number(host.cpu_demand)},
@@ -197,4 +197,4 @@ json::object mode(const ModeState& state) {
             {"paused_by", state.paused_by}};
 }
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

@@ -1,10 +1,10 @@
-#include "daemon/views_inventory.h"
+#include "interchange/views_inventory.h"
 
 #include <algorithm>
 
 #include "policy/constraints/constraint.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
 namespace {
 
@@ -83,18 +83,9 @@ json::object blocker(const Blocker& blocker) {
     return {{"reason", to_string(blocker.reason)}, {"text", explain(blocker.reason)}, {"detail", blocker.detail}};
 }
 
-const char* text(CpuRequirement::Mode mode) {
-    switch (mode) {
-        case CpuRequirement::Mode::custom: return "custom";
-        case CpuRequirement::Mode::host_passthrough: return "host_passthrough";
-        case CpuRequirement::Mode::maximum: return "maximum";
-    }
-    return "custom";
-}
-
 json::object requirements(const VmRequirements& needs) {
     return {{"virt_type", needs.virt_type},       {"arch", needs.arch},
-            {"machine", needs.machine},           {"cpu_mode", text(needs.cpu.mode)},
+            {"machine", needs.machine},           {"cpu_mode", to_string(needs.cpu.mode)},
             {"cpu_model", needs.cpu.model},       {"cpu_features", sorted(needs.cpu.required)},
             {"networks", sorted(needs.networks)}, {"bridges", sorted(needs.bridges)},
             {"pools", sorted(needs.pools)},       {"files", sorted(needs.files)}};
@@ -258,4 +249,4 @@ json::object cluster(const Seen& seen) {
             {"last_cycle", planned ? json::value(cycle_summary(seen.last_cycle)) : json::value()}};
 }
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <deque>
 #include <set>
 
-#include "daemon/views.h"
+#include "interchange/views.h"
 #include "model/inventory.h"
+#include "policy/policy.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
 /// Everything an answer may look at, at one moment. Refers to the controller's state: use it at once, never across
 /// a co_await.
@@ -39,4 +41,4 @@ std::vector<Operation> touching(const Seen& seen, const HostId& host);
 /// The cluster's part of the status: counts, findings, problems, the last cycle.
 json::object cluster(const Seen& seen);
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

@@ -4,13 +4,13 @@
 
 #include <boost/json.hpp>
 
-#include "daemon/views_inventory.h"
+#include "interchange/views_inventory.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
-/// Requires: the VM is one of the inventory's.
-json::object explain_vm(const Seen& seen, const Vm& vm);
-/// `dry_run` is what the policy would do now. Requires: the host is one of the inventory's.
+/// `dry_run` is what the policy would do now. Requires: the VM is one of the inventory's.
+json::object explain_vm(const Seen& seen, const Vm& vm, const Plan& dry_run);
+/// Requires: the host is one of the inventory's.
 json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_run);
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

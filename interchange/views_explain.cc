@@ -1,4 +1,4 @@
-#include "daemon/views_explain.h"
+#include "interchange/views_explain.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "policy/estimators.h"
 #include "policy/need.h"
 
-namespace ballast::daemon::views {
+namespace ballast::views {
 
 namespace {
 
@@ -179,9 +179,56 @@ std::vector<Finding> findings_on(const Plan& plan, const HostId& host) {
     return out;
 }
 
+std::vector<Rejection> refusals_of(const Plan& plan, const VmId& vm) {
+    std::vector<Rejection> out;
+    for (const auto* list : {&plan.immovable, &plan.rejections})
+        std::copy_if(list->begin(), list->end(), std::back_inserter(out),
+                     [&](const Rejection& rejection) { return rejection.vm == vm; });
+    return out;
+}
+
+// The VMs that leave its host in its place.
+std::string others_leaving(const Seen& seen, const Plan& plan, const HostId& host) {
+    std::string names;
+    for (const Move& move : plan.moves)
+        if (move.from == host) names += (names.empty() ? "" : ", ") + seen.inventory.vms.at(move.vm).facts.name;
+    return names;
+}
+
+// Why nothing is planned for a VM that may be moved, or what keeps it where it should not stay.
+std::string verdict_without_move(const Seen& seen, const Vm& vm, const Plan& plan) {
+    const auto findings = findings_on(plan, vm.host);
+    const auto host = seen.inventory.hosts.find(vm.host);
+    if (host != seen.inventory.hosts.end() && !policy::is_fresh(host->second))
+        return "Nothing is decided about it, because " + vm.host.value + " does not report.";
+    if (findings.empty())
+        return "Nothing asks for a move: " + vm.host.value + " is neither overloaded nor in maintenance.";
+    const auto refused = refusals_of(plan, vm.id);
+    if (!refused.empty()) return "Its host needs relief or is to be emptied, but " + told(refused.front()) + ".";
+    const std::string others = others_leaving(seen, plan, vm.host);
+    if (others.empty()) return "Its host needs relief, but no move of this VM would bring it.";
+    return "It may stay: " + vm.host.value + " is relieved by moving " + others + ".";
+}
+
+std::string vm_verdict(const Seen& seen, const Vm& vm, const Plan& plan) {
+    for (const Operation& op : seen.active)
+        if (op.vm == vm.id && op.state != OperationState::waiting)
+            return "It is on its way to " + op.to.value + ": " + op.reason;
+    for (const Move& move : plan.moves)
+        if (move.vm == vm.id) return "It is wanted on " + move.to.value + ": " + move.reason;
+    return verdict_without_move(seen, vm, plan);
+}
+
+json::value planned_move(const Plan& plan, const VmId& vm, const VmNames& names) {
+    for (const Move& one : plan.moves)
+        if (one.vm == vm) return move(one, names);
+    return nullptr;
+}
+
 }  // namespace
 
-json::object explain_vm(const Seen& seen, const Vm& vm) {
+json::object explain_vm(const Seen& seen, const Vm& vm, const Plan& dry_run) {
+    const VmNames names{{vm.id, vm.facts.name}};
     const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
     const policy::ClusterView view(context);
     const auto stays_because = policy::vm_refusals(view.context(), vm, policy::Purpose::manual);
@@ -189,8 +236,11 @@ json::object explain_vm(const Seen& seen, const Vm& vm) {
     const auto known = seen.memory.vms.find(vm.id);
     const auto memory = known == seen.memory.vms.end() ? policy::VmMemory{} : known->second;
     return {{"vm", vm_detail(seen, vm, may_move)},
+            {"verdict", vm_verdict(seen, vm, dry_run)},
+            {"planned", planned_move(dry_run, vm.id, names)},
+            {"refused_by_plan", rejections(refusals_of(dry_run, vm.id), names)},
             {"may_move", may_move},
-            {"stays_because", rejections(stays_because, {{vm.id, vm.facts.name}})},
+            {"stays_because", rejections(stays_because, names)},
             {"prediction", prediction(policy::predict(vm, memory, seen.options.migration))},
             {"targets", targets_of(view, seen, vm, may_move)},
             {"operations", operations_of(seen, vm.id)},
@@ -214,4 +264,4 @@ json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_ru
             {"cycles", cycles_naming(seen, host.id)}};
 }
 
-}  // namespace ballast::daemon::views
+}  // namespace ballast::views

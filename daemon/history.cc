@@ -1,0 +1,111 @@
+#include "daemon/history.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <unistd.h>
+#include <vector>
+
+namespace ballast::daemon {
+
+namespace {
+
+// Fine enough for detectors that persist for minutes; a look of 40 VMs takes about 1 KiB.
+constexpr Duration cadence = std::chrono::minutes{1};
+constexpr std::uint64_t files_in_bound = 16;  // old history goes in steps of a sixteenth
+
+struct File {
+    std::string path;
+    Bytes size;
+};
+
+// Oldest first: the names are numbers of one length.
+std::vector<File> files_in(const std::string& directory) {
+    std::vector<File> files;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, ignored))
+        if (entry.path().extension() == ".history") files.push_back({entry.path(), {entry.file_size(ignored)}});
+    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.path < b.path; });
+    return files;
+}
+
+std::string name_after(const std::vector<File>& files) {
+    unsigned long long last = 0;
+    if (!files.empty()) std::sscanf(std::filesystem::path(files.back().path).stem().c_str(), "%llu", &last);
+    char name[40];
+    std::snprintf(name, sizeof name, "%012llu.history", last + 1);
+    return name;
+}
+
+}  // namespace
+
+Result<void> HistoryFiles::begin_file() {
+    if (auto made = store::make_directory(directory_); !made) return made;
+    name_ = directory_ + "/" + name_after(files_in(directory_));
+    auto opened = store::open_or_create(name_);
+    if (!opened) return opened.error();
+    file_ = std::move(*opened);
+    size_ = {};
+    writer_.begin_file();
+    return {};
+}
+
+Result<void> HistoryFiles::write(const std::string& line) {
+    for (std::string_view rest = line; !rest.empty();) {
+        const ssize_t written = ::write(file_->get(), rest.data(), rest.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return store::system_failure(name_, "cannot be written");
+        rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fdatasync(file_->get()) != 0) return store::system_failure(name_, "cannot be written to the disk");
+    size_ += Bytes{line.size()};
+    return {};
+}
+
+void HistoryFiles::drop_oldest() {
+    const auto files = files_in(directory_);
+    Bytes total;
+    for (const File& file : files) total += file.size;
+    for (const File& file : files) {
+        if (total <= bound_ || file.path == name_) break;
+        if (store::remove_file(file.path)) total -= file.size;
+    }
+}
+
+Result<void> HistoryFiles::append(const interchange::Snapshot& snapshot) {
+    if (file_ && size_.count > bound_.count / files_in_bound) file_.reset();
+    if (!file_)
+        if (auto begun = begin_file(); !begun) return begun;
+    auto written = write(writer_.line(snapshot));
+    if (!written) file_.reset();
+    drop_oldest();
+    return written;
+}
+
+History::History(std::string directory, Bytes bound, Failed failed)
+    : files_(std::move(directory), bound), failed_(std::move(failed)) {}
+
+History::~History() {
+    worker_.join();
+}
+
+void History::keep(WallTime at, const std::function<interchange::Snapshot()>& snapshot) {
+    // A clock that was set back must not end the history.
+    if (last_ && at >= *last_ && at - *last_ < cadence) return;
+    if (busy_.exchange(true)) return;
+    last_ = at;
+    const auto look = std::make_shared<const interchange::Snapshot>(snapshot());
+    boost::asio::post(worker_, [this, look] { write(*look); });
+}
+
+void History::write(const interchange::Snapshot& snapshot) {
+    const auto written = files_.append(snapshot);
+    if (!written && !failing_ && failed_) failed_(written.error());
+    failing_ = !written;
+    busy_ = false;
+}
+
+}  // namespace ballast::daemon

@@ -1,0 +1,383 @@
+// Every field of what Ballast writes into inventory files and records, one line each (docs/interchange.md). A field
+// added to one of these types does not compile before it has its line here; the schema is then made anew
+// (tests/interchange).
+#pragma once
+
+#include "interchange/fields.h"
+#include "interchange/record.h"
+
+namespace ballast::interchange {
+
+template <>
+struct Described<CpuSupport> {
+    using T = CpuSupport;
+    static constexpr auto fields = std::tuple{field("models", &T::models), field("features", &T::features),
+                                              field("host_model", &T::host_model), field("machines", &T::machines)};
+};
+template <>
+struct Described<HostFacts> {
+    using T = HostFacts;
+    static constexpr auto fields = std::tuple{
+        field("uuid", &T::uuid),
+        field("hostname", &T::hostname),
+        required("cpus", &T::cpus, most_cpus),
+        required("memory_total_bytes", &T::memory_total),
+        field("arch", &T::arch),
+        field("cpu_by_virt_type", &T::cpu_by_virt_type),
+        field("networks", &T::networks),
+        field("bridges", &T::bridges),
+        field("pools", &T::pools),
+        field("shared_paths", &T::shared_paths),
+        field("libvirt_version", &T::libvirt_version),
+        field("hypervisor_version", &T::hypervisor_version),
+    };
+};
+template <>
+struct Described<Pressure> {
+    using T = Pressure;
+    static constexpr auto fields = std::tuple{
+        field("cpu_some_ratio", &T::cpu_some, {0, 1}),       field("memory_some_ratio", &T::memory_some, {0, 1}),
+        field("memory_full_ratio", &T::memory_full, {0, 1}), field("io_some_ratio", &T::io_some, {0, 1}),
+        field("io_full_ratio", &T::io_full, {0, 1}),
+    };
+};
+template <>
+struct Described<HostLoad> {
+    using T = HostLoad;
+    static constexpr auto fields = std::tuple{
+        field("cpu_used_cores", &T::cpu_used_cores),
+        field("memory_available_bytes", &T::memory_available),
+        field("swap_in_mib_per_s", &T::swap_in_mib_per_s),
+        field("pressure", &T::pressure),
+    };
+};
+template <>
+struct Described<Host> {
+    using T = Host;
+    static constexpr auto fields = std::tuple{
+        required("id", &T::id),
+        required("facts", &T::facts),
+        field("load", &T::load),
+        field("connection", &T::connection),
+        field("sampled_at_ms", &T::sampled_at),
+        field("stale", &T::stale),
+        field("maintenance", &T::maintenance),
+        field("accepts_vms", &T::accepts_vms),
+        field("problem", &T::problem),
+    };
+};
+template <>
+struct Described<Blocker> {
+    using T = Blocker;
+    static constexpr auto fields = std::tuple{required("reason", &T::reason), field("detail", &T::detail)};
+};
+template <>
+struct Described<CpuRequirement> {
+    using T = CpuRequirement;
+    static constexpr auto fields =
+        std::tuple{field("mode", &T::mode), field("model", &T::model), field("required", &T::required)};
+};
+template <>
+struct Described<VmRequirements> {
+    using T = VmRequirements;
+    static constexpr auto fields = std::tuple{
+        field("virt_type", &T::virt_type), field("arch", &T::arch),
+        field("machine", &T::machine),     field("cpu", &T::cpu),
+        field("networks", &T::networks),   field("bridges", &T::bridges),
+        field("pools", &T::pools),         field("files", &T::files),
+    };
+};
+template <>
+struct Described<VmWishes> {
+    using T = VmWishes;
+    static constexpr auto fields = std::tuple{
+        field("no_migrate", &T::no_migrate), field("only_on", &T::only_on),
+        field("keep_apart", &T::keep_apart), field("priority", &T::priority, {-1000, 1000}),
+        field("post_copy", &T::post_copy),   field("problem", &T::problem),
+    };
+};
+template <>
+struct Described<VmFacts> {
+    using T = VmFacts;
+    static constexpr auto fields = std::tuple{
+        field("name", &T::name),
+        required("vcpus", &T::vcpus, most_cpus),
+        required("memory_bytes", &T::memory),
+        field("persistent", &T::persistent),
+        field("autostart", &T::autostart),
+        field("requirements", &T::requirements),
+        field("wishes", &T::wishes),
+        field("blockers", &T::blockers),
+    };
+};
+template <>
+struct Described<VmLoad> {
+    using T = VmLoad;
+    static constexpr auto fields = std::tuple{
+        field("cpu_used_cores", &T::cpu_used_cores),
+        field("ready_ratio", &T::ready_ratio),
+        field("memory_rss_bytes", &T::memory_rss),
+        field("memory_balloon_bytes", &T::memory_balloon),
+        field("memory_usable_bytes", &T::memory_usable),
+        field("swap_in_mib_per_s", &T::swap_in_mib_per_s),
+        field("major_faults_per_s", &T::major_faults_per_s),
+        field("block_read_mib_per_s", &T::block_read_mib_per_s),
+        field("block_write_mib_per_s", &T::block_write_mib_per_s),
+        field("net_rx_mib_per_s", &T::net_rx_mib_per_s),
+        field("net_tx_mib_per_s", &T::net_tx_mib_per_s),
+        field("dirty_rate_mib_per_s", &T::dirty_rate_mib_per_s),
+    };
+};
+template <>
+struct Described<Vm> {
+    using T = Vm;
+    static constexpr auto fields = std::tuple{
+        required("id", &T::id),
+        required("host", &T::host),
+        required("state", &T::state),
+        field("facts_known", &T::facts_known),
+        required("facts", &T::facts),
+        field("load", &T::load),
+        field("started_at_ms", &T::started_at),
+    };
+};
+template <>
+struct Described<InFlight> {
+    using T = InFlight;
+    static constexpr auto fields = std::tuple{required("operation", &T::operation), required("vm", &T::vm),
+                                              required("from", &T::from), required("to", &T::to)};
+};
+template <>
+struct Described<Experience> {
+    using T = Experience;
+    static constexpr auto fields =
+        std::tuple{field("duration_factor", &T::duration), field("downtime_factor", &T::downtime)};
+};
+template <>
+struct Described<PastMove> {
+    using T = PastMove;
+    static constexpr auto fields = std::tuple{
+        required("vm", &T::vm),
+        required("from", &T::from),
+        required("to", &T::to),
+        required("ended_ms", &T::ended),
+        field("succeeded", &T::succeeded),
+        field("by_hand", &T::by_hand),
+        field("experience", &T::experience),
+    };
+};
+template <>
+struct Described<Inventory> {
+    using T = Inventory;
+    static constexpr auto fields = std::tuple{required("hosts", &T::hosts), required("vms", &T::vms),
+                                              field("in_flight", &T::in_flight), field("past_moves", &T::past_moves)};
+};
+
+template <>
+struct Described<policy::DetectorState> {
+    using T = policy::DetectorState;
+    static constexpr auto fields = std::tuple{field("above_since_ms", &T::above_since), field("set", &T::set),
+                                              field("last_value_ms", &T::last_value)};
+};
+template <>
+struct Described<policy::HostMemory> {
+    using T = policy::HostMemory;
+    static constexpr auto fields = std::tuple{
+        field("cpu", &T::cpu),
+        field("ready", &T::ready),
+        field("memory", &T::memory),
+        field("memory_pressure", &T::memory_pressure),
+        field("cpu_demand_cores", &T::cpu_demand_cores),
+        field("ready_ratio", &T::ready_ratio),
+        field("last_sample_ms", &T::last_sample),
+        field("other_cpu_cores", &T::other_cpu_cores),
+        field("other_known", &T::other_known),
+        field("unattributed_cpu_cores", &T::unattributed_cpu_cores),
+        field("cpu_known", &T::cpu_known),
+    };
+};
+template <>
+struct Described<policy::VmMemory> {
+    using T = policy::VmMemory;
+    static constexpr auto fields = std::tuple{
+        field("cpu_demand_cores", &T::cpu_demand_cores), field("dirty_mib_per_s", &T::dirty_mib_per_s),
+        field("last_sample_ms", &T::last_sample),        field("ready_ratio", &T::ready_ratio),
+        field("dirty_known", &T::dirty_known),           field("duration_factor", &T::duration_factor),
+        field("downtime_factor", &T::downtime_factor),
+    };
+};
+template <>
+struct Described<policy::OpenAudit> {
+    using T = policy::OpenAudit;
+    static constexpr auto fields =
+        std::tuple{field("before_cores", &T::before_cores), field("expected_cores", &T::expected_cores),
+                   required("last_move_ms", &T::last_move)};
+};
+template <>
+struct Described<policy::Audit> {
+    using T = policy::Audit;
+    static constexpr auto fields = std::tuple{field("open", &T::open), field("effect", &T::effect, {-1e9, 1e9}),
+                                              field("audited", &T::audited), field("braked", &T::braked)};
+};
+template <>
+struct Described<policy::Memory> {
+    using T = policy::Memory;
+    static constexpr auto fields = std::tuple{field("hosts", &T::hosts), field("vms", &T::vms),
+                                              field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
+};
+
+template <>
+struct Described<policy::Threshold> {
+    using T = policy::Threshold;
+    static constexpr auto fields =
+        std::tuple{field("above", &T::above), field("below", &T::below), field("persistence_ms", &T::persistence)};
+};
+template <>
+struct Described<policy::OverloadOptions> {
+    using T = policy::OverloadOptions;
+    static constexpr auto fields = std::tuple{
+        field("enabled", &T::enabled),
+        field("cpu", &T::cpu),
+        field("ready", &T::ready),
+        field("memory", &T::memory),
+        field("memory_pressure", &T::memory_pressure),
+        field("max_moves_per_cycle", &T::max_moves_per_cycle),
+    };
+};
+template <>
+struct Described<policy::ReserveOptions> {
+    using T = policy::ReserveOptions;
+    static constexpr auto fields =
+        std::tuple{field("cpu_ratio", &T::cpu, {0, 1}), field("memory_ratio", &T::memory, {0, 1}),
+                   field("memory_min_bytes", &T::memory_min)};
+};
+template <>
+struct Described<policy::LimitOptions> {
+    using T = policy::LimitOptions;
+    static constexpr auto fields =
+        std::tuple{field("outgoing_per_host", &T::outgoing_per_host), field("incoming_per_host", &T::incoming_per_host),
+                   field("cluster", &T::cluster)};
+};
+template <>
+struct Described<policy::CooldownOptions> {
+    using T = policy::CooldownOptions;
+    static constexpr auto fields = std::tuple{field("vm_ms", &T::vm), field("after_failure_ms", &T::after_failure),
+                                              field("by_hand_ms", &T::by_hand)};
+};
+template <>
+struct Described<policy::MigrationOptions> {
+    using T = policy::MigrationOptions;
+    static constexpr auto fields = std::tuple{
+        field("bandwidth_mib_per_s", &T::bandwidth_mib_per_s),
+        field("assumed_link_mib_per_s", &T::assumed_link_mib_per_s),
+        field("downtime_steps_ms", &T::downtime_steps),
+        field("auto_converge", &T::auto_converge),
+        field("post_copy", &T::post_copy),
+        field("tls", &T::tls),
+        field("parallel_connections", &T::parallel_connections),
+        field("deadline_min_ms", &T::deadline_min),
+        field("deadline_per_gib_ms", &T::deadline_per_gib),
+        field("attempts", &T::attempts),
+        field("retry_delay_ms", &T::retry_delay),
+    };
+};
+template <>
+struct Described<policy::Rule> {
+    using T = policy::Rule;
+    static constexpr auto fields =
+        std::tuple{required("kind", &T::kind), required("name", &T::name), field("vms", &T::vms),
+                   field("hosts", &T::hosts), field("origin", &T::origin)};
+};
+template <>
+struct Described<policy::Options> {
+    using T = policy::Options;
+    static constexpr auto fields = std::tuple{
+        field("mode", &T::mode),     field("overload", &T::overload), field("reserve", &T::reserve),
+        field("limits", &T::limits), field("cooldown", &T::cooldown), field("migration", &T::migration),
+        field("rules", &T::rules),
+    };
+};
+
+template <>
+struct Described<Rejection> {
+    using T = Rejection;
+    static constexpr auto fields = std::tuple{required("vm", &T::vm), field("target", &T::target),
+                                              required("reason", &T::reason), field("detail", &T::detail)};
+};
+template <>
+struct Described<Prediction> {
+    using T = Prediction;
+    static constexpr auto fields =
+        std::tuple{field("duration_ms", &T::duration), field("downtime_ms", &T::downtime),
+                   field("transferred_bytes", &T::transferred), field("converges", &T::converges)};
+};
+template <>
+struct Described<Effect> {
+    using T = Effect;
+    static constexpr auto fields = std::tuple{
+        field("source_cpu_before_ratio", &T::source_cpu_before),
+        field("source_cpu_after_ratio", &T::source_cpu_after),
+        field("target_cpu_before_ratio", &T::target_cpu_before),
+        field("target_cpu_after_ratio", &T::target_cpu_after),
+        field("source_memory_before_ratio", &T::source_memory_before),
+        field("source_memory_after_ratio", &T::source_memory_after),
+        field("target_memory_before_ratio", &T::target_memory_before),
+        field("target_memory_after_ratio", &T::target_memory_after),
+    };
+};
+template <>
+struct Described<Move> {
+    using T = Move;
+    static constexpr auto fields = std::tuple{
+        required("vm", &T::vm),
+        required("from", &T::from),
+        required("to", &T::to),
+        field("trigger", &T::trigger),
+        field("wave", &T::wave),
+        field("reason", &T::reason),
+        field("prediction", &T::prediction),
+        field("effect", &T::effect),
+        field("refused_targets", &T::refused_targets),
+    };
+};
+template <>
+struct Described<Finding> {
+    using T = Finding;
+    static constexpr auto fields = std::tuple{required("host", &T::host), field("trigger", &T::trigger),
+                                              field("text", &T::text), field("resolved_by_plan", &T::resolved_by_plan)};
+};
+template <>
+struct Described<HostView> {
+    using T = HostView;
+    static constexpr auto fields =
+        std::tuple{field("cpu_demand_ratio", &T::cpu_demand), field("memory_demand_ratio", &T::memory_demand),
+                   field("ready_ratio", &T::ready), field("overloaded", &T::overloaded), field("state", &T::state)};
+};
+template <>
+struct Described<Plan> {
+    using T = Plan;
+    static constexpr auto fields = std::tuple{
+        field("findings", &T::findings),
+        field("moves", &T::moves),
+        field("immovable", &T::immovable),
+        field("rejections", &T::rejections),
+        field("hosts", &T::hosts),
+        field("brake", &T::brake),
+        field("score_before", &T::score_before),
+        field("score_after", &T::score_after),
+    };
+};
+
+template <>
+struct Described<Record> {
+    using T = Record;
+    static constexpr auto fields = std::tuple{
+        required("format", &T::format), field("written_by", &T::written_by),
+        field("cycle", &T::cycle),      field("taken_at", &T::taken_at),
+        field("now_ms", &T::now),       required("inventory", &T::inventory),
+        field("memory", &T::memory),    field("options", &T::options),
+        field("plan", &T::plan),
+    };
+};
+
+}  // namespace ballast::interchange

@@ -1,0 +1,192 @@
+#include "policy/what_if.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+using Kind = Supposition::Kind;
+
+constexpr std::size_t most_suppositions = 16;
+constexpr double most_cpus = 65536, most_gib = 1 << 20;  // eight times Linux's NR_CPUS; 1 PiB
+constexpr const char* example = "add-host 32cpu,256GiB";
+
+struct Word {
+    const char* name;
+    Kind kind;
+};
+constexpr Word words[] = {{"maintenance", Kind::maintenance},
+                          {"lose", Kind::lose},
+                          {"add-host", Kind::add_host},
+                          {"remove-host", Kind::remove_host}};
+
+Error wrong(std::string_view word, const std::string& why) {
+    return {ErrorCode::invalid, std::string(word), why};
+}
+
+std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
+    std::vector<std::string_view> parts;
+    while (!text.empty()) {
+        const auto begin = text.find_first_not_of(separators);
+        if (begin == std::string_view::npos) break;
+        const auto end = std::min(text.find_first_of(separators, begin), text.size());
+        parts.push_back(text.substr(begin, end - begin));
+        text.remove_prefix(end);
+    }
+    return parts;
+}
+
+// "32cpu" -> 32 for the unit "cpu".
+std::optional<double> amount(std::string_view text, std::string_view unit, double most) {
+    if (!text.ends_with(unit)) return std::nullopt;
+    text.remove_suffix(unit.size());
+    double value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
+    if (!whole || !(value > 0) || value > most) return std::nullopt;
+    return value;
+}
+
+std::optional<Bytes> memory_amount(std::string_view text) {
+    if (const auto tib = amount(text, "TiB", most_gib / 1024)) return scaled(gib(1024), *tib);
+    if (const auto whole = amount(text, "GiB", most_gib)) return scaled(gib(1), *whole);
+    if (const auto mibs = amount(text, "MiB", most_gib * 1024)) return scaled(mib(1), *mibs);
+    return std::nullopt;
+}
+
+Result<void> read_size(std::string_view size, Supposition& out) {
+    const auto parts = split(size, ",");
+    if (parts.size() != 2) return wrong(size, std::string("expected CPUs and memory, as in ") + example);
+    const auto cpus = amount(parts[0], "cpu", most_cpus);
+    if (!cpus) return wrong(parts[0], std::string("expected CPUs, as in ") + example);
+    const auto memory = memory_amount(parts[1]);
+    if (!memory) return wrong(parts[1], std::string("expected memory in MiB, GiB or TiB, as in ") + example);
+    out.cpus = *cpus;
+    out.memory = *memory;
+    return {};
+}
+
+Result<Supposition> parse_one(std::string_view clause) {
+    const auto parts = split(clause, " \t");
+    const auto word =
+        std::find_if(std::begin(words), std::end(words), [&](const Word& w) { return w.name == parts[0]; });
+    if (word == std::end(words))
+        return wrong(parts[0], "expected maintenance HOST, lose HOST, add-host SIZE or remove-host HOST");
+    Supposition one;
+    one.kind = word->kind;
+    const std::size_t least = 2, most = one.kind == Kind::add_host ? 3 : 2;
+    if (parts.size() < least)
+        return wrong(parts[0], one.kind == Kind::add_host ? std::string("needs a size, as in ") + example
+                                                          : "needs the name of a host");
+    if (parts.size() > most) return wrong(parts[most], "is one word too many");
+    if (one.kind != Kind::add_host || parts.size() == 3) one.host = {std::string(parts[1])};
+    if (one.kind != Kind::add_host) return one;
+    if (const auto size = read_size(parts.back(), one); !size) return size.error();
+    return one;
+}
+
+// A free name for a host that was given none.
+HostId name_for(const Inventory& inventory) {
+    for (unsigned i = 1;; ++i)
+        if (const HostId id{"new-host-" + std::to_string(i)}; !inventory.hosts.contains(id)) return id;
+}
+
+const Host* model_for(const Inventory& inventory) {
+    for (const auto& [id, host] : inventory.hosts)
+        if (is_fresh(host) && host.facts.cpus > 0) return &host;
+    return nullptr;
+}
+
+Result<void> add_host(const Supposition& one, Hypothesis& out, Instant now) {
+    const Host* like = model_for(out.inventory);
+    if (like == nullptr) return wrong("add-host", "no host reports that the new one could be like");
+    Host host;
+    host.id = one.host.empty() ? name_for(out.inventory) : one.host;
+    if (out.inventory.hosts.contains(host.id))
+        return Error{ErrorCode::conflict, host.id.value, "there is a host of this name already"};
+    host.facts = like->facts;
+    host.facts.uuid.clear();
+    host.facts.hostname = host.id.value;
+    host.facts.cpus = one.cpus;
+    host.facts.memory_total = one.memory;
+    host.load.cpu_used_cores = 0;
+    host.load.memory_available = one.memory;
+    host.connection = Connection::up;
+    host.stale = false;
+    host.sampled_at = now;
+    HostMemory memory;
+    memory.cpu_known = memory.other_known = true;
+    memory.last_sample = now;
+    out.memory.hosts[host.id] = memory;
+    out.assumptions.push_back(host.id.value + " is added with " + fixed(one.cpus, 0) + " CPUs and " +
+                              to_string(one.memory) + "; CPU model, networks and storage are taken to be those of " +
+                              like->id.value);
+    out.inventory.hosts.emplace(host.id, std::move(host));
+    return {};
+}
+
+Result<void> apply(const Supposition& one, Hypothesis& out, Instant now) {
+    if (one.kind == Kind::add_host) return add_host(one, out, now);
+    const auto host = out.inventory.hosts.find(one.host);
+    if (host == out.inventory.hosts.end()) return Error{ErrorCode::not_found, one.host.value, "there is no such host"};
+    if (one.kind == Kind::lose) return {};  // together with the others, see lose()
+    host->second.maintenance = true;
+    out.assumptions.push_back(one.host.value +
+                              (one.kind == Kind::maintenance ? " is in maintenance" : " is emptied and then removed"));
+    return {};
+}
+
+std::string count_of(std::size_t count, const char* one, const char* many) {
+    return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+void lose(const std::set<HostId>& lost, const Options& options, Instant now, Hypothesis& out) {
+    if (lost.empty()) return;
+    out.loss = LossTrial(out.inventory, out.memory, options, now).lose(lost);
+    for (const Restart& restart : out.loss.restarts) relocate(out.inventory, restart.vm, restart.to);
+    for (const HostId& host : lost) {
+        out.inventory.hosts.erase(host);
+        out.memory.hosts.erase(host);
+        out.assumptions.push_back(host.value + " is lost with everything that runs on it");
+    }
+    std::erase_if(out.inventory.vms, [&](const auto& entry) { return lost.contains(entry.second.host); });
+    std::erase_if(out.inventory.in_flight,
+                  [&](const InFlight& move) { return lost.contains(move.from) || lost.contains(move.to); });
+    if (!out.loss.restarts.empty())
+        out.assumptions.push_back(count_of(out.loss.restarts.size(), "VM of it is", "VMs of it are") +
+                                  " taken to have been started elsewhere");
+}
+
+}  // namespace
+
+Result<std::vector<Supposition>> parse_what_if(std::string_view text) {
+    std::vector<Supposition> all;
+    for (const std::string_view clause : split(text, ";")) {
+        if (split(clause, " \t").empty()) continue;
+        auto one = parse_one(clause);
+        if (!one) return one.error();
+        all.push_back(std::move(*one));
+        if (all.size() > most_suppositions) return wrong(clause, "is one supposition too many; 16 are allowed");
+    }
+    if (all.empty()) return wrong(text, "expected a supposition such as: maintenance host3; " + std::string(example));
+    return all;
+}
+
+Result<Hypothesis> suppose(const std::vector<Supposition>& suppositions, const Inventory& inventory,
+                           const Memory& memory, const Options& options, Instant now) {
+    Hypothesis out{inventory, memory, {}, {}};
+    std::set<HostId> lost;
+    for (const Supposition& one : suppositions) {
+        if (const auto applied = apply(one, out, now); !applied) return applied.error();
+        if (one.kind == Kind::lose) lost.insert(one.host);
+    }
+    lose(lost, options, now, out);
+    return out;
+}
+
+}  // namespace ballast::policy
