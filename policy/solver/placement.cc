@@ -198,11 +198,12 @@ void Placement::move(VmIndex vm, HostIndex host) {
     if (++since_recomputed_ == recompute_after) recompute();
 }
 
-double Placement::penalty_change(VmIndex vm, HostIndex from, HostIndex to) const {
+double Placement::penalty_change(VmIndex vm, HostIndex from, HostIndex to, VmIndex swapped) const {
     double change = problem_->hosts[to].vm_penalty - (from == no_host ? 0 : problem_->hosts[from].vm_penalty);
     for (const std::uint32_t group : problem_->vms[vm].groups) {
         const Group& rule = problem_->groups[group];
         if (rule.hard || (from != no_host && place_of(rule, from) == place_of(rule, to))) continue;
+        if (swapped != no_vm && is_member(swapped, group)) continue;
         const std::uint32_t there = members(group, to);
         change += over(there + 1, rule) - over(there, rule);
         if (from == no_host) continue;
@@ -210,6 +211,19 @@ double Placement::penalty_change(VmIndex vm, HostIndex from, HostIndex to) const
         change += over(here - 1, rule) - over(here, rule);
     }
     return change;
+}
+
+double Placement::penalty_of(VmIndex vm) const {
+    const HostIndex host = host_of_[vm];
+    if (host == no_host) return 0;
+    double penalty = problem_->hosts[host].vm_penalty;
+    for (const std::uint32_t group : problem_->vms[vm].groups) {
+        const Group& rule = problem_->groups[group];
+        if (rule.hard) continue;
+        const std::uint32_t here = members(group, host);
+        penalty += over(here, rule) - over(here - 1, rule);
+    }
+    return penalty;
 }
 
 double Placement::score() const {
@@ -229,9 +243,8 @@ double Placement::score_after_swap(VmIndex one, VmIndex other) const {
     Sums sums = sums_;
     shift(sums, host_of_[one], change, 1);
     shift(sums, host_of_[other], change, -1);
-    // Members of the same group change places without any change; the few others are counted as two single moves.
-    return score_of(sums) + penalty_ + penalty_change(one, host_of_[one], host_of_[other]) +
-           penalty_change(other, host_of_[other], host_of_[one]);
+    return score_of(sums) + penalty_ + penalty_change(one, host_of_[one], host_of_[other], other) +
+           penalty_change(other, host_of_[other], host_of_[one], one);
 }
 
 }  // namespace ballast::policy::solver

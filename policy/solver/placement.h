@@ -11,6 +11,8 @@ namespace ballast::policy::solver {
 
 class Placement {
 public:
+    static constexpr VmIndex no_vm = std::numeric_limits<VmIndex>::max();
+
     /// Every VM at home. Requires: `problem` outlives the placement.
     explicit Placement(const Problem& problem);
 
@@ -35,8 +37,10 @@ public:
     double score_after_swap(VmIndex one, VmIndex other) const;
     /// The part of the score that is no deviation: soft groups, hosts that ought to be empty.
     double penalty() const { return penalty_; }
-    /// By how much it changes when this VM moves; exact for one move, for swaps the sum of both (see score_after_swap).
-    double penalty_change(VmIndex vm, HostIndex from, HostIndex to) const;
+    /// By how much it changes when this VM moves; with `swapped`, one half of the change when the two swap places.
+    double penalty_change(VmIndex vm, HostIndex from, HostIndex to, VmIndex swapped = no_vm) const;
+    /// What of it would go if this VM disappeared.
+    double penalty_of(VmIndex vm) const;
 
     /// Population variance of a resource over the hosts that count.
     double variance(std::size_t resource) const;
@@ -46,8 +50,6 @@ public:
     double mean_deviation(std::size_t resource) const;
     /// 1 / scale, 0 where the host or the resource does not count.
     const Amounts& per_unit(HostIndex host) const { return per_unit_[host]; }
-
-    static constexpr VmIndex no_vm = std::numeric_limits<VmIndex>::max();
 
 private:
     struct Sums {

@@ -1,0 +1,100 @@
+#include "policy/solver/balance.h"
+
+#include <algorithm>
+
+#include "policy/solver/anneal.h"
+#include "policy/solver/effort.h"
+#include "policy/solver/reduced.h"
+#include "policy/solver/relief.h"
+#include "policy/solver/sweep.h"
+
+namespace ballast::policy::solver {
+
+namespace {
+
+// Gains below this are rounding errors: scores are of the order of 1, and exact to 1e-12. A plan is polished with a
+// finer measure than decides whether there is anything to do, so that its result is at rest.
+constexpr double polishing_margin = 1e-10, starting_margin = 1e-9;
+
+constexpr std::uint64_t steps_per_vm = 3000;
+constexpr std::uint64_t least_steps = 200'000;     // 2 ms
+constexpr std::uint64_t most_steps = 250'000'000;  // some 5 s at 200,000 VMs
+
+// The annealing's part of the steps; the rest is for polishing.
+constexpr double annealing_share = 0.95;
+
+Balanced nothing(const Placement& start) {
+    Balanced result;
+    for (VmIndex vm = 0; vm < start.problem().vms.size(); ++vm) result.host_of.push_back(start.host_of(vm));
+    result.excess_before = result.excess_after = excess(start);
+    result.score_before = result.score_after = start.score();
+    return result;
+}
+
+bool at_rest(const Placement& start, const BalanceLimits& limits, Effort& effort) {
+    Placement placement = start;
+    return Sweep(placement, limits, effort).once(starting_margin) == 0;
+}
+
+void sweep(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
+    Sweep sweep(placement, limits, effort);
+    while (!effort.over() && sweep.once(polishing_margin) > 0) best.offer(placement, effort);
+    best.offer(placement, effort);
+}
+
+void go_to(Placement& placement, const std::vector<HostIndex>& host_of) {
+    for (VmIndex vm = 0; vm < host_of.size(); ++vm) placement.move(vm, host_of[vm]);
+}
+
+// The best plan for a placement, which is left where the search ended.
+std::vector<HostIndex> search(Placement& placement, const BalanceLimits& limits, Effort& effort) {
+    relieve(placement, limits, effort);
+    Best best(limits, placement);
+    Sweep(placement, limits, effort).once(polishing_margin);
+    best.offer(placement, effort);
+    Anneal(placement, limits, effort, best)
+        .run(static_cast<std::uint64_t>(static_cast<double>(effort.most()) * annealing_share));
+    go_to(placement, best.host_of());
+    sweep(placement, limits, effort, best);
+    return best.host_of();
+}
+
+// What the plan of the reduced problem comes to. A plan that is not better is none.
+Balanced finished(Placement start, const Reduced& reduced, const std::vector<HostIndex>& host_of,
+                  const BalanceLimits& limits) {
+    Balanced result = nothing(start);
+    for (VmIndex vm = 0; vm < host_of.size(); ++vm) start.move(reduced.vm[vm], reduced.host[host_of[vm]]);
+    const double left = excess(start), score = start.score();
+    const bool relieved = left < result.excess_before;
+    const bool better = score + limits.min_gain * static_cast<double>(start.moved()) < result.score_before;
+    if (!relieved && (!better || left > result.excess_before)) return result;
+    for (VmIndex vm = 0; vm < host_of.size(); ++vm) result.host_of[reduced.vm[vm]] = reduced.host[host_of[vm]];
+    result.excess_after = left;
+    result.score_after = score;
+    result.moves = start.moved();
+    return result;
+}
+
+}  // namespace
+
+std::uint64_t sensible_steps(const Problem& problem) {
+    return std::clamp<std::uint64_t>(steps_per_vm * problem.vms.size(), least_steps, most_steps);
+}
+
+Balanced balance(const Problem& problem, const BalanceLimits& limits) {
+    const Placement start(problem);
+    Effort effort(limits, limits.max_steps > 0 ? limits.max_steps : sensible_steps(problem));
+    if (limits.max_moves == 0 || (excess(start) == 0 && at_rest(start, limits, effort))) {
+        Balanced result = nothing(start);
+        result.steps = effort.spent();
+        return result;
+    }
+    const Reduced smaller = reduced(problem);
+    Placement placement(smaller.problem);
+    const std::vector<HostIndex> host_of = search(placement, limits, effort);
+    Balanced result = finished(start, smaller, host_of, limits);
+    result.steps = effort.spent();
+    return result;
+}
+
+}  // namespace ballast::policy::solver
