@@ -134,7 +134,7 @@ void Anneal::relocate(VmIndex vm) {
 VmIndex Anneal::choose_partner(VmIndex vm, HostIndex host) {
     const Problem& problem = placement_->problem();
     const HostIndex from = placement_->host_of(vm);
-    const Amounts& demand = problem.vms[vm].demand;
+    const SwapCost swap_cost = slopes_.swap_cost(*placement_, from, problem.vms[vm].demand, host);
     const int change = away(vm, host) - away(vm, from);
     noise_.begin(dice_.next());
     double best = -temperature_ * noise_.next();  // staying
@@ -143,9 +143,7 @@ VmIndex Anneal::choose_partner(VmIndex vm, HostIndex host) {
         const VmSlot& slot = problem.vms[other];
         const int both = change + away(other, from) - away(other, host);
         if (!slot.movable || (both > 0 && placement_->moved() + both > most_moves_)) continue;
-        Amounts given;
-        for (std::size_t k = 0; k < max_resources; ++k) given[k] = demand[k] - slot.demand[k];
-        double cost = slopes_.cost(*placement_, from, given, -1) + slopes_.cost(*placement_, host, given, 1);
+        double cost = swap_cost.of(slot.demand);
         if (penalties_)
             cost +=
                 placement_->penalty_change(vm, from, host, other) + placement_->penalty_change(other, host, from, vm);

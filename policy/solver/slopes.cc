@@ -48,6 +48,24 @@ void Slopes::refresh(const Placement& placement) {
     }
 }
 
+// With d the other one's demand, the hosts' changes are a (d - demand) and b (demand - d), a and b per unit; cost() of
+// both, sorted by powers of d.
+SwapCost Slopes::swap_cost(const Placement& placement, HostIndex host, const Amounts& demand,
+                           HostIndex other_host) const {
+    SwapCost result;
+    result.constant_ = 0;
+    for (std::size_t k = 0; k < max_resources; ++k) {
+        const double a = placement.per_unit(host)[k], b = placement.per_unit(other_host)[k];
+        const double here = placement.deviation(host)[k] - mean_[k];
+        const double there = placement.deviation(other_host)[k] - mean_[k];
+        const double left = a * demand[k], joined = b * demand[k];
+        result.square_[k] = slope_[k] * (a * a + b * b);
+        result.linear_[k] = 2 * slope_[k] * (a * (here - left) - b * (there + joined));
+        result.constant_ += slope_[k] * (left * (left - 2 * here) + joined * (joined + 2 * there));
+    }
+    return result;
+}
+
 double Slopes::radius(const Placement& placement, HostIndex host) const {
     double squares = 0;
     for (std::size_t k = 0; k < max_resources; ++k) {

@@ -9,6 +9,33 @@
 
 namespace ballast::policy::solver {
 
+// Two doubles at a time: what every 64-bit processor has.
+using Pair = double __attribute__((vector_size(16)));
+
+inline Pair pair(const Amounts& amounts, std::size_t k) {
+    Pair result;
+    std::memcpy(&result, &amounts[k], sizeof result);
+    return result;
+}
+
+/// What one VM's swap for any of the VMs on one other host costs: a square in the other one's demand.
+class SwapCost {
+public:
+    double of(const Amounts& other) const {
+        Pair sum = {constant_, 0};
+        for (std::size_t k = 0; k < max_resources; k += 2) {
+            const Pair demand = pair(other, k);
+            sum += demand * (pair(linear_, k) + pair(square_, k) * demand);
+        }
+        return sum[0] + sum[1];
+    }
+
+private:
+    friend class Slopes;
+    Amounts linear_, square_;
+    double constant_;
+};
+
 class Slopes {
 public:
     explicit Slopes(const Placement& placement);
@@ -31,19 +58,13 @@ public:
         return sum[0] + sum[1];
     }
 
+    /// The same for a VM with this demand on `host`, swapped for one on `other_host`.
+    SwapCost swap_cost(const Placement& placement, HostIndex host, const Amounts& demand, HostIndex other_host) const;
+
     /// Whatever two hosts give each other, to first order it gains at most half the square of the sum of their radii.
     double radius(const Placement& placement, HostIndex host) const;
 
 private:
-    // Two doubles at a time: what every 64-bit processor has.
-    using Pair = double __attribute__((vector_size(16)));
-
-    static Pair pair(const Amounts& amounts, std::size_t k) {
-        Pair result;
-        std::memcpy(&result, &amounts[k], sizeof result);
-        return result;
-    }
-
     Amounts weight_{}, slope_{}, mean_{};
     Amounts one_move_{};  // the variance that a move of a typical VM makes in a perfectly even cluster
     double share_ = 0;    // 1 / hosts that count

@@ -113,6 +113,7 @@ bool Sweep::relocate(VmIndex vm, const std::vector<HostIndex>& targets) {
 VmIndex Sweep::best_partner(VmIndex vm, HostIndex host, double& best) {
     const Problem& problem = placement_->problem();
     const HostIndex from = placement_->host_of(vm);
+    const SwapCost cost = slopes_.swap_cost(*placement_, from, problem.vms[vm].demand, host);
     const double score = placement_->score();
     VmIndex chosen = Placement::no_vm;
     for (const VmIndex other : placement_->vms_on(host)) {
@@ -120,10 +121,7 @@ VmIndex Sweep::best_partner(VmIndex vm, HostIndex host, double& best) {
         if (!slot.movable) continue;
         effort_->spend(1);
         const double both = price(vm, host) + price(other, from);
-        Amounts given{};
-        for (std::size_t k = 0; k < max_resources; ++k) given[k] = problem.vms[vm].demand[k] - slot.demand[k];
-        const double estimate = slopes_.cost(*placement_, from, given, -1) + slopes_.cost(*placement_, host, given, 1) +
-                                placement_->penalty_change(vm, from, host, other) +
+        const double estimate = cost.of(slot.demand) + placement_->penalty_change(vm, from, host, other) +
                                 placement_->penalty_change(other, host, from, vm);
         if (!promises(estimate + both / 2)) continue;
         const double change = placement_->score_after_swap(vm, other) - score + both;
