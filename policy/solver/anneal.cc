@@ -9,10 +9,10 @@ namespace {
 // All tuned on clusters of ganeti's format with 8 to 1,000 hosts, by the score after a given number of steps; none is
 // sensitive: twice or half costs a few per cent of the score. Temperatures and prices are in units of score / hosts,
 // about what a good move gains.
-constexpr double first_temperature = 0.08, last_temperature = 0.006;
+constexpr double first_temperature = 0.16, last_temperature = 0.01;
 constexpr double first_price = 0.3;
 constexpr int epochs = 400;
-constexpr double swap_share = 0.8;  // of the steps; the others are single moves
+constexpr double swap_share = 0.9;  // of the steps; the others are single moves
 constexpr double away_share = 0.8;  // of the steps begin with a VM that is away already
 constexpr std::size_t targets_a_move = 16;
 // How the price follows the number of VMs away: slowly, since the number follows the price slowly as well.
