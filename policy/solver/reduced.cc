@@ -45,54 +45,50 @@ std::uint64_t fingerprint(const HostSlot& host) {
     return print.add(host.vm_penalty).value();
 }
 
-struct Order {
-    std::vector<std::uint64_t> vm, host;  // fingerprints; a host's tells of its VMs as well
-    std::vector<VmIndex> vms;             // those with a home, by host and fingerprint
-    std::vector<HostIndex> hosts;
-    std::vector<HostIndex> rank;  // of each host in `hosts`
-};
+bool stays(const VmSlot& vm) {
+    return !vm.movable && vm.groups.empty();
+}
 
-Order order_of(const Problem& problem) {
-    Order order;
-    for (const HostSlot& host : problem.hosts) order.host.push_back(fingerprint(host));
-    for (VmIndex v = 0; v < problem.vms.size(); ++v) {
-        order.vm.push_back(fingerprint(problem.vms[v]));
-        if (problem.vms[v].home == no_host) continue;
-        order.vms.push_back(v);
-        order.host[problem.vms[v].home] += order.vm[v];
-    }
-    order.hosts.resize(problem.hosts.size());
-    std::iota(order.hosts.begin(), order.hosts.end(), HostIndex{0});
-    std::sort(order.hosts.begin(), order.hosts.end(),
-              [&](HostIndex a, HostIndex b) { return std::pair(order.host[a], a) < std::pair(order.host[b], b); });
-    order.rank.resize(problem.hosts.size());
-    for (HostIndex i = 0; i < order.hosts.size(); ++i) order.rank[order.hosts[i]] = i;
-    const auto place = [&](VmIndex v) { return std::tuple(order.rank[problem.vms[v].home], order.vm[v], v); };
-    std::sort(order.vms.begin(), order.vms.end(), [&](VmIndex a, VmIndex b) { return place(a) < place(b); });
-    return order;
+// Numbers sorted by fingerprint. Those with equal ones are interchangeable.
+template <class Number, class Key>
+void sort_by(std::vector<Number>& numbers, const Key& key) {
+    std::sort(numbers.begin(), numbers.end(), [&](Number a, Number b) { return key(a) < key(b); });
+}
+
+// Adds what stays to the hosts' bases; says which VMs do not stay.
+std::vector<VmIndex> fold(const Problem& problem, const std::vector<std::uint64_t>& prints,
+                          std::vector<HostSlot>& hosts) {
+    std::vector<VmIndex> folded, others;
+    for (VmIndex v = 0; v < problem.vms.size(); ++v)
+        if (problem.vms[v].home != no_host) (stays(problem.vms[v]) ? folded : others).push_back(v);
+    sort_by(folded, [&](VmIndex v) { return std::pair(prints[v], v); });  // sums depend on their order, by a little
+    for (const VmIndex v : folded)
+        for (std::size_t k = 0; k < max_resources; ++k) hosts[problem.vms[v].home].base[k] += problem.vms[v].demand[k];
+    return others;
 }
 
 }  // namespace
 
 Reduced reduced(const Problem& problem) {
-    const Order order = order_of(problem);
+    std::vector<std::uint64_t> vm_prints, host_prints;
+    for (const VmSlot& vm : problem.vms) vm_prints.push_back(fingerprint(vm));
+    std::vector<HostSlot> hosts = problem.hosts;
     Reduced result;
-    result.problem.resources = problem.resources;
-    result.problem.groups = problem.groups;
-    result.problem.host_classes = problem.host_classes;
-    result.problem.allowed = problem.allowed;
-    result.host = order.hosts;
-    for (const HostIndex host : order.hosts) result.problem.hosts.push_back(problem.hosts[host]);
-    for (const VmIndex v : order.vms) {
-        const VmSlot& vm = problem.vms[v];
-        if (vm.movable || !vm.groups.empty()) {
-            result.vm.push_back(v);
-            result.problem.vms.push_back(vm);
-            result.problem.vms.back().home = order.rank[vm.home];
-            continue;
-        }
-        HostSlot& host = result.problem.hosts[order.rank[vm.home]];
-        for (std::size_t k = 0; k < max_resources; ++k) host.base[k] += vm.demand[k];
+    result.vm = fold(problem, vm_prints, hosts);
+    for (const HostSlot& host : hosts) host_prints.push_back(fingerprint(host));
+    for (const VmIndex v : result.vm) host_prints[problem.vms[v].home] += vm_prints[v];
+    result.host.resize(hosts.size());
+    std::iota(result.host.begin(), result.host.end(), HostIndex{0});
+    sort_by(result.host, [&](HostIndex h) { return std::pair(host_prints[h], h); });
+    std::vector<HostIndex> rank(hosts.size());
+    for (HostIndex i = 0; i < hosts.size(); ++i) rank[result.host[i]] = i;
+    sort_by(result.vm, [&](VmIndex v) { return std::tuple(rank[problem.vms[v].home], vm_prints[v], v); });
+
+    result.problem = {problem.resources, {}, {}, problem.groups, problem.host_classes, problem.allowed};
+    for (const HostIndex host : result.host) result.problem.hosts.push_back(hosts[host]);
+    for (const VmIndex v : result.vm) {
+        result.problem.vms.push_back(problem.vms[v]);
+        result.problem.vms.back().home = rank[problem.vms[v].home];
     }
     return result;
 }
