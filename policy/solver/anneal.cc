@@ -165,10 +165,20 @@ void Anneal::swap(VmIndex vm, HostIndex host) {
     put(other, from);
 }
 
+void Anneal::go_to(const std::vector<HostIndex>& host_of) {
+    for (VmIndex vm = 0; vm < host_of.size(); ++vm)
+        if (placement_->host_of(vm) != host_of[vm]) move(vm, host_of[vm]);
+    slopes_.refresh(*placement_);
+}
+
 void Anneal::put(VmIndex vm, HostIndex host) {
+    move(vm, host);
+    slopes_.refresh(*placement_);
+}
+
+void Anneal::move(VmIndex vm, HostIndex host) {
     const int before = away(vm, placement_->host_of(vm)), after = away(vm, host);
     placement_->move(vm, host);
-    slopes_.refresh(*placement_);
     if (after > before) {
         place_in_away_[vm] = static_cast<std::uint32_t>(away_.size());
         away_.push_back(vm);

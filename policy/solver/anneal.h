@@ -16,6 +16,9 @@ public:
     /// Searches until the effort has spent `until` steps. The placement is left where the search ended.
     void run(std::uint64_t until);
 
+    /// Takes the placement there.
+    void go_to(const std::vector<HostIndex>& host_of);
+
 private:
     void epoch(std::uint64_t until);
     void adjust_price();
@@ -27,6 +30,7 @@ private:
     VmIndex choose_vm();
     int away(VmIndex vm, HostIndex host) const { return placement_->problem().vms[vm].home == host ? 0 : 1; }
     void put(VmIndex vm, HostIndex host);
+    void move(VmIndex vm, HostIndex host);
 
     Placement* placement_;
     const BalanceLimits* limits_;

@@ -22,8 +22,12 @@ constexpr std::uint64_t doubled_vms = 3000;  // small clusters can afford twice 
 constexpr std::uint64_t least_steps = 2'000'000;
 constexpr std::uint64_t most_steps = 250'000'000;
 
-// The annealing's part of the steps; the rest is for polishing.
-constexpr double annealing_share = 0.95;
+// With more steps than a search makes good use of, it is begun anew from the best plan so far.
+constexpr std::uint64_t most_steps_per_vm = 12'000;
+constexpr std::uint64_t most_searches = 8;
+
+// Polishing must come to its end, or the plan is not final. This part of the steps is for it, beyond max_steps.
+constexpr std::uint64_t polishing_part = 4;
 
 Balanced nothing(const Placement& start) {
     Balanced result;
@@ -38,26 +42,31 @@ bool at_rest(const Placement& start, const BalanceLimits& limits, Effort& effort
     return Sweep(placement, limits, effort).once(starting_margin) == 0;
 }
 
-void sweep(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
+void polish(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
     Sweep sweep(placement, limits, effort);
     while (!effort.over() && sweep.once(polishing_margin) > 0) best.offer(placement, effort);
     best.offer(placement, effort);
 }
 
-void go_to(Placement& placement, const std::vector<HostIndex>& host_of) {
-    for (VmIndex vm = 0; vm < host_of.size(); ++vm) placement.move(vm, host_of[vm]);
+void anneal(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
+    const std::uint64_t from = effort.spent(), steps = effort.most() - std::min(from, effort.most());
+    const std::uint64_t vms = std::max<std::uint64_t>(placement.problem().vms.size(), 1);
+    const std::uint64_t searches = std::clamp<std::uint64_t>(steps / (most_steps_per_vm * vms), 1, most_searches);
+    Anneal annealing(placement, limits, effort, best);
+    for (std::uint64_t i = 1; i <= searches && !effort.over(); ++i) {
+        annealing.run(from + steps / searches * i);
+        annealing.go_to(best.host_of());
+    }
 }
 
-// The best plan for a placement, which is left where the search ended.
 std::vector<HostIndex> search(Placement& placement, const BalanceLimits& limits, Effort& effort) {
     relieve(placement, limits, effort);
     Best best(limits, placement);
     Sweep(placement, limits, effort).once(polishing_margin);
     best.offer(placement, effort);
-    Anneal(placement, limits, effort, best)
-        .run(static_cast<std::uint64_t>(static_cast<double>(effort.most()) * annealing_share));
-    go_to(placement, best.host_of());
-    sweep(placement, limits, effort, best);
+    anneal(placement, limits, effort, best);
+    effort.extend(effort.most() / polishing_part);
+    polish(placement, limits, effort, best);
     return best.host_of();
 }
 

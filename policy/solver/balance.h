@@ -15,8 +15,9 @@ namespace ballast::policy::solver {
 
 struct BalanceLimits {
     std::size_t max_moves = std::numeric_limits<std::size_t>::max();  // VMs that are not at home in the end
-    double min_gain = 0;          // a VM is moved only if the score gains more than this by it
-    std::uint64_t max_steps = 0;  // how many changes to look at; 0: sensible_steps
+    double min_gain = 0;  // a VM is moved only if the score gains more than this by it
+    // How many changes to look at, and up to a quarter more to make sure that the plan is final. 0: sensible_steps.
+    std::uint64_t max_steps = 0;
     std::uint64_t seed = 1;
     std::function<bool()> stop;  // asked now and then; true ends the search with the best plan so far
     // Told of each better plan: its score and VMs moved, and the steps so far.
@@ -34,8 +35,8 @@ struct Balanced {
 };
 
 /// Never breaks a hard constraint that holds; VMs come only to hosts where they fit. VMs without a home stay without.
-/// Hosts over a capacity are relieved first. A plan that max_moves did not cut short is final: planned again with the
-/// same limits from where it leads to, nothing moves.
+/// Hosts over a capacity are relieved first. A plan that stays two or more below max_moves, and whose max_steps were
+/// sensible, is final: planned again with the same limits from where it leads to, nothing moves.
 Balanced balance(const Problem& problem, const BalanceLimits& limits);
 
 /// Enough for a good plan: some 30 ms for 640 VMs, 0.7 s for 20,000.

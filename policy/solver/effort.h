@@ -18,6 +18,8 @@ public:
     std::uint64_t spent() const { return spent_; }
     std::uint64_t most() const { return most_; }
 
+    void extend(std::uint64_t steps) { most_ += steps; }
+
     /// Nothing more is to be done: the steps are used up, or the caller has had enough. Asks the caller only every few
     /// thousand steps.
     bool over() {

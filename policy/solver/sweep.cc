@@ -69,8 +69,11 @@ std::vector<Sweep::Source> Sweep::sources() const {
 }
 
 double Sweep::price(VmIndex vm, HostIndex to) const {
-    const HostIndex home = placement_->problem().vms[vm].home;
-    return limits_->min_gain * ((to == home ? 0 : 1) - (placement_->host_of(vm) == home ? 0 : 1));
+    return limits_->min_gain * (away(vm, to) - away(vm, placement_->host_of(vm)));
+}
+
+bool Sweep::within(int more) const {
+    return more <= 0 || placement_->moved() + static_cast<std::size_t>(more) <= limits_->max_moves;
 }
 
 // Are the loads of two hosts so close that no exchange between them can be worth it? Half is for the estimate's error.
@@ -86,7 +89,7 @@ void Sweep::update() {
 bool Sweep::relocate(VmIndex vm, const std::vector<HostIndex>& targets) {
     const Amounts& demand = placement_->problem().vms[vm].demand;
     const HostIndex from = placement_->host_of(vm), home = placement_->problem().vms[vm].home;
-    if (from == home && placement_->moved() >= limits_->max_moves) return false;
+    if (!within(1 - away(vm, from))) return false;
     const double leaving = slopes_.cost(*placement_, from, demand, -1);
     const double score = placement_->score();
     double best = -margin_;
@@ -120,7 +123,9 @@ VmIndex Sweep::best_partner(VmIndex vm, HostIndex host, double& best) {
         const VmSlot& slot = problem.vms[other];
         if (!slot.movable) continue;
         effort_->spend(1);
-        const double both = price(vm, host) + price(other, from);
+        const int moved = away(vm, host) + away(other, from) - away(vm, from) - away(other, host);
+        if (!within(moved)) continue;
+        const double both = limits_->min_gain * moved;
         const double estimate = cost.of(slot.demand) + placement_->penalty_change(vm, from, host, other) +
                                 placement_->penalty_change(other, host, from, vm);
         if (!promises(estimate + both / 2)) continue;
@@ -135,7 +140,7 @@ VmIndex Sweep::best_partner(VmIndex vm, HostIndex host, double& best) {
 
 bool Sweep::swap(VmIndex vm, const std::vector<HostIndex>& targets) {
     const HostIndex from = placement_->host_of(vm);
-    if (!placement_->problem().hosts[from].receives || placement_->moved() + 2 > limits_->max_moves) return false;
+    if (!placement_->problem().hosts[from].receives) return false;
     double best = -margin_;
     VmIndex chosen = Placement::no_vm;
     for (const HostIndex host : targets) {

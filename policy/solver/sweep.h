@@ -27,7 +27,9 @@ private:
 
     std::vector<Source> sources() const;
     std::vector<HostIndex> targets() const;
+    int away(VmIndex vm, HostIndex host) const { return placement_->problem().vms[vm].home == host ? 0 : 1; }
     double price(VmIndex vm, HostIndex to) const;
+    bool within(int more) const;
     bool close(HostIndex one, HostIndex other, double needed) const;
     bool promises(double estimate) const { return !filtered_ || estimate < -margin_; }
     bool relocate(VmIndex vm, const std::vector<HostIndex>& targets);
