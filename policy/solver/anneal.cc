@@ -20,10 +20,15 @@ constexpr double price_up = 1.01, price_gain = 0.2;
 // The last part of a search goes on without noise; the very last fills up what moves are left.
 constexpr double cold_share = 0.05, filling_share = 0.05;
 
-bool has_penalties(const Problem& problem) {
-    return std::any_of(problem.groups.begin(), problem.groups.end(), [](const Group& group) { return !group.hard; }) ||
-           std::any_of(problem.hosts.begin(), problem.hosts.end(),
-                       [](const HostSlot& host) { return host.vm_penalty != 0; });
+// Whose moves may change the penalty: members of soft groups; everybody when some host ought to be empty.
+std::vector<std::uint8_t> with_penalties(const Problem& problem) {
+    const bool all = std::any_of(problem.hosts.begin(), problem.hosts.end(),
+                                 [](const HostSlot& host) { return host.vm_penalty != 0; });
+    std::vector<std::uint8_t> result;
+    for (const VmSlot& vm : problem.vms)
+        result.push_back(all || std::any_of(vm.groups.begin(), vm.groups.end(),
+                                            [&](std::uint32_t group) { return !problem.groups[group].hard; }));
+    return result;
 }
 
 }  // namespace
@@ -36,7 +41,7 @@ Anneal::Anneal(Placement& placement, const BalanceLimits& limits, Effort& effort
       slopes_(placement),
       dice_(limits.seed),
       noise_(dice_),
-      penalties_(has_penalties(placement.problem())),
+      penalties_(with_penalties(placement.problem())),
       place_in_away_(placement.problem().vms.size(), 0) {
     const Problem& problem = placement.problem();
     for (VmIndex vm = 0; vm < problem.vms.size(); ++vm) {
@@ -116,7 +121,7 @@ void Anneal::relocate(VmIndex vm) {
     const auto consider = [&](HostIndex host) {
         if (host == from) return;
         double cost = leaving + slopes_.cost(*placement_, host, demand, 1) + price_ * away(vm, host);
-        if (penalties_) cost += placement_->penalty_change(vm, from, host);
+        if (penalties_[vm]) cost += placement_->penalty_change(vm, from, host);
         cost -= temperature_ * noise_.next();
         if (cost >= best || !placement_->fits(vm, host)) return;
         best = cost;
@@ -144,9 +149,8 @@ VmIndex Anneal::choose_partner(VmIndex vm, HostIndex host) {
         const int both = change + away(other, from) - away(other, host);
         if (!slot.movable || (both > 0 && placement_->moved() + both > most_moves_)) continue;
         double cost = swap_cost.of(slot.demand);
-        if (penalties_)
-            cost +=
-                placement_->penalty_change(vm, from, host, other) + placement_->penalty_change(other, host, from, vm);
+        if (penalties_[vm]) cost += placement_->penalty_change(vm, from, host, other);
+        if (penalties_[other]) cost += placement_->penalty_change(other, host, from, vm);
         cost += price_ * both - temperature_ * noise_.next();
         if (cost >= best || !placement_->fits_without(vm, host, other) || !placement_->fits_without(other, from, vm))
             continue;

@@ -115,16 +115,16 @@ std::size_t Placement::place_of(const Group& group, HostIndex host) const {
 
 std::uint32_t Placement::members(std::uint32_t group, HostIndex host) const {
     const Group& rule = problem_->groups[group];
-    for (const auto& [id, number] : (rule.per_domain ? in_domain_ : on_host_)[place_of(rule, host)])
-        if (id == group) return number;
-    return 0;
+    const Counts& counts = (rule.per_domain ? in_domain_ : on_host_)[place_of(rule, host)];
+    const auto found = std::lower_bound(counts.begin(), counts.end(), std::pair(group, 0u));
+    return found != counts.end() && found->first == group ? found->second : 0;
 }
 
 void Placement::count(std::uint32_t group, HostIndex host, int by) {
     const Group& rule = problem_->groups[group];
     Counts& counts = (rule.per_domain ? in_domain_ : on_host_)[place_of(rule, host)];
-    auto found = std::find_if(counts.begin(), counts.end(), [&](const auto& entry) { return entry.first == group; });
-    if (found == counts.end()) found = counts.insert(counts.end(), {group, 0});
+    auto found = std::lower_bound(counts.begin(), counts.end(), std::pair(group, 0u));
+    if (found == counts.end() || found->first != group) found = counts.insert(found, {group, 0});
     if (!rule.hard) penalty_ -= over(found->second, rule);
     found->second += static_cast<std::uint32_t>(by);
     if (!rule.hard) penalty_ += over(found->second, rule);

@@ -55,7 +55,7 @@ private:
     struct Sums {
         Amounts sum{}, squares{};
     };
-    // Members of a group on a host or in a domain: few hosts hold any, so each place keeps a short list.
+    // Members of a group on a host or in a domain: few hosts hold any, so each place keeps a short, sorted list.
     using Counts = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // group, members
 
     std::size_t place_of(const Group& group, HostIndex host) const;
