@@ -20,14 +20,14 @@ constexpr double price_up = 1.01, price_gain = 0.2;
 // The last part of a search goes on without noise; the very last fills up what moves are left.
 constexpr double cold_share = 0.05, filling_share = 0.05;
 
-// Whose moves may change the penalty: members of soft groups; everybody when some host ought to be empty.
-std::vector<std::uint8_t> with_penalties(const Problem& problem) {
-    const bool all = std::any_of(problem.hosts.begin(), problem.hosts.end(),
-                                 [](const HostSlot& host) { return host.vm_penalty != 0; });
-    std::vector<std::uint8_t> result;
-    for (const VmSlot& vm : problem.vms)
-        result.push_back(all || std::any_of(vm.groups.begin(), vm.groups.end(),
-                                            [&](std::uint32_t group) { return !problem.groups[group].hard; }));
+// By VM: the most by which its moving can lower the penalty, 0 where it cannot change it.
+std::vector<double> stakes(const Problem& problem) {
+    double host_penalty = 0;
+    for (const HostSlot& host : problem.hosts) host_penalty = std::max(host_penalty, host.vm_penalty);
+    std::vector<double> result(problem.vms.size(), host_penalty);
+    for (VmIndex vm = 0; vm < problem.vms.size(); ++vm)
+        for (const std::uint32_t group : problem.vms[vm].groups)
+            if (!problem.groups[group].hard) result[vm] += problem.groups[group].penalty;
     return result;
 }
 
@@ -41,7 +41,7 @@ Anneal::Anneal(Placement& placement, const BalanceLimits& limits, Effort& effort
       slopes_(placement),
       dice_(limits.seed),
       noise_(dice_),
-      penalties_(with_penalties(placement.problem())),
+      stakes_(stakes(placement.problem())),
       place_in_away_(placement.problem().vms.size(), 0) {
     const Problem& problem = placement.problem();
     for (VmIndex vm = 0; vm < problem.vms.size(); ++vm) {
@@ -121,8 +121,9 @@ void Anneal::relocate(VmIndex vm) {
     const auto consider = [&](HostIndex host) {
         if (host == from) return;
         double cost = leaving + slopes_.cost(*placement_, host, demand, 1) + price_ * away(vm, host);
-        if (penalties_[vm]) cost += placement_->penalty_change(vm, from, host);
         cost -= temperature_ * noise_.next();
+        if (cost - stakes_[vm] >= best) return;
+        if (stakes_[vm] > 0) cost += placement_->penalty_change(vm, from, host);
         if (cost >= best || !placement_->fits(vm, host)) return;
         best = cost;
         chosen = host;
@@ -149,9 +150,10 @@ VmIndex Anneal::choose_partner(VmIndex vm, HostIndex host) {
         const int both = change + away(other, from) - away(other, host);
         if (!slot.movable || (both > 0 && placement_->moved() + both > most_moves_)) continue;
         double cost = swap_cost.of(slot.demand);
-        if (penalties_[vm]) cost += placement_->penalty_change(vm, from, host, other);
-        if (penalties_[other]) cost += placement_->penalty_change(other, host, from, vm);
         cost += price_ * both - temperature_ * noise_.next();
+        if (cost - stakes_[vm] - stakes_[other] >= best) continue;
+        if (stakes_[vm] > 0) cost += placement_->penalty_change(vm, from, host, other);
+        if (stakes_[other] > 0) cost += placement_->penalty_change(other, host, from, vm);
         if (cost >= best || !placement_->fits_without(vm, host, other) || !placement_->fits_without(other, from, vm))
             continue;
         best = cost;

@@ -40,10 +40,10 @@ private:
     Dice dice_;
     Noise noise_;
     std::size_t most_moves_;
-    std::vector<std::uint8_t> penalties_;  // by VM: its moves may change the penalty
-    std::vector<VmIndex> movable_;         // and at home somewhere
-    std::vector<HostIndex> targets_;       // hosts that receive
-    std::vector<VmIndex> away_;            // VMs not at home, in no order
+    std::vector<double> stakes_;      // by VM: the most by which its moving can lower the penalty
+    std::vector<VmIndex> movable_;    // and at home somewhere
+    std::vector<HostIndex> targets_;  // hosts that receive
+    std::vector<VmIndex> away_;       // VMs not at home, in no order
     std::vector<std::uint32_t> place_in_away_;
     double temperature_ = 0, price_ = 0;
 };

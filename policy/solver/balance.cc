@@ -17,8 +17,8 @@ namespace {
 constexpr double polishing_margin = 1e-10, starting_margin = 1e-9;
 
 // A step takes some 7 ns in small clusters and 20 ns in those that the processor's caches do not hold.
-constexpr std::uint64_t steps_per_vm = 3000;
-constexpr std::uint64_t doubled_vms = 3000;  // small clusters can afford twice as many
+constexpr std::uint64_t steps_per_vm = 1500;
+constexpr std::uint64_t first_vms = 3000, steps_per_first_vm = 4500;  // small clusters can afford more
 constexpr std::uint64_t least_steps = 2'000'000;
 constexpr std::uint64_t most_steps = 250'000'000;
 
@@ -90,7 +90,7 @@ Balanced finished(Placement start, const Reduced& reduced, const std::vector<Hos
 
 std::uint64_t sensible_steps(const Problem& problem) {
     const std::uint64_t vms = problem.vms.size();
-    return std::clamp(steps_per_vm * (vms + std::min(vms, doubled_vms)), least_steps, most_steps);
+    return std::clamp(steps_per_vm * vms + steps_per_first_vm * std::min(vms, first_vms), least_steps, most_steps);
 }
 
 Balanced balance(const Problem& problem, const BalanceLimits& limits) {
