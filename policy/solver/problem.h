@@ -36,6 +36,7 @@ struct HostSlot {
     std::uint32_t domain = 0;  // failure domain, for groups that spread over domains
     bool receives = true;      // may be a target
     bool counts = true;        // takes part in the score
+    double vm_penalty = 0;     // in the score for each VM there: a host that ought to be empty
 };
 
 struct VmSlot {
