@@ -33,10 +33,10 @@ std::vector<double> stakes(const Problem& problem) {
 
 }  // namespace
 
-Anneal::Anneal(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best)
+Anneal::Anneal(Placement& placement, const BalanceLimits& limits, Budget& budget, Best& best)
     : placement_(&placement),
       limits_(&limits),
-      effort_(&effort),
+      effort_(&budget),
       best_(&best),
       slopes_(placement),
       dice_(limits.seed),

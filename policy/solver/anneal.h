@@ -2,7 +2,7 @@
 // that as many VMs are away as may be, which finds out not only where VMs go but which are worth moving at all.
 #pragma once
 
-#include "policy/solver/effort.h"
+#include "policy/solver/budget.h"
 #include "policy/solver/noise.h"
 #include "policy/solver/slopes.h"
 
@@ -11,9 +11,9 @@ namespace ballast::policy::solver {
 class Anneal {
 public:
     /// Requires: all outlive it.
-    Anneal(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best);
+    Anneal(Placement& placement, const BalanceLimits& limits, Budget& budget, Best& best);
 
-    /// Searches until the effort has spent `until` steps. The placement is left where the search ended.
+    /// Searches until the budget has spent `until` steps. The placement is left where the search ended.
     void run(std::uint64_t until);
 
     /// Takes the placement there.
@@ -34,7 +34,7 @@ private:
 
     Placement* placement_;
     const BalanceLimits* limits_;
-    Effort* effort_;
+    Budget* effort_;
     Best* best_;
     Slopes slopes_;
     Dice dice_;

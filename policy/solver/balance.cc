@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "policy/solver/anneal.h"
-#include "policy/solver/effort.h"
+#include "policy/solver/budget.h"
 #include "policy/solver/reduced.h"
 #include "policy/solver/relief.h"
 #include "policy/solver/sweep.h"
@@ -37,36 +37,36 @@ Balanced nothing(const Placement& start) {
     return result;
 }
 
-bool at_rest(const Placement& start, const BalanceLimits& limits, Effort& effort) {
+bool at_rest(const Placement& start, const BalanceLimits& limits, Budget& budget) {
     Placement placement = start;
-    return Sweep(placement, limits, effort).once(starting_margin) == 0;
+    return Sweep(placement, limits, budget).once(starting_margin) == 0;
 }
 
-void polish(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
-    Sweep sweep(placement, limits, effort);
-    while (!effort.over() && sweep.once(polishing_margin) > 0) best.offer(placement, effort);
-    best.offer(placement, effort);
+void polish(Placement& placement, const BalanceLimits& limits, Budget& budget, Best& best) {
+    Sweep sweep(placement, limits, budget);
+    while (!budget.over() && sweep.once(polishing_margin) > 0) best.offer(placement, budget);
+    best.offer(placement, budget);
 }
 
-void anneal(Placement& placement, const BalanceLimits& limits, Effort& effort, Best& best) {
-    const std::uint64_t from = effort.spent(), steps = effort.most() - std::min(from, effort.most());
+void anneal(Placement& placement, const BalanceLimits& limits, Budget& budget, Best& best) {
+    const std::uint64_t from = budget.spent(), steps = budget.most() - std::min(from, budget.most());
     const std::uint64_t vms = std::max<std::uint64_t>(placement.problem().vms.size(), 1);
     const std::uint64_t searches = std::clamp<std::uint64_t>(steps / (most_steps_per_vm * vms), 1, most_searches);
-    Anneal annealing(placement, limits, effort, best);
-    for (std::uint64_t i = 1; i <= searches && !effort.over(); ++i) {
+    Anneal annealing(placement, limits, budget, best);
+    for (std::uint64_t i = 1; i <= searches && !budget.over(); ++i) {
         annealing.run(from + steps / searches * i);
         annealing.go_to(best.host_of());
     }
 }
 
-std::vector<HostIndex> search(Placement& placement, const BalanceLimits& limits, Effort& effort) {
-    relieve(placement, limits, effort);
+std::vector<HostIndex> search(Placement& placement, const BalanceLimits& limits, Budget& budget) {
+    relieve(placement, limits, budget);
     Best best(limits, placement);
-    Sweep(placement, limits, effort).once(polishing_margin);
-    best.offer(placement, effort);
-    anneal(placement, limits, effort, best);
-    effort.extend(effort.most() / polishing_part);
-    polish(placement, limits, effort, best);
+    Sweep(placement, limits, budget).once(polishing_margin);
+    best.offer(placement, budget);
+    anneal(placement, limits, budget, best);
+    budget.extend(budget.most() / polishing_part);
+    polish(placement, limits, budget, best);
     return best.host_of();
 }
 
@@ -95,17 +95,17 @@ std::uint64_t sensible_steps(const Problem& problem) {
 
 Balanced balance(const Problem& problem, const BalanceLimits& limits) {
     const Placement start(problem);
-    Effort effort(limits, limits.max_steps > 0 ? limits.max_steps : sensible_steps(problem));
-    if (limits.max_moves == 0 || (excess(start) == 0 && at_rest(start, limits, effort))) {
+    Budget budget(limits, limits.max_steps > 0 ? limits.max_steps : sensible_steps(problem));
+    if (limits.max_moves == 0 || (excess(start) == 0 && at_rest(start, limits, budget))) {
         Balanced result = nothing(start);
-        result.steps = effort.spent();
+        result.steps = budget.spent();
         return result;
     }
     const Reduced smaller = reduced(problem);
     Placement placement(smaller.problem);
-    const std::vector<HostIndex> host_of = search(placement, limits, effort);
+    const std::vector<HostIndex> host_of = search(placement, limits, budget);
     Balanced result = finished(start, smaller, host_of, limits);
-    result.steps = effort.spent();
+    result.steps = budget.spent();
     return result;
 }
 

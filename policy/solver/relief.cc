@@ -33,9 +33,9 @@ struct Escape {
     }
 };
 
-Escape best_escape(const Placement& placement, VmIndex vm, double excess_left, Effort& effort) {
+Escape best_escape(const Placement& placement, VmIndex vm, double excess_left, Budget& budget) {
     Escape best;
-    effort.spend(placement.problem().hosts.size());
+    budget.spend(placement.problem().hosts.size());
     for (HostIndex host = 0; host < placement.problem().hosts.size(); ++host) {
         if (!placement.fits(vm, host)) continue;
         const Escape escape{vm, host, excess_left, placement.score_after(vm, host)};
@@ -45,7 +45,7 @@ Escape best_escape(const Placement& placement, VmIndex vm, double excess_left, E
 }
 
 // The move that brings the host furthest.
-Escape best_escape(const Placement& placement, HostIndex host, bool may_move_more, Effort& effort) {
+Escape best_escape(const Placement& placement, HostIndex host, bool may_move_more, Budget& budget) {
     const double excess = excess_of(placement.problem().hosts[host], placement.used(host));
     Escape best;
     for (const VmIndex vm : placement.vms_on(host)) {
@@ -53,7 +53,7 @@ Escape best_escape(const Placement& placement, HostIndex host, bool may_move_mor
         if (!slot.movable || slot.home == no_host || (!may_move_more && slot.home == host)) continue;
         const double left = excess_without(placement, host, vm);
         if (left >= excess || (best.to != no_host && left > best.excess_left)) continue;
-        const Escape escape = best_escape(placement, vm, left, effort);
+        const Escape escape = best_escape(placement, vm, left, budget);
         if (escape.to != no_host && escape.better_than(best)) best = escape;
     }
     return best;
@@ -68,7 +68,7 @@ double excess(const Placement& placement) {
     return sum;
 }
 
-void relieve(Placement& placement, const BalanceLimits& limits, Effort& effort) {
+void relieve(Placement& placement, const BalanceLimits& limits, Budget& budget) {
     const auto excess_on = [&](HostIndex host) {
         return excess_of(placement.problem().hosts[host], placement.used(host));
     };
@@ -77,8 +77,8 @@ void relieve(Placement& placement, const BalanceLimits& limits, Effort& effort) 
         if (const double over = excess_on(host); over > 0) hosts.emplace_back(-over, host);
     std::sort(hosts.begin(), hosts.end());
     for (const auto& [over, host] : hosts) {
-        while (excess_on(host) > 0 && !effort.over()) {
-            const Escape escape = best_escape(placement, host, placement.moved() < limits.max_moves, effort);
+        while (excess_on(host) > 0 && !budget.over()) {
+            const Escape escape = best_escape(placement, host, placement.moved() < limits.max_moves, budget);
             if (escape.to == no_host) break;
             placement.move(escape.vm, escape.to);
         }

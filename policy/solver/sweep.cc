@@ -17,10 +17,10 @@ constexpr std::size_t swap_targets = 8;
 
 }  // namespace
 
-Sweep::Sweep(Placement& placement, const BalanceLimits& limits, Effort& effort)
+Sweep::Sweep(Placement& placement, const BalanceLimits& limits, Budget& budget)
     : placement_(&placement),
       limits_(&limits),
-      effort_(&effort),
+      effort_(&budget),
       slopes_(placement),
       radius_(placement.problem().hosts.size()),
       filtered_(placement.problem().vms.size() > exact_vms) {}

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "policy/solver/effort.h"
+#include "policy/solver/budget.h"
 #include "policy/solver/slopes.h"
 
 namespace ballast::policy::solver {
@@ -13,7 +13,7 @@ namespace ballast::policy::solver {
 class Sweep {
 public:
     /// Requires: all outlive the sweep.
-    Sweep(Placement& placement, const BalanceLimits& limits, Effort& effort);
+    Sweep(Placement& placement, const BalanceLimits& limits, Budget& budget);
 
     /// Goes once over VMs and hosts and makes each change that lowers score + min_gain * VMs moved by more than
     /// `margin`, never above max_moves. Says how many changes it made.
@@ -39,7 +39,7 @@ private:
 
     Placement* placement_;
     const BalanceLimits* limits_;
-    Effort* effort_;
+    Budget* effort_;
     Slopes slopes_;
     std::vector<double> radius_;  // by host
     bool filtered_;               // by the slopes' estimate, because there are too many pairs to test them all exactly

@@ -10,9 +10,9 @@
 namespace ballast::policy::solver {
 
 /// The work budget. Counts steps, not time: the same on any machine.
-class Effort {
+class Budget {
 public:
-    Effort(const BalanceLimits& limits, std::uint64_t most) : limits_(&limits), most_(most) {}
+    Budget(const BalanceLimits& limits, std::uint64_t most) : limits_(&limits), most_(most) {}
 
     void spend(std::uint64_t steps) { spent_ += steps; }
     std::uint64_t spent() const { return spent_; }
@@ -50,10 +50,10 @@ public:
     const std::vector<HostIndex>& host_of() const { return host_of_; }
 
     /// Keeps the placement if it is better.
-    void offer(const Placement& placement, const Effort& effort) {
+    void offer(const Placement& placement, const Budget& budget) {
         if (value_of(placement) >= value_) return;
         keep(placement);
-        if (limits_->progress) limits_->progress(placement.score(), placement.moved(), effort.spent());
+        if (limits_->progress) limits_->progress(placement.score(), placement.moved(), budget.spent());
     }
 
 private:
