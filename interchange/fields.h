@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <boost/pfr/tuple_size.hpp>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -27,10 +28,11 @@ struct Range {
     double low = 0;
     double high = 1e9;  // cores, MiB/s, ratios: nothing measured comes near, and no sum of 200,000 overflows
 };
-inline constexpr Range most_cpus{0, 65536};   // eight times what Linux can have (NR_CPUS 8192)
-inline constexpr double most_bytes = 0x1p60;  // 1 EiB
-inline constexpr double longest_ms = 3.2e12;  // 100 years
-inline constexpr double farthest_ms = 1e14;   // an Instant counts from a boot and may lie before it
+inline constexpr Range most_cpus{0, 65536};    // eight times what Linux can have (NR_CPUS 8192)
+inline constexpr Range most_pages{0, 0x1p48};  // 4 KiB pages in 1 EiB
+inline constexpr double most_bytes = 0x1p60;   // 1 EiB
+inline constexpr double longest_ms = 3.2e12;   // 100 years
+inline constexpr double farthest_ms = 1e14;    // an Instant counts from a boot and may lie before it
 
 template <class T, class V>
 struct Field {
@@ -116,6 +118,17 @@ struct is_id : std::false_type {};
 template <class Tag>
 struct is_id<Id<Tag>> : std::true_type {};
 template <class T>
+struct is_pair : std::false_type {};
+template <class A, class B>
+struct is_pair<std::pair<A, B>> : std::true_type {};
+/// Seconds, and points in time that count from 1970: whole numbers.
+template <class T>
+struct is_wall_time : std::false_type {};
+template <class D>
+struct is_wall_time<std::chrono::sys_time<D>> : std::true_type {};
+template <class T>
+inline constexpr bool is_seconds = std::is_same_v<T, std::chrono::seconds>;
+template <class T>
 concept MapLike = requires {
     typename T::mapped_type;
 };
@@ -136,6 +149,35 @@ inline std::string key_text(const std::string& key) {
 template <class Tag>
 std::string key_text(const Id<Tag>& key) {
     return key.value;
+}
+
+inline std::string key_text(const Bytes& key) {
+    return std::to_string(key.count);
+}
+inline std::string key_text(unsigned key) {
+    return std::to_string(key);
+}
+
+// The other way; false when the text is no such key.
+template <class N>
+bool whole_key(const std::string& text, N& out) {
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+    return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+inline bool read_key(const std::string& text, std::string& out) {
+    out = text;
+    return true;
+}
+template <class Tag>
+bool read_key(const std::string& text, Id<Tag>& out) {
+    out.value = text;
+    return true;
+}
+inline bool read_key(const std::string& text, Bytes& out) {
+    return whole_key(text, out.count);
+}
+inline bool read_key(const std::string& text, unsigned& out) {
+    return whole_key(text, out);
 }
 
 inline std::string plain(double number) {
@@ -181,6 +223,12 @@ json::value to_json(const T& value) {
         return value.count();
     } else if constexpr (std::is_same_v<T, Instant>) {
         return value.time_since_epoch().count();
+    } else if constexpr (is_pair<T>::value) {
+        return json::array{to_json(value.first), to_json(value.second)};
+    } else if constexpr (is_wall_time<T>::value) {
+        return value.time_since_epoch().count();
+    } else if constexpr (is_seconds<T>) {
+        return value.count();
     } else if constexpr (is_id<T>::value) {
         return json::value(value.value);
     } else if constexpr (std::is_enum_v<T>) {
@@ -243,9 +291,11 @@ bool read_keyed(const Node& node, T& out, Range range, const Path& path, Reader&
 template <class T>
 bool read_map(const Node& node, T& out, Range range, const Path& path, Reader& reader) {
     if (!reader.expect(node, Node::Kind::object, path)) return false;
-    for (const Member& member : node.members)
-        if (!from_json(member.value, out[typename T::key_type{member.key}], range, Path{&path, member.key, {}}, reader))
-            return false;
+    for (const Member& member : node.members) {
+        typename T::key_type key{};
+        if (!read_key(member.key, key)) return reader.fail(member.offset, path, "expected a whole number as the key");
+        if (!from_json(member.value, out[key], range, Path{&path, member.key, {}}, reader)) return false;
+    }
     return true;
 }
 
@@ -311,6 +361,21 @@ bool from_json(const Node& node, T& out, Range range, const Path& path, Reader& 
         Duration::rep count = 0;
         const bool read = read_whole(node, count, {-farthest_ms, farthest_ms}, path, reader);
         out = Instant(Duration(count));
+        return read;
+    } else if constexpr (is_pair<T>::value) {
+        if (!reader.expect(node, Node::Kind::array, path)) return false;
+        if (node.items.size() != 2) return reader.fail(node, path, "expected two values");
+        return from_json(node.items[0], out.first, range, Path{&path, {}, 0}, reader) &&
+               from_json(node.items[1], out.second, range, Path{&path, {}, 1}, reader);
+    } else if constexpr (is_wall_time<T>::value) {
+        typename T::rep count = 0;
+        const bool read = read_whole(node, count, {-farthest_ms, farthest_ms}, path, reader);
+        out = T(typename T::duration(count));
+        return read;
+    } else if constexpr (is_seconds<T>) {
+        typename T::rep count = 0;
+        const bool read = read_whole(node, count, {-farthest_ms, farthest_ms}, path, reader);
+        out = T(count);
         return read;
     } else if constexpr (std::is_enum_v<T>) {
         return read_word(node, out, path, reader);

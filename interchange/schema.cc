@@ -63,6 +63,12 @@ json::object schema_of(json::object& definitions, Range range) {
                  json::array{json::object{{"type", "null"}}, schema_of<typename T::value_type>(definitions, range)}}};
     else if constexpr (HasFields<T>)
         return object_schema<T>(definitions);
+    else if constexpr (is_pair<T>::value)
+        return {{"type", "array"},
+                {"prefixItems", json::array{schema_of<typename T::first_type>(definitions, range),
+                                            schema_of<typename T::second_type>(definitions, range)}},
+                {"minItems", 2},
+                {"maxItems", 2}};
     else if constexpr (std::is_same_v<T, bool>)
         return {{"type", "boolean"}};
     else if constexpr (std::is_same_v<T, std::string> || is_id<T>::value)
@@ -73,7 +79,7 @@ json::object schema_of(json::object& definitions, Range range) {
         return number_schema("integer", 0, most_bytes);
     else if constexpr (std::is_same_v<T, Duration>)
         return number_schema("integer", 0, longest_ms);
-    else if constexpr (std::is_same_v<T, Instant>)
+    else if constexpr (std::is_same_v<T, Instant> || is_wall_time<T>::value || is_seconds<T>)
         return number_schema("integer", -farthest_ms, farthest_ms);
     else if constexpr (std::is_enum_v<T>)
         return word_schema<T>();

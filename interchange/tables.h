@@ -15,6 +15,12 @@ struct Described<CpuSupport> {
                                               field("host_model", &T::host_model), field("machines", &T::machines)};
 };
 template <>
+struct Described<NumaCell> {
+    using T = NumaCell;
+    static constexpr auto fields = std::tuple{field("cpus", &T::cpus), field("memory_bytes", &T::memory),
+                                              field("huge_pages", &T::huge_pages, most_pages)};
+};
+template <>
 struct Described<HostFacts> {
     using T = HostFacts;
     static constexpr auto fields = std::tuple{
@@ -28,6 +34,7 @@ struct Described<HostFacts> {
         field("bridges", &T::bridges),
         field("pools", &T::pools),
         field("shared_paths", &T::shared_paths),
+        field("cells", &T::cells),
         field("libvirt_version", &T::libvirt_version),
         field("hypervisor_version", &T::hypervisor_version),
     };
@@ -49,6 +56,7 @@ struct Described<HostLoad> {
         field("memory_available_bytes", &T::memory_available),
         field("swap_in_mib_per_s", &T::swap_in_mib_per_s),
         field("pressure", &T::pressure),
+        field("free_huge_pages", &T::free_huge_pages, most_pages),
     };
 };
 template <>
@@ -63,6 +71,7 @@ struct Described<Host> {
         field("stale", &T::stale),
         field("maintenance", &T::maintenance),
         field("accepts_vms", &T::accepts_vms),
+        field("labels", &T::labels),
         field("problem", &T::problem),
     };
 };
@@ -81,19 +90,32 @@ template <>
 struct Described<VmRequirements> {
     using T = VmRequirements;
     static constexpr auto fields = std::tuple{
-        field("virt_type", &T::virt_type), field("arch", &T::arch),
-        field("machine", &T::machine),     field("cpu", &T::cpu),
-        field("networks", &T::networks),   field("bridges", &T::bridges),
-        field("pools", &T::pools),         field("files", &T::files),
+        field("virt_type", &T::virt_type),
+        field("arch", &T::arch),
+        field("machine", &T::machine),
+        field("cpu", &T::cpu),
+        field("networks", &T::networks),
+        field("bridges", &T::bridges),
+        field("pools", &T::pools),
+        field("files", &T::files),
+        field("huge_pages", &T::huge_pages),
+        field("pinned_cpus", &T::pinned_cpus),
+        field("strict_cells", &T::strict_cells),
     };
 };
 template <>
 struct Described<VmWishes> {
     using T = VmWishes;
     static constexpr auto fields = std::tuple{
-        field("no_migrate", &T::no_migrate), field("only_on", &T::only_on),
-        field("keep_apart", &T::keep_apart), field("priority", &T::priority, {-1000, 1000}),
-        field("post_copy", &T::post_copy),   field("problem", &T::problem),
+        field("no_migrate", &T::no_migrate),
+        field("only_on", &T::only_on),
+        field("keep_apart", &T::keep_apart),
+        field("keep_together", &T::keep_together),
+        field("reserved_cpus", &T::reserved_cpus, most_cpus),
+        field("reserved_memory_bytes", &T::reserved_memory),
+        field("priority", &T::priority, {-1000, 1000}),
+        field("post_copy", &T::post_copy),
+        field("problem", &T::problem),
     };
 };
 template <>
@@ -169,8 +191,9 @@ struct Described<PastMove> {
 template <>
 struct Described<Inventory> {
     using T = Inventory;
-    static constexpr auto fields = std::tuple{required("hosts", &T::hosts), required("vms", &T::vms),
-                                              field("in_flight", &T::in_flight), field("past_moves", &T::past_moves)};
+    static constexpr auto fields =
+        std::tuple{required("hosts", &T::hosts), required("vms", &T::vms), field("in_flight", &T::in_flight),
+                   field("past_moves", &T::past_moves), field("wall_time_ms", &T::wall_time)};
 };
 
 template <>
@@ -252,6 +275,17 @@ struct Described<policy::ReserveOptions> {
                    field("memory_min_bytes", &T::memory_min)};
 };
 template <>
+struct Described<policy::OvercommitOptions> {
+    using T = policy::OvercommitOptions;
+    static constexpr auto fields = std::tuple{field("cpu_ratio", &T::cpu), field("memory_ratio", &T::memory)};
+};
+template <>
+struct Described<policy::AdmissionOptions> {
+    using T = policy::AdmissionOptions;
+    static constexpr auto fields =
+        std::tuple{field("host_failures", &T::host_failures), field("largest_vm", &T::largest_vm)};
+};
+template <>
 struct Described<policy::LimitOptions> {
     using T = policy::LimitOptions;
     static constexpr auto fields =
@@ -285,16 +319,52 @@ template <>
 struct Described<policy::Rule> {
     using T = policy::Rule;
     static constexpr auto fields =
-        std::tuple{required("kind", &T::kind), required("name", &T::name), field("vms", &T::vms),
-                   field("hosts", &T::hosts), field("origin", &T::origin)};
+        std::tuple{required("kind", &T::kind), required("name", &T::name),  field("vms", &T::vms),
+                   field("hosts", &T::hosts),  field("origin", &T::origin), field("column", &T::column),
+                   field("hard", &T::hard),    field("over", &T::over),     field("at_most", &T::at_most)};
+};
+template <>
+struct Described<policy::NamedGroup> {
+    using T = policy::NamedGroup;
+    static constexpr auto fields =
+        std::tuple{required("name", &T::name), field("vms", &T::vms), field("hosts", &T::hosts)};
+};
+template <>
+struct Described<policy::TimeZone> {
+    using T = policy::TimeZone;
+    static constexpr auto fields = std::tuple{required("name", &T::name), field("offsets", &T::offsets)};
+};
+template <>
+struct Described<policy::WeekSpan> {
+    using T = policy::WeekSpan;
+    static constexpr auto fields =
+        std::tuple{field("first_day", &T::first_day, {0, 6}), field("last_day", &T::last_day, {0, 6}),
+                   field("from_minute", &T::from, {0, policy::minutes_per_day}),
+                   field("to_minute", &T::to, {0, policy::minutes_per_day})};
+};
+template <>
+struct Described<policy::Window> {
+    using T = policy::Window;
+    static constexpr auto fields =
+        std::tuple{required("name", &T::name),  field("vms", &T::vms),      field("allow", &T::allow),
+                   field("deny", &T::deny),     field("zone", &T::zone),    field("maintenance", &T::maintenance),
+                   field("origin", &T::origin), field("column", &T::column)};
 };
 template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
-        field("mode", &T::mode),     field("overload", &T::overload), field("reserve", &T::reserve),
-        field("limits", &T::limits), field("cooldown", &T::cooldown), field("migration", &T::migration),
+        field("mode", &T::mode),
+        field("overload", &T::overload),
+        field("reserve", &T::reserve),
+        field("limits", &T::limits),
+        field("cooldown", &T::cooldown),
+        field("migration", &T::migration),
+        field("overcommit", &T::overcommit),
+        field("admission", &T::admission),
+        field("groups", &T::groups),
         field("rules", &T::rules),
+        field("windows", &T::windows),
     };
 };
 
@@ -362,6 +432,7 @@ struct Described<Plan> {
         field("immovable", &T::immovable),
         field("rejections", &T::rejections),
         field("hosts", &T::hosts),
+        field("warnings", &T::warnings),
         field("brake", &T::brake),
         field("score_before", &T::score_before),
         field("score_after", &T::score_after),

@@ -231,7 +231,7 @@ json::object explain_vm(const Seen& seen, const Vm& vm, const Plan& dry_run) {
     const VmNames names{{vm.id, vm.facts.name}};
     const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
     const policy::ClusterView view(context);
-    const auto stays_because = policy::vm_refusals(view.context(), vm, policy::Purpose::manual);
+    const auto stays_because = policy::vm_refusals(context, vm, policy::Purpose::manual);
     const bool may_move = stays_because.empty();
     const auto known = seen.memory.vms.find(vm.id);
     const auto memory = known == seen.memory.vms.end() ? policy::VmMemory{} : known->second;

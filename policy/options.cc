@@ -14,7 +14,11 @@ std::string to_string(Mode mode) {
 std::string to_string(Rule::Kind kind) {
     switch (kind) {
         case Rule::Kind::keep_apart: return "keep_apart";
+        case Rule::Kind::keep_together: return "keep_together";
         case Rule::Kind::pin: return "pin";
+        case Rule::Kind::prefer: return "prefer";
+        case Rule::Kind::avoid: return "avoid";
+        case Rule::Kind::spread: return "spread";
         case Rule::Kind::never_move: return "never_move";
     }
     return "never_move";
