@@ -284,7 +284,7 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
 bool Controller::still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const {
     if (mode() != policy::Mode::confirm || paused()) return false;
     const bool reason_lasts = std::any_of(plan.findings.begin(), plan.findings.end(), [&](const Finding& finding) {
-        return finding.host == op.from && finding.trigger == op.trigger;
+        return (finding.host.empty() || finding.host == op.from) && finding.trigger == op.trigger;
     });
     const auto vm = seen.vms.find(op.vm);
     if (!reason_lasts || vm == seen.vms.end() || vm->second.host != op.from) return false;

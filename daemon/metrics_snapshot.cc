@@ -32,7 +32,8 @@ std::map<std::string, double> hosts_by_state(const Plan& plan) {
 }
 
 std::map<std::string, double> moves_by_trigger(const Plan& plan) {
-    std::map<std::string, double> counts = {{to_string(Trigger::overload), 0}, {to_string(Trigger::maintenance), 0}};
+    std::map<std::string, double> counts = {
+        {to_string(Trigger::overload), 0}, {to_string(Trigger::maintenance), 0}, {to_string(Trigger::balance), 0}};
     for (const Move& move : plan.moves) ++counts[to_string(move.trigger)];
     return counts;
 }

@@ -83,8 +83,8 @@ struct Described<Blocker> {
 template <>
 struct Described<CpuRequirement> {
     using T = CpuRequirement;
-    static constexpr auto fields =
-        std::tuple{field("mode", &T::mode), field("model", &T::model), field("required", &T::required)};
+    static constexpr auto fields = std::tuple{field("mode", &T::mode), field("balance", &T::balance),
+                                              field("model", &T::model), field("required", &T::required)};
 };
 template <>
 struct Described<VmRequirements> {
@@ -245,8 +245,9 @@ struct Described<policy::Audit> {
 template <>
 struct Described<policy::Memory> {
     using T = policy::Memory;
-    static constexpr auto fields = std::tuple{field("hosts", &T::hosts), field("vms", &T::vms),
-                                              field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
+    static constexpr auto fields =
+        std::tuple{field("hosts", &T::hosts), field("vms", &T::vms), field("imbalance", &T::imbalance),
+                   field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
 };
 
 template <>
@@ -266,6 +267,15 @@ struct Described<policy::OverloadOptions> {
         field("memory_pressure", &T::memory_pressure),
         field("max_moves_per_cycle", &T::max_moves_per_cycle),
     };
+};
+template <>
+struct Described<policy::BalanceOptions> {
+    using T = policy::BalanceOptions;
+    static constexpr auto fields =
+        std::tuple{field("enabled", &T::enabled),       field("objective", &T::objective),
+                   field("cpu_weight", &T::cpu_weight), field("memory_weight", &T::memory_weight),
+                   field("imbalance", &T::imbalance),   field("min_gain", &T::min_gain),
+                   field("payback_ms", &T::payback),    field("max_moves_per_cycle", &T::max_moves_per_cycle)};
 };
 template <>
 struct Described<policy::ReserveOptions> {

@@ -40,6 +40,7 @@ std::string to_string(Trigger trigger) {
     switch (trigger) {
         case Trigger::overload: return "overload";
         case Trigger::maintenance: return "maintenance";
+        case Trigger::balance: return "balance";
         case Trigger::manual: return "manual";
     }
     return "manual";

@@ -12,7 +12,7 @@
 
 namespace ballast {
 
-enum class Trigger { overload, maintenance, manual };
+enum class Trigger { overload, maintenance, balance, manual };
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.
@@ -45,7 +45,7 @@ struct Move {
 
 /// A host that needs relief or is to be emptied, and what was found.
 struct Finding {
-    HostId host;
+    HostId host;  // empty: of the cluster, not of one host
     Trigger trigger = Trigger::overload;
     std::string text;               // "CPU demand 93 % of usable, above 80 % for 2 min"
     bool resolved_by_plan = false;  // the plan's moves bring it below its limits (or empty it)

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "policy/balance.h"
 #include "policy/capacity.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
@@ -100,6 +101,15 @@ void observe_host(HostMemory& memory, const Host& host, const Totals& totals, co
     step_detectors(memory, host, totals, other_raw, options, ready);
 }
 
+// At the time of the newest sample: hosts report one after the other.
+void observe_imbalance(Memory& memory, const Inventory& inventory, const Options& options) {
+    std::optional<Instant> newest;
+    for (const auto& [id, host] : memory.hosts) newest = std::max(newest, host.last_sample);
+    if (!newest || memory.imbalance.last_value >= newest) return;
+    memory.imbalance =
+        step(memory.imbalance, imbalance_of(memory, inventory, options), options.balance.imbalance, *newest);
+}
+
 bool has_new_sample(const Host& host, const HostMemory& memory) {
     return is_fresh(host) && (!memory.last_sample || *host.sampled_at > *memory.last_sample);
 }
@@ -122,6 +132,7 @@ Memory observe(Memory memory, const Inventory& inventory, const Options& options
         if (has_new_sample(host, remembered)) observe_host(remembered, host, totals[id], options);
     }
     audit_moves(memory, options);
+    observe_imbalance(memory, inventory, options);
     return memory;
 }
 

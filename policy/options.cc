@@ -11,6 +11,10 @@ std::string to_string(Mode mode) {
     return "observe";
 }
 
+std::string to_string(BalanceOptions::Objective objective) {
+    return objective == BalanceOptions::Objective::headroom ? "headroom" : "used";
+}
+
 std::string to_string(Rule::Kind kind) {
     switch (kind) {
         case Rule::Kind::keep_apart: return "keep_apart";

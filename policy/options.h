@@ -38,6 +38,25 @@ struct OverloadOptions {
     unsigned max_moves_per_cycle = 4;  // do not overshoot: measure again before moving more
 };
 
+/// Evening out the load of hosts none of which is overloaded.
+struct BalanceOptions {
+    enum class Objective {
+        used,      // each host uses the same share of what it has
+        headroom,  // each host has as much left as the others
+    };
+    bool enabled = true;
+    Objective objective = Objective::used;
+    double cpu_weight = 1;
+    double memory_weight = 0.5;  // memory that is there does not slow anybody down; CPU that is shared does
+    // Standard deviation over the hosts. 0.15 is hosts at 40 % beside hosts at 70 %: nobody suffers yet, so it is only
+    // answered when it lasts.
+    Threshold imbalance{0.15, 0.10, std::chrono::minutes{15}};
+    double min_gain = 0.005;                      // of the imbalance, by each move
+    Duration payback = std::chrono::minutes{30};  // a move that costs 18 s has to even out 0.01 to be worth it
+    unsigned max_moves_per_cycle = 4;
+};
+std::string to_string(BalanceOptions::Objective objective);
+
 /// Room that stays free on every host whatever is planned.
 struct ReserveOptions {
     double cpu = 0.10;            // of the host's CPUs
@@ -121,6 +140,7 @@ std::string to_string(Rule::Kind kind);
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
+    BalanceOptions balance;
     ReserveOptions reserve;
     OvercommitOptions overcommit;
     AdmissionOptions admission;

@@ -1,6 +1,7 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
 #include <iterator>
 
+#include "policy/balance.h"
 #include "policy/capacity.h"
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
@@ -54,9 +55,12 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     Evacuation evacuation = evacuate(view);
     Relief relief = relieve(view);
     append(relief.drafts, std::move(evacuation.drafts));
+    const Balance even = relief.drafts.empty() ? balance(view) : Balance{};
+    append(relief.drafts, std::vector(even.drafts));
     plan.moves = finished(std::move(relief.drafts), before);
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
+    append(plan.findings, std::vector(even.findings));
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);
     append(plan.rejections, std::move(evacuation.rejections));

@@ -58,6 +58,7 @@ struct Audit {
 struct Memory {
     std::map<HostId, HostMemory> hosts;
     std::map<VmId, VmMemory> vms;
+    DetectorState imbalance;  // of the cluster
     Audit audit;
     std::optional<Instant> learned_until;  // past moves that ended up to then were learnt from
 };

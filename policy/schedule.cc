@@ -61,8 +61,9 @@ std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, con
         return draft.cause + "; " + subject + " goes to " + draft.to.value + ", then at " +
                percent(effect.target_memory_after) + " of its memory and " + percent(effect.target_cpu_after) +
                " of its usable CPU" + wish;
-    return draft.cause + "; moving " + subject + " brings it to " + percent(effect.source_cpu_after) + " CPU, " +
-           percent(effect.source_memory_after) + " memory and " + draft.to.value + " to " +
+    const std::string source = draft.trigger == Trigger::balance ? vm.host.value : "it";
+    return draft.cause + "; moving " + subject + " brings " + source + " to " + percent(effect.source_cpu_after) +
+           " CPU, " + percent(effect.source_memory_after) + " memory and " + draft.to.value + " to " +
            percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory" + wish;
 }
 

@@ -58,6 +58,7 @@ TEST_CASE("Under a constant load the cluster comes to rest") {
         Dice dice(seed);
         Wanted wanted;
         Cluster cluster = contended_cluster(dice, wanted);
+        cluster.options.balance.enabled = false;
         const bool has_room = make_room(cluster, wanted, seed % 2 == 0);
         std::map<VmId, int> moved;
         Instant last_move = cluster.now;
@@ -85,6 +86,35 @@ TEST_CASE("Under a constant load the cluster comes to rest") {
     // Not all of them: one VM that alone is too much for its host may find no host it would not be too much for.
     CHECK(overloaded > 15);
     CHECK(relieved >= overloaded - 2);
+}
+
+TEST_CASE("Under a constant load balance comes to rest as well, and no VM goes back") {
+    std::size_t balanced = 0;
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        Dice dice(seed);
+        Wanted wanted;
+        Cluster cluster = contended_cluster(dice, wanted);
+        make_room(cluster, wanted, true);
+        cluster.options.balance.imbalance = {0.05, 0.03, 15min};
+        std::map<VmId, std::set<HostId>> left;
+        Instant last_move = cluster.now;
+        for (const Instant end = cluster.now + 4h; cluster.now < end;) {
+            contend(cluster, wanted);
+            cluster.tick(30s);
+            const Plan plan = cluster.plan();
+            INFO("seed " << seed);
+            for (const Move& move : plan.moves) {
+                if (left[move.vm].contains(move.to)) FAIL_CHECK(move.vm.value << " goes back: " << move.reason);
+                left[move.vm].insert(move.from);
+                balanced += move.trigger == Trigger::balance ? 1 : 0;
+                last_move = cluster.now;
+            }
+            cluster.carry_out(plan);
+        }
+        INFO("seed " << seed);
+        CHECK(last_move < cluster.now - 2h);
+    }
+    CHECK(balanced > 40);
 }
 
 TEST_CASE("Noise around the limit does not make VMs wander") {

@@ -53,7 +53,7 @@ private:
         require(!to.maintenance && to.accepts_vms, what + "takes no VMs");
         judge_rules(vm, to, what);
         judge_needs(vm, from, to, what);
-        if (move.trigger == Trigger::overload)
+        if (move.trigger == Trigger::overload || move.trigger == Trigger::balance)
             judge_relief(vm, move, what);
         else
             require(from.maintenance, what + "its host is not in maintenance");
@@ -133,7 +133,9 @@ private:
                 what + "makes its target short of memory");
         require(!cluster_.inventory.hosts.at(move.from).maintenance, what + "relief of a host in maintenance");
         ++relief_moves_;
-        require(relief_moves_ <= limits.max_moves_per_cycle, what + "too many moves");
+        const unsigned most = move.trigger == Trigger::balance ? cluster_.options.balance.max_moves_per_cycle
+                                                               : limits.max_moves_per_cycle;
+        require(relief_moves_ <= most, what + "too many moves");
         for (const PastMove& past : cluster_.inventory.past_moves) {
             if (past.vm != vm.id) continue;
             const Duration age = cluster_.now - past.ended;

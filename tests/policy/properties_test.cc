@@ -93,7 +93,8 @@ TEST_CASE("Replanning after a plan was carried out finds nothing more to do for 
             if (!finding.resolved_by_plan) continue;
             ++resolved;
             for (const Move& move : again.moves)
-                if (move.from == finding.host) FAIL_CHECK("seed " << seed << ": " << move.reason);
+                if (move.from == finding.host && move.trigger == finding.trigger)
+                    FAIL_CHECK("seed " << seed << ": " << move.reason);
         }
     }
     CHECK(resolved > cases / 4);

@@ -106,6 +106,7 @@ inline Cluster random_cluster(std::uint64_t seed) {
     for (unsigned i = 0; i < hosts; ++i) add_host(cluster, dice, i);
     for (unsigned i = 0; i < vms; ++i) add_vm(cluster, dice, i, hosts);
     add_options(cluster, dice, hosts);
+    if (seed % 3 == 0) cluster.options.balance.imbalance = {0.03, 0.02, 1min};
     for (int i = 0; i < 7; ++i) cluster.tick(1min);
     add_history(cluster, dice, vms, hosts);
     for (auto& [id, host] : cluster.inventory.hosts) {

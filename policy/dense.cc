@@ -1,0 +1,207 @@
+#include "policy/dense.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "policy/capacity.h"
+#include "policy/classes.h"
+#include "policy/constraints/constraint.h"
+#include "policy/detectors.h"
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+using solver::Amounts;
+using solver::unlimited;
+
+double count(Bytes bytes) {
+    return static_cast<double>(bytes.count);
+}
+
+const char* const names[dense_resources] = {"cpu",   "memory",        "promised memory", "claimed memory",
+                                            "vcpus", "reserved cpus", "reserved memory", "huge pages"};
+
+// The page size most VMs ask for; zero when none asks.
+Bytes page_size(const Inventory& inventory) {
+    std::map<Bytes, std::size_t> wanted;
+    for (const auto& [id, vm] : inventory.vms)
+        for (const auto& [page, amount] : vm.facts.requirements.huge_pages) ++wanted[page];
+    const auto most = std::max_element(wanted.begin(), wanted.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == wanted.end() ? Bytes{} : most->first;
+}
+
+class Builder {
+public:
+    Builder(const ClusterView& view, Purpose purpose)
+        : view_(view), context_(view.context()), purpose_(purpose), page_(page_size(context_.inventory)) {}
+
+    Dense build() {
+        const Classes classes = classes_of(context_);
+        solver::Problem& problem = dense_.problem;
+        problem.host_classes = classes.host_classes;
+        problem.allowed = classes.allowed;
+        for (const char* name : names) problem.resources.push_back({name, 0});
+        choose_label();
+        for (const SpreadGroup& group : context_.book.spread)
+            problem.groups.push_back({!group.over.empty(), group.most, group.hard, 0});
+        std::size_t position = 0;
+        for (const auto& [id, host] : context_.inventory.hosts) add_host(host, classes.of_host[position++]);
+        position = 0;
+        for (const auto& [id, vm] : context_.inventory.vms) add_vm(vm, classes.of_vm[position++]);
+        return std::move(dense_);
+    }
+
+private:
+    // Hosts are in one failure domain only here; VMs spread over another label are left where they are.
+    void choose_label() {
+        for (const SpreadGroup& group : context_.book.spread)
+            if (!group.over.empty() && label_.empty()) label_ = group.over;
+    }
+
+    Amounts capacity_of(const Host& host, const HostUse& use) const {
+        const Options& options = context_.options;
+        const double total = count(host.facts.memory_total);
+        Amounts capacity;
+        capacity.fill(unlimited);
+        if (purpose_ == Purpose::relief) {
+            capacity[dense_cpu] = options.overload.cpu.below * use.usable_cpus;
+            capacity[dense_memory] = options.overload.memory.below * total;
+        }
+        capacity[dense_promised] = count(allocatable_memory(host, options));
+        if (use.available) capacity[dense_claimed] = count(*use.available - reserved_memory(host, options));
+        if (const auto limit = vcpu_limit(host, options)) capacity[dense_vcpus] = *limit;
+        capacity[dense_reserved_cpus] = use.usable_cpus;
+        capacity[dense_reserved_memory] = count(reservable_memory(host, options));
+        capacity[dense_huge_pages] = 0;
+        if (const auto pool = use.huge_pages.find(page_); pool != use.huge_pages.end())
+            capacity[dense_huge_pages] = count(pool->second.committed + view_.huge_pages_free(host.id, page_));
+        return capacity;
+    }
+
+    // Everything that occupies the host; add_vm() takes off what it lists, so that the rest remains.
+    Amounts used_of(const HostUse& use) const {
+        Amounts used{};
+        used[dense_cpu] = use.cpu;
+        used[dense_memory] = use.memory_used;
+        used[dense_promised] = count(use.committed);
+        used[dense_vcpus] = use.vcpus;
+        used[dense_reserved_cpus] = use.reserved_cpus;
+        used[dense_reserved_memory] = count(use.reserved_memory);
+        if (const auto pool = use.huge_pages.find(page_); pool != use.huge_pages.end())
+            used[dense_huge_pages] = count(pool->second.committed);
+        return used;
+    }
+
+    bool receives(const Host& host) const {
+        Objections objections;
+        constraints::host_state(view_, Vm{}, host, purpose_, objections);
+        const bool hot = purpose_ == Purpose::relief && any_set(remembered(context_, host.id));
+        return objections.empty() && !hot;
+    }
+
+    std::uint32_t domain_of(const Host& host) {
+        if (label_.empty()) return 0;
+        return domains_.emplace(place_of(host, label_), static_cast<std::uint32_t>(domains_.size())).first->second;
+    }
+
+    void add_host(const Host& host, std::uint32_t host_class) {
+        const HostUse& use = view_.at(host.id);
+        solver::HostSlot slot;
+        slot.capacity = capacity_of(host, use);
+        slot.base = used_of(use);
+        slot.scale.fill(1);
+        slot.scale[dense_cpu] = std::max(use.usable_cpus, 1e-9);
+        slot.scale[dense_memory] = std::max(count(host.facts.memory_total), 1.0);
+        slot.host_class = host_class;
+        slot.domain = domain_of(host);
+        slot.receives = receives(host);
+        slot.counts = is_fresh(host) && use.cpu_known && !host.maintenance;
+        index_of_.emplace(host.id, static_cast<solver::HostIndex>(dense_.hosts.size()));
+        dense_.problem.hosts.push_back(slot);
+        dense_.hosts.push_back(&host);
+    }
+
+    Amounts demand_of(const Vm& vm, const Host& host) const {
+        Amounts demand{};
+        demand[dense_cpu] = demand_cores(vm, context_.memory);
+        demand[dense_memory] = count(memory_resident(vm));
+        demand[dense_promised] = count(ordinary_memory(vm));
+        demand[dense_claimed] = count(memory_claim(vm, context_.options));
+        demand[dense_vcpus] = vm.facts.vcpus;
+        demand[dense_reserved_cpus] = known(vm.facts.wishes.reserved_cpus).value_or(0);
+        demand[dense_reserved_memory] = count(reserved_memory_of(vm));
+        for (const auto& [page, amount] : huge_pages_on(host, vm))
+            if (page == page_) demand[dense_huge_pages] = count(amount);
+        return demand;
+    }
+
+    // What the problem can express of its rules: the rest would be refused in the end anyway.
+    bool expressible(const Vm& vm, const RulesOfVm& rules) const {
+        const auto& pages = vm.facts.requirements.huge_pages;
+        const bool one_page = pages.empty() || (pages.size() == 1 && pages.begin()->first == page_);
+        const auto other_label = [&](std::uint32_t group) {
+            const SpreadGroup& rule = context_.book.spread[group];
+            return rule.hard && !rule.over.empty() && rule.over != label_;
+        };
+        const auto tied = [&](std::uint32_t group) {
+            const TogetherGroup& rule = context_.book.together[group];
+            return rule.hard && rule.members.size() > 1;
+        };
+        return one_page && std::none_of(rules.spread.begin(), rules.spread.end(), other_label) &&
+               std::none_of(rules.together.begin(), rules.together.end(), tied);
+    }
+
+    bool movable(const Vm& vm, const RulesOfVm& rules) const {
+        if (purpose_ == Purpose::relief && !demand_known(vm, context_.memory)) return false;
+        return vm_refusals(context_, vm, purpose_).empty() && expressible(vm, rules);
+    }
+
+    double move_cost(const Vm& vm) const {
+        const auto memory = context_.memory.vms.find(vm.id);
+        const VmMemory nothing;
+        const auto prediction =
+            predict(vm, memory == context_.memory.vms.end() ? nothing : memory->second, context_.options.migration);
+        return static_cast<double>(prediction.duration.count()) / 1000;
+    }
+
+    void add_vm(const Vm& vm, std::uint32_t vm_class) {
+        const auto home = index_of_.find(vm.host);
+        if (!occupies_host(vm) || home == index_of_.end() || view_.is_moving(vm.id)) return;
+        const RulesOfVm& rules = context_.book.of_vm.at(vm.id);
+        solver::VmSlot slot;
+        slot.demand = demand_of(vm, *dense_.hosts[home->second]);
+        slot.home = home->second;
+        slot.vm_class = vm_class;
+        slot.movable = movable(vm, rules);
+        slot.move_cost = slot.movable ? move_cost(vm) : 1;
+        slot.weight = std::max(1.0, 1001.0 + vm.facts.wishes.priority);
+        slot.groups = rules.spread;
+        Amounts& base = dense_.problem.hosts[home->second].base;
+        // A VM never measured is inside the host's own use already.
+        if (!demand_known(vm, context_.memory)) slot.demand[dense_cpu] = 0;
+        for (std::size_t k = 0; k < dense_resources; ++k) base[k] -= slot.demand[k];
+        dense_.problem.vms.push_back(std::move(slot));
+        dense_.vms.push_back(&vm);
+    }
+
+    const ClusterView& view_;
+    const Context& context_;
+    Purpose purpose_;
+    Bytes page_;
+    std::string label_;
+    std::map<std::string, std::uint32_t> domains_;
+    std::map<HostId, solver::HostIndex> index_of_;
+    Dense dense_;
+};
+
+}  // namespace
+
+Dense dense_of(const ClusterView& view, Purpose purpose) {
+    return Builder(view, purpose).build();
+}
+
+}  // namespace ballast::policy
