@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "bench/packing_instances.h"
+#include "policy/solver/consolidate.h"
 #include "policy/solver/ordered_evacuation.h"
 
 namespace {
@@ -117,6 +118,27 @@ void evacuations(unsigned count, const std::string& folder) {
     }
 }
 
+void consolidations(unsigned count, unsigned hosts) {
+    for (unsigned number = 0; number < count; ++number) {
+        const Problem problem = consolidation(number, hosts);
+        const double began = cpu_seconds();
+        const Consolidation made = consolidate(problem, {});
+        const double cpu = cpu_seconds() - began;
+        Amounts demand{};
+        for (const VmSlot& vm : problem.vms)
+            for (std::size_t k = 0; k < max_resources; ++k) demand[k] += vm.demand[k];
+        std::size_t needed = 0;
+        for (const VmSlot& vm : problem.vms)
+            needed += std::binary_search(made.off.begin(), made.off.end(), vm.home) ? 1 : 0;
+        std::printf("{\"number\": %u, \"vms\": %zu, \"demand\": [%.9g, %.9g], \"capacities\": [", number,
+                    problem.vms.size(), demand[0], demand[1]);
+        for (HostIndex h = 0; h < hosts; ++h) std::printf("%s%g", h == 0 ? "" : ", ", problem.hosts[h].capacity[0]);
+        std::printf("], \"hosts_on\": %zu, \"moves\": %zu, \"moves_needed\": %zu, \"cpu_s\": %.4f}\n", made.hosts_on,
+                    made.moves, needed, cpu);
+        std::fflush(stdout);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,6 +146,10 @@ int main(int argc, char** argv) {
         evacuations(static_cast<unsigned>(std::atoi(argv[2])), argv[3]);
         return 0;
     }
-    std::fprintf(stderr, "usage: %s evacuation COUNT DIR\n", argv[0]);
+    if (argc == 4 && std::strcmp(argv[1], "consolidation") == 0) {
+        consolidations(static_cast<unsigned>(std::atoi(argv[2])), static_cast<unsigned>(std::atoi(argv[3])));
+        return 0;
+    }
+    std::fprintf(stderr, "usage: %s evacuation COUNT DIR | consolidation COUNT HOSTS\n", argv[0]);
     return 2;
 }

@@ -128,7 +128,8 @@ inline Problem consolidation(std::uint64_t number, unsigned hosts) {
     problem.resources = {{"memory", 1}, {"cpu", 1}};
     const bool unequal = number % 2 == 1;
     const double load = 0.25 + 0.4 * dice.ratio(), skew = 0.7 + 0.6 * dice.ratio();
-    const double mean = load * 256 / 20;
+    const double per_host = number % 4 < 2 ? 20 : 8;
+    const double mean = load * 256 / per_host;
     for (HostIndex h = 0; h < hosts; ++h) {
         const double factor = unequal ? dice.of(std::vector<double>{0.5, 1, 2}) : 1;
         HostSlot host;
@@ -136,7 +137,7 @@ inline Problem consolidation(std::uint64_t number, unsigned hosts) {
         host.scale = host.capacity;
         problem.hosts.push_back(host);
         double memory_used = 0, cpu_used = 0;
-        for (unsigned i = 0; i < 20 * factor; ++i) {
+        for (unsigned i = 0; i < per_host * factor; ++i) {
             const double memory = mean * (0.1 + 1.8 * dice.ratio()), cpu = skew * memory * (0.3 + 1.4 * dice.ratio());
             memory_used += memory;
             cpu_used += cpu;

@@ -209,12 +209,6 @@ void Packer::place_by_chains(std::uint64_t limit) {
 }
 
 bool Packer::run() {
-    best_places_ = places();
-    best_left_ = left_;
-    return resume();
-}
-
-bool Packer::resume() {
     std::vector<VmIndex> waiting;
     for (const VmIndex vm : wanted_) {
         const HostIndex home = problem_->vms[vm].home;
@@ -223,6 +217,7 @@ bool Packer::resume() {
     std::copy_if(left_.begin(), left_.end(), std::back_inserter(waiting), [&](VmIndex vm) { return is_wanted_[vm]; });
     std::erase_if(wanted_, [&](VmIndex vm) { return !is_wanted_[vm]; });
     left_ = best_left_ = std::move(waiting);
+    best_places_ = places();
     weigh();
     const std::uint64_t limit = work_ + effort_.work;
     place_directly();

@@ -24,10 +24,9 @@ public:
     Packer(const Problem& problem, std::vector<VmIndex> wanted, const Effort& effort);
 
     /// Tries to place all; true when it did. The placement is valid in any case: everybody who found no place is at
-    /// home, and so is everybody who would have been displaced in vain.
+    /// home, and nobody is displaced in vain. May be called again after hosts of the problem have been made to receive:
+    /// it goes on from what is placed already.
     bool run();
-    /// As run(), beginning with what is placed already, after hosts of the problem changed to receive again.
-    bool resume();
 
     const Placement& placement() const { return placement_; }
     /// Those without a place.
@@ -69,7 +68,7 @@ private:
     Exchange best_exchange(const std::vector<VmIndex>& waiting);
     void consider(Exchange& best, VmIndex vm, HostIndex host);
     void exchange(std::vector<VmIndex>& waiting, const Exchange& chosen);
-    void fill(std::vector<VmIndex>& waiting);
+    void fill(std::vector<VmIndex>& waiting, const Exchange* after);
     std::vector<VmIndex> with_dropped(std::vector<VmIndex> waiting) const;
     void take_off(VmIndex vm);
     bool all_wanted(const std::vector<VmIndex>& waiting) const;

@@ -9,6 +9,7 @@ namespace ballast::policy::solver {
 namespace {
 
 constexpr std::size_t most_waiting = 4, most_hosts = 16;  // looked at in one step
+constexpr std::uint64_t look_everywhere = 64;             // steps until all that wait look at all hosts again
 constexpr std::uint64_t tabu_steps = 6, tabu_spread = 10;
 
 // splitmix64 (Steele, Lea, Flood 2014)
@@ -101,12 +102,17 @@ void Packer::exchange(std::vector<VmIndex>& waiting, const Exchange& chosen) {
     stays_until_[chosen.in] = turn_ + tabu_steps + random() % tabu_spread;
 }
 
-// Whoever waits and fits somewhere goes there, the large ones first.
-void Packer::fill(std::vector<VmIndex>& waiting) {
+// Whoever waits and fits somewhere goes there, the large ones first. After an exchange only its host has more room than
+// before, so all but those just thrown out need to look there alone.
+void Packer::fill(std::vector<VmIndex>& waiting, const Exchange* after) {
     std::sort(waiting.begin(), waiting.end(),
               [&](VmIndex a, VmIndex b) { return size_[a] != size_[b] ? size_[a] > size_[b] : a < b; });
     std::erase_if(waiting, [&](VmIndex vm) {
-        const HostIndex host = best_host(vm, Rule::tightest);
+        HostIndex host = no_host;
+        if (after == nullptr || vm == after->out[0] || vm == after->out[1])
+            host = best_host(vm, Rule::tightest);
+        else if (++work_; placement_.fits(vm, after->host))
+            host = after->host;
         if (host != no_host) placement_.move(vm, host);
         return host != no_host;
     });
@@ -120,7 +126,7 @@ bool Packer::search(std::vector<VmIndex> waiting, std::uint64_t limit) {
         const Exchange chosen = best_exchange(waiting);
         if (chosen.in == Placement::no_vm) continue;
         exchange(waiting, chosen);
-        fill(waiting);
+        fill(waiting, turn_ % look_everywhere == 0 ? nullptr : &chosen);
         if (all_wanted(waiting)) keep_if_better(with_dropped(waiting));
     }
     return waiting.empty();
@@ -146,7 +152,7 @@ void Packer::search_with_fewer(std::uint64_t limit) {
             take_off(vm);
             std::erase(waiting, vm);
         }
-        fill(waiting);
+        fill(waiting, nullptr);
         if (waiting.empty()) keep_if_better(dropped_);
         const std::size_t steps = best_left_.size() - number;
         if (search(std::move(waiting), work_ + (limit - std::min(limit, work_)) / std::max<std::size_t>(1, steps)))
