@@ -14,7 +14,7 @@ struct ConsolidateOptions {
     std::size_t min_hosts_on = 1;    // of those that receive
     Amounts headroom{};              // to stay free on the hosts kept on, together
     bool survives_one_host = false;  // N+1: the VMs of any one host kept on fit on the others, with nobody displaced
-    Effort effort = {.work = 100'000'000, .depth = 3, .spread = false, .seed = 1};  // for each number of hosts tried
+    Effort effort = {.work = 300'000'000, .depth = 3, .spread = false, .seed = 1};  // for each number of hosts tried
 };
 
 struct Consolidation {

@@ -12,6 +12,7 @@ namespace {
 constexpr double scarcity_power = 4;
 // How far sizes are blurred by a seed other than 1, so that another seed makes other choices from the beginning.
 constexpr double blur = 0.05;
+constexpr std::size_t most_hosts_in_chain = 64;  // looked at for one link of a chain
 constexpr std::size_t most_ejections = 200, most_ejections_deep = 24;
 
 }  // namespace
@@ -90,13 +91,28 @@ double Packer::tightness(VmIndex vm, HostIndex host) const {
     return sum;
 }
 
+// Minus the cosine of the angle between what a VM takes and what is free (Panigrahy et al., "Heuristics for Vector Bin
+// Packing", 2011): a host whose resources would run out together.
+double Packer::misalignment(VmIndex vm, HostIndex host) const {
+    double product = 0, square = 0;
+    for (std::size_t k = 0; k < problem_->resources.size(); ++k) {
+        if (per_size_[k] == 0) continue;
+        const double free = per_size_[k] * (problem_->hosts[host].capacity[k] - placement_.used(host)[k]);
+        product += per_size_[k] * problem_->vms[vm].demand[k] * free;
+        square += free * free;
+    }
+    return square > 0 ? -product / std::sqrt(square) : 0;
+}
+
 HostIndex Packer::best_host(VmIndex vm, Rule rule) {
     HostIndex best = no_host;
     double least = 0;
     work_ += receiving_.size();
     for (const HostIndex host : receiving_) {
         if (!placement_.fits(vm, host)) continue;
-        const double value = rule == Rule::score ? placement_.score_after(vm, host) : tightness(vm, host);
+        const double value = rule == Rule::score      ? placement_.score_after(vm, host)
+                             : rule == Rule::tightest ? tightness(vm, host)
+                                                      : misalignment(vm, host);
         if (best != no_host && value >= least) continue;
         best = host;
         least = value;
@@ -119,27 +135,41 @@ std::vector<std::vector<VmIndex>> Packer::orders() {
     return result;
 }
 
+// All rules and orders, until one places all. What places most is kept as a result; the search goes on from where the
+// least size is left over, which is not the same.
 void Packer::place_directly() {
     const std::vector<HostIndex> before = places();
-    const std::vector<std::vector<VmIndex>> tried = orders();
-    for (const Rule rule : {Rule::score, Rule::tightest}) {
-        if (rule == Rule::score && !effort_.spread) continue;
-        for (const std::vector<VmIndex>& order : tried) {
+    std::vector<HostIndex> start = before;
+    double least = unlimited;
+    for (const std::vector<VmIndex>& order : orders()) {
+        for (const Rule rule : {Rule::score, Rule::tightest, Rule::aligned}) {
+            if (rule == Rule::score && !effort_.spread) continue;
             restore(before);
-            std::vector<VmIndex> waiting;
-            for (const VmIndex vm : order) {
-                const HostIndex host = best_host(vm, rule);
-                if (host == no_host)
-                    waiting.push_back(vm);
-                else
-                    placement_.move(vm, host);
-            }
+            const std::vector<VmIndex> waiting = place_in(order, rule);
             keep_if_better(waiting);
+            double size = 0;
+            for (const VmIndex vm : waiting) size += size_[vm];
+            if (size < least) {
+                least = size;
+                start = places();
+                left_ = waiting;
+            }
             if (waiting.empty()) return;
         }
     }
-    restore(best_places_);
-    left_ = best_left_;
+    restore(start);
+}
+
+std::vector<VmIndex> Packer::place_in(const std::vector<VmIndex>& order, Rule rule) {
+    std::vector<VmIndex> waiting;
+    for (const VmIndex vm : order) {
+        const HostIndex host = best_host(vm, rule);
+        if (host == no_host)
+            waiting.push_back(vm);
+        else
+            placement_.move(vm, host);
+    }
+    return waiting;
 }
 
 void Packer::put(VmIndex vm, HostIndex host) {
@@ -151,33 +181,35 @@ void Packer::undo(std::size_t mark) {
     for (; trail_.size() > mark; trail_.pop_back()) placement_.move(trail_.back().vm, trail_.back().from);
 }
 
+// Whom `vm` could take the place of: those that move anyway first, then cheap and small ones.
+std::vector<Packer::Way> Packer::ways(VmIndex vm) {
+    std::vector<Way> found;
+    const std::size_t number = std::min(receiving_.size(), most_hosts_in_chain);
+    const std::size_t start = number < receiving_.size() ? random() % receiving_.size() : 0;
+    for (std::size_t i = 0; i < number; ++i) {
+        const HostIndex host = receiving_[(start + i) % receiving_.size()];
+        work_ += 4 * placement_.vms_on(host).size();
+        for (const VmIndex out : placement_.vms_on(host)) {
+            if (in_chain_[out] || !may_displace(out) || !placement_.fits_without(vm, host, out)) continue;
+            found.push_back({(moves(out) ? 0 : problem_->vms[out].move_cost) + size_[out], host, out});
+        }
+    }
+    std::sort(found.begin(), found.end(), [](const Way& a, const Way& b) {
+        return std::tie(a.cost, a.host, a.out) < std::tie(b.cost, b.host, b.out);
+    });
+    return found;
+}
+
 // Chains: `vm` takes a place, and who was in the way finds another one by the same means.
 bool Packer::insert(VmIndex vm, unsigned depth, std::uint64_t limit) {
     if (const HostIndex host = best_host(vm, Rule::tightest); host != no_host) {
         put(vm, host);
         return true;
     }
-    if (depth == 0) return false;
-    struct Way {
-        double cost;
-        HostIndex host;
-        VmIndex out;
-    };
-    std::vector<Way> ways;
-    for (const HostIndex host : receiving_) {
-        work_ += placement_.vms_on(host).size();
-        for (const VmIndex out : placement_.vms_on(host)) {
-            if (in_chain_[out] || !may_displace(out) || !placement_.fits_without(vm, host, out)) continue;
-            const bool moves_anyway = placement_.host_of(out) != problem_->vms[out].home;
-            ways.push_back({(moves_anyway ? 0 : problem_->vms[out].move_cost) + size_[out], host, out});
-        }
-    }
-    std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-        return std::tie(a.cost, a.host, a.out) < std::tie(b.cost, b.host, b.out);
-    });
-    ways.resize(std::min(ways.size(), depth > 1 ? most_ejections_deep : most_ejections));
-    for (const Way& way : ways) {
-        if (spent(limit)) return false;
+    if (depth == 0 || spent(limit)) return false;
+    std::size_t tries = depth > 1 ? most_ejections_deep : most_ejections;
+    for (const Way& way : ways(vm)) {
+        if (tries-- == 0 || spent(limit)) return false;
         if (insert_for(vm, way.host, {&way.out, 1}, depth - 1, limit)) return true;
     }
     return false;

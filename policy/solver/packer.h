@@ -36,10 +36,15 @@ public:
     std::uint64_t work() const { return work_; }
 
 private:
-    enum class Rule { score, tightest };
+    enum class Rule { score, tightest, aligned };
     struct Change {
         VmIndex vm;
         HostIndex from;
+    };
+    struct Way {
+        double cost;
+        HostIndex host;
+        VmIndex out;
     };
     struct Exchange {
         VmIndex in = Placement::no_vm, out[2] = {Placement::no_vm, Placement::no_vm};
@@ -55,11 +60,14 @@ private:
 
     HostIndex best_host(VmIndex vm, Rule rule);
     double tightness(VmIndex vm, HostIndex host) const;
+    double misalignment(VmIndex vm, HostIndex host) const;
     void place_directly();
+    std::vector<VmIndex> place_in(const std::vector<VmIndex>& order, Rule rule);
     std::vector<std::vector<VmIndex>> orders();
 
     void put(VmIndex vm, HostIndex host);
     void undo(std::size_t mark);
+    std::vector<Way> ways(VmIndex vm);
     bool insert(VmIndex vm, unsigned depth, std::uint64_t limit);
     bool insert_for(VmIndex vm, HostIndex host, std::span<const VmIndex> out, unsigned depth, std::uint64_t limit);
     void place_by_chains(std::uint64_t limit);
