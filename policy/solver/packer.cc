@@ -24,11 +24,15 @@ Packer::Packer(const Problem& problem, std::vector<VmIndex> wanted, const Effort
       wanted_(std::move(wanted)),
       is_wanted_(problem.vms.size(), 0),
       in_chain_(problem.vms.size(), 0),
+      crowded_at_home_(problem.vms.size(), 0),
       stays_until_(problem.vms.size(), 0),
       banned_until_(problem.vms.size(), 0),
       banned_from_(problem.vms.size(), no_host),
       state_(effort.seed) {
-    for (const VmIndex vm : wanted_) is_wanted_[vm] = 1;
+    for (const VmIndex vm : wanted_) {
+        is_wanted_[vm] = 1;
+        crowded_at_home_[vm] = may_wait_at_home(vm) ? 0 : 1;
+    }
     left_ = wanted_;
     weigh();
 }
@@ -254,8 +258,8 @@ bool Packer::run() {
     const std::uint64_t limit = work_ + effort_.work;
     place_directly();
     if (!left_.empty()) place_by_chains(work_ + effort_.work / 4);
-    if (!left_.empty() && effort_.depth > 0) {
-        search(left_, work_ + (limit - std::min(limit, work_)) / 2);
+    if (!left_.empty() && effort_.depth > 0 && !receiving_.empty()) {
+        if (!lacks_room(left_)) search(left_, work_ + (limit - std::min(limit, work_)) / 2);
         search_with_fewer(limit);
     }
     restore(best_places_);
@@ -274,7 +278,17 @@ void Packer::restore(const std::vector<HostIndex>& places) {
     for (VmIndex vm = 0; vm < places.size(); ++vm) placement_.move(vm, places[vm]);
 }
 
+// Who waits at home counts there: in its failure domain others may have come meanwhile. What was so before is no obstacle.
+bool Packer::may_wait_at_home(VmIndex vm) const {
+    const VmSlot& slot = problem_->vms[vm];
+    if (slot.home == no_host || crowded_at_home_[vm]) return true;
+    return std::all_of(slot.groups.begin(), slot.groups.end(), [&](std::uint32_t group) {
+        return !problem_->groups[group].hard || placement_.members(group, slot.home) <= problem_->groups[group].most;
+    });
+}
+
 void Packer::keep_if_better(const std::vector<VmIndex>& waiting) {
+    if (!std::all_of(waiting.begin(), waiting.end(), [&](VmIndex vm) { return may_wait_at_home(vm); })) return;
     if (!best_places_.empty() && worth_left(waiting) >= worth_left(best_left_)) return;
     best_places_ = places();
     best_left_ = waiting;

@@ -81,10 +81,12 @@ private:
     void take_off(VmIndex vm);
     bool all_wanted(const std::vector<VmIndex>& waiting) const;
     void search_with_fewer(std::uint64_t limit);
-    std::size_t least_dropped(const std::vector<VmIndex>& order) const;
+    void search_without_dropped(std::uint64_t limit);
+    bool lacks_room(const std::vector<VmIndex>& waiting) const;
 
     std::vector<HostIndex> places() const;
     void restore(const std::vector<HostIndex>& places);
+    bool may_wait_at_home(VmIndex vm) const;
     void keep_if_better(const std::vector<VmIndex>& waiting);
     void send_home();
     bool bring_home(VmIndex vm, std::uint64_t limit);
@@ -95,7 +97,7 @@ private:
     Effort effort_;
     Placement placement_;
     std::vector<VmIndex> wanted_, left_;
-    std::vector<std::uint8_t> is_wanted_, in_chain_;
+    std::vector<std::uint8_t> is_wanted_, in_chain_, crowded_at_home_;
     std::vector<double> size_;
     Amounts per_size_{};  // factor from a demand to its part of the size
     std::vector<HostIndex> receiving_;

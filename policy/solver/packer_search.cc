@@ -9,6 +9,7 @@ namespace ballast::policy::solver {
 namespace {
 
 constexpr std::size_t most_waiting = 4, most_hosts = 16;  // looked at in one step
+constexpr std::size_t most_choices = 16;                  // of whom to give up
 constexpr std::uint64_t look_everywhere = 64;             // steps until all that wait look at all hosts again
 constexpr std::uint64_t tabu_steps = 6, tabu_spread = 10;
 
@@ -137,47 +138,52 @@ std::vector<VmIndex> Packer::with_dropped(std::vector<VmIndex> waiting) const {
     return waiting;
 }
 
-// When not all can be placed: without those that take most room for their weight the others may all fit.
+// When not all can be placed: without those that take most room for their weight the others may all fit. As few as
+// possible are given up, and not always just the first ones: another resource may be what is short.
 void Packer::search_with_fewer(std::uint64_t limit) {
     std::vector<VmIndex> order = wanted_;
     const auto density = [&](VmIndex vm) { return problem_->vms[vm].weight / (size_[vm] + 1e-12); };
     std::sort(order.begin(), order.end(),
               [&](VmIndex a, VmIndex b) { return density(a) != density(b) ? density(a) < density(b) : a < b; });
-    for (std::size_t number = least_dropped(order); number < best_left_.size() && !spent(limit); ++number) {
-        dropped_.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(number));
-        if (worth_left(dropped_) >= worth_left(best_left_)) break;
-        restore(best_places_);
-        std::vector<VmIndex> waiting = best_left_;
-        for (const VmIndex vm : dropped_) {
-            take_off(vm);
-            std::erase(waiting, vm);
+    for (std::size_t number = 1; number < best_left_.size() && !spent(limit); ++number) {
+        const std::size_t choices = std::min(most_choices, order.size() - number + 1);
+        const std::uint64_t share = (limit - work_) / ((best_left_.size() - number) * choices);
+        for (std::size_t first = 0; first < choices && number < best_left_.size(); ++first) {
+            const auto begin = order.begin() + static_cast<std::ptrdiff_t>(first);
+            dropped_.assign(begin, begin + static_cast<std::ptrdiff_t>(number));
+            if (worth_left(dropped_) < worth_left(best_left_)) search_without_dropped(work_ + share);
         }
-        fill(waiting, nullptr);
-        if (waiting.empty()) keep_if_better(dropped_);
-        const std::size_t steps = best_left_.size() - number;
-        if (search(std::move(waiting), work_ + (limit - std::min(limit, work_)) / std::max<std::size_t>(1, steps)))
-            break;
     }
     dropped_.clear();
 }
 
-// How many of `order`, from its beginning, have to go at least, by the room there is altogether.
-std::size_t Packer::least_dropped(const std::vector<VmIndex>& order) const {
-    Amounts lack{};
-    for (std::size_t k = 0; k < problem_->resources.size(); ++k) {
-        for (const HostIndex host : receiving_) lack[k] += placement_.used(host)[k] - problem_->hosts[host].capacity[k];
-        for (const VmIndex vm : order)
-            if (placement_.host_of(vm) == problem_->vms[vm].home) lack[k] += problem_->vms[vm].demand[k];
+void Packer::search_without_dropped(std::uint64_t limit) {
+    restore(best_places_);
+    std::vector<VmIndex> waiting = best_left_;
+    for (const VmIndex vm : dropped_) {
+        take_off(vm);
+        std::erase(waiting, vm);
     }
-    const auto short_of_room = [&] {
-        for (std::size_t k = 0; k < problem_->resources.size(); ++k)
-            if (lack[k] > 1e-9 * problem_->hosts[receiving_[0]].capacity[k]) return true;
-        return false;
-    };
-    std::size_t number = 0;
-    for (; number < order.size() && short_of_room(); ++number)
-        for (std::size_t k = 0; k < max_resources; ++k) lack[k] -= problem_->vms[order[number]].demand[k];
-    return number;
+    if (lacks_room(waiting)) return;
+    fill(waiting, nullptr);
+    if (waiting.empty())
+        keep_if_better(dropped_);
+    else
+        search(std::move(waiting), limit);
+}
+
+// Is there too little room for these altogether, however it were arranged?
+bool Packer::lacks_room(const std::vector<VmIndex>& waiting) const {
+    for (std::size_t k = 0; k < problem_->resources.size(); ++k) {
+        double lack = 0, capacity = 0;
+        for (const HostIndex host : receiving_) {
+            capacity += problem_->hosts[host].capacity[k];
+            lack += placement_.used(host)[k] - problem_->hosts[host].capacity[k];
+        }
+        for (const VmIndex vm : waiting) lack += problem_->vms[vm].demand[k];
+        if (capacity < unlimited && lack > 1e-9 * capacity) return true;
+    }
+    return false;
 }
 
 }  // namespace ballast::policy::solver
