@@ -1,6 +1,6 @@
 // The packing solvers on random instances; one JSON line each.
 //   bench_packing evacuation COUNT DIR          also writes DIR/NUMBER.lp, the same question for an exact solver
-//   bench_packing consolidation COUNT HOSTS
+//   bench_packing consolidation COUNT HOSTS RESERVE    RESERVE 1: N+1
 // Times are CPU seconds of this process.
 #include <cstdio>
 #include <cstdlib>
@@ -118,11 +118,13 @@ void evacuations(unsigned count, const std::string& folder) {
     }
 }
 
-void consolidations(unsigned count, unsigned hosts) {
+void consolidations(unsigned count, unsigned hosts, bool survives_one_host) {
     for (unsigned number = 0; number < count; ++number) {
         const Problem problem = consolidation(number, hosts);
         const double began = cpu_seconds();
-        const Consolidation made = consolidate(problem, {});
+        ConsolidateOptions options;
+        options.survives_one_host = survives_one_host;
+        const Consolidation made = consolidate(problem, options);
         const double cpu = cpu_seconds() - began;
         Amounts demand{};
         for (const VmSlot& vm : problem.vms)
@@ -133,8 +135,9 @@ void consolidations(unsigned count, unsigned hosts) {
         std::printf("{\"number\": %u, \"vms\": %zu, \"demand\": [%.9g, %.9g], \"capacities\": [", number,
                     problem.vms.size(), demand[0], demand[1]);
         for (HostIndex h = 0; h < hosts; ++h) std::printf("%s%g", h == 0 ? "" : ", ", problem.hosts[h].capacity[0]);
-        std::printf("], \"hosts_on\": %zu, \"moves\": %zu, \"moves_needed\": %zu, \"cpu_s\": %.4f}\n", made.hosts_on,
-                    made.moves, needed, cpu);
+        std::printf(
+            "], \"hosts_on\": %zu, \"moves\": %zu, \"moves_needed\": %zu, \"reserve_kept\": %s, \"cpu_s\": %.4f}\n",
+            made.hosts_on, made.moves, needed, made.reserve_kept ? "true" : "false", cpu);
         std::fflush(stdout);
     }
 }
@@ -146,10 +149,11 @@ int main(int argc, char** argv) {
         evacuations(static_cast<unsigned>(std::atoi(argv[2])), argv[3]);
         return 0;
     }
-    if (argc == 4 && std::strcmp(argv[1], "consolidation") == 0) {
-        consolidations(static_cast<unsigned>(std::atoi(argv[2])), static_cast<unsigned>(std::atoi(argv[3])));
+    if (argc == 5 && std::strcmp(argv[1], "consolidation") == 0) {
+        consolidations(static_cast<unsigned>(std::atoi(argv[2])), static_cast<unsigned>(std::atoi(argv[3])),
+                       std::atoi(argv[4]) != 0);
         return 0;
     }
-    std::fprintf(stderr, "usage: %s evacuation COUNT DIR | consolidation COUNT HOSTS\n", argv[0]);
+    std::fprintf(stderr, "usage: %s evacuation COUNT DIR | consolidation COUNT HOSTS RESERVE\n", argv[0]);
     return 2;
 }

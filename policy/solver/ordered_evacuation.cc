@@ -7,7 +7,7 @@ namespace ballast::policy::solver {
 namespace {
 
 constexpr std::uint64_t most_packings = 24;
-constexpr std::uint64_t most_packings_incomplete = 3;  // of a problem that seems to have no complete one
+constexpr std::uint64_t most_packings_incomplete = 6;  // of a problem that seems to have no complete one
 
 bool is_emptied(const std::vector<HostIndex>& hosts, HostIndex host) {
     return std::find(hosts.begin(), hosts.end(), host) != hosts.end();

@@ -10,7 +10,7 @@ namespace {
 
 // How much more the scarcest resource counts in a size: with a high power the others decide between equals only.
 constexpr double scarcity_power = 4;
-// How far sizes are blurred by a seed other than 1, so that another seed makes other choices from the beginning.
+// How far sizes are blurred by a seed other than 1: another seed makes other choices from the beginning.
 constexpr double blur = 0.05;
 constexpr std::size_t most_hosts_in_chain = 64;  // looked at for one link of a chain
 constexpr std::size_t most_ejections = 200, most_ejections_deep = 24;
@@ -64,7 +64,7 @@ void Packer::weigh() {
     for (VmIndex vm = 0; vm < problem_->vms.size(); ++vm)
         for (std::size_t k = 0; k < max_resources; ++k) size_[vm] += per_size_[k] * problem_->vms[vm].demand[k];
     if (effort_.seed != 1)
-        for (double& size : size_) size *= 1 + blur * static_cast<double>(random() >> 11) * 0x1.0p-53;
+        for (double& size : size_) size *= 1 + blur * ratio();
 }
 
 bool Packer::may_displace(VmIndex vm) const {
@@ -259,7 +259,7 @@ bool Packer::run() {
     place_directly();
     if (!left_.empty()) place_by_chains(work_ + effort_.work / 4);
     if (!left_.empty() && effort_.depth > 0 && !receiving_.empty()) {
-        if (!lacks_room(left_)) search(left_, work_ + (limit - std::min(limit, work_)) / 2);
+        search(left_, work_ + (limit - std::min(limit, work_)) / 2);
         search_with_fewer(limit);
     }
     restore(best_places_);
@@ -278,7 +278,8 @@ void Packer::restore(const std::vector<HostIndex>& places) {
     for (VmIndex vm = 0; vm < places.size(); ++vm) placement_.move(vm, places[vm]);
 }
 
-// Who waits at home counts there: in its failure domain others may have come meanwhile. What was so before is no obstacle.
+// Who waits at home counts there: in its failure domain others may have come meanwhile. What was so before is no
+// obstacle.
 bool Packer::may_wait_at_home(VmIndex vm) const {
     const VmSlot& slot = problem_->vms[vm];
     if (slot.home == no_host || crowded_at_home_[vm]) return true;

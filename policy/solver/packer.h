@@ -92,6 +92,7 @@ private:
     bool bring_home(VmIndex vm, std::uint64_t limit);
     bool moves(VmIndex vm) const { return placement_.host_of(vm) != problem_->vms[vm].home; }
     std::uint64_t random();
+    double ratio() { return static_cast<double>(random() >> 11) * 0x1.0p-53; }  // below 1
 
     const Problem* problem_;
     Effort effort_;
