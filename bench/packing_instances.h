@@ -52,6 +52,20 @@ inline double memory_of(Dice& dice, Sizes sizes) {
     return std::floor((1 + 47 * dice.ratio()) * 16) / 16;
 }
 
+// CPU enough for what is there, and the pressure that came about.
+inline void complete(Evacuation& made) {
+    Problem& problem = made.problem;
+    std::vector<double> cpu(problem.hosts.size(), 0);
+    double wanted = 0, used = 0;
+    for (const VmSlot& vm : problem.vms) {
+        (vm.home < made.emptied.size() ? wanted : used) += vm.demand[0];
+        cpu[vm.home] += vm.demand[1];
+    }
+    for (HostIndex h = 0; h < problem.hosts.size(); ++h)
+        problem.hosts[h].capacity[1] = std::max(problem.hosts[h].capacity[1], cpu[h]);
+    made.pressure = wanted / (256.0 * static_cast<double>(problem.hosts.size() - made.emptied.size()) - used);
+}
+
 /// A cluster of 16 to 64 hosts with 85-95 % of its memory in use, and as many hosts to be emptied as the rest can
 /// nearly take: `pressure` lies around 0.8 to 1.02. A third of them has CPU as scarce as memory, a third has groups,
 /// VMs that only some hosts may run, and VMs that cannot be moved.
@@ -107,16 +121,8 @@ inline Evacuation evacuation(std::uint64_t number) {
             problem.vms.push_back(vm);
         }
     }
-    double wanted = 0, room = 0;
-    for (HostIndex h = 0; h < hosts; ++h)
-        if (h < emptied) made.emptied.push_back(h);
-    for (const VmSlot& vm : problem.vms) (vm.home < emptied ? wanted : room) += vm.demand[0];
-    for (HostIndex h = 0; h < hosts; ++h) {
-        double cpu = 0;
-        for (const VmSlot& vm : problem.vms) cpu += vm.home == h ? vm.demand[1] : 0;
-        problem.hosts[h].capacity[1] = std::max(problem.hosts[h].capacity[1], cpu);
-    }
-    made.pressure = wanted / (256.0 * (hosts - emptied) - room);
+    for (HostIndex h = 0; h < emptied; ++h) made.emptied.push_back(h);
+    complete(made);
     return made;
 }
 
