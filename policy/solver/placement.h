@@ -22,6 +22,8 @@ public:
     const Amounts& used(HostIndex host) const { return used_[host]; }  // base and VMs
     /// VMs that are not at home.
     std::size_t moved() const { return moved_; }
+    /// Members of a group on this host, or in its domain where the group counts by domains.
+    std::uint32_t members(std::uint32_t group, HostIndex host) const;
 
     /// May the VM come to this host: class, target, capacity and hard groups. False for the host it is on.
     bool fits(VmIndex vm, HostIndex host) const { return fits_without(vm, host, no_vm); }
@@ -59,7 +61,6 @@ private:
     using Counts = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // group, members
 
     std::size_t place_of(const Group& group, HostIndex host) const;
-    std::uint32_t members(std::uint32_t group, HostIndex host) const;
     void count(std::uint32_t group, HostIndex host, int by);
     bool is_member(VmIndex vm, std::uint32_t group) const;
     bool fits_groups(const VmSlot& vm, HostIndex from, HostIndex host, VmIndex leaving) const;
