@@ -44,8 +44,8 @@ std::string with(std::string text, const std::string& from, const std::string& t
 
 HbalCluster cluster_of(const std::string& data) {
     auto cluster = parse_hbal_cluster(data, "cluster.data");
-    REQUIRE(cluster);
-    REQUIRE(parse_hbal_utilisation(mini_utilisation, "util.txt", *cluster));
+    REQUIRE(cluster.has_value());
+    REQUIRE(parse_hbal_utilisation(mini_utilisation, "util.txt", *cluster).has_value());
     return *cluster;
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("At least 1 MiB stays free on a node, as hbal has it") {
     for (const auto& [text, fits] :
          {std::pair(data, false), std::pair(with(data, "B|10240|2048|8192", "B|10241|2048|8193"), true)}) {
         const auto cluster = parse_hbal_cluster(text, "cluster.data");
-        REQUIRE(cluster);
+        REQUIRE(cluster.has_value());
         const Problem problem = to_problem(*cluster);
         CHECK(Placement(problem).fits(0, 1) == fits);
     }
@@ -161,14 +161,14 @@ TEST_CASE("What is wrong in a cluster's text is named with file, line and column
         {"16384|20480|4", "|20480|4", "cluster.data:7:5: memory: a whole number is needed here"},
         {"0|1.0\n", "0|nan\n", "cluster.data:3:91: CPU speed: not a number"},
         {"0|1.0\n", "0|0\n", "cluster.data:3:91: CPU speed must not be 0"},
-        {"|16|N|", "|0|N|", "cluster.data:3:43: CPUs must be 1 to 1000000"},
-        {"|16|N|", "|16|?|", "cluster.data:3:46: offline must be Y, N, or M for the master"},
+        {"|16|N|", "|0|N|", "cluster.data:3:40: CPUs must be 1 to 1000000"},
+        {"|16|N|", "|16|?|", "cluster.data:3:43: offline must be Y, N, or M for the master"},
         {"vm2|", "vm1|", "cluster.data:8:1: 'vm1' is there twice"},
-        {"Y|hostB|", "Y|hostX|", "cluster.data:10:31: unknown node 'hostX'"},
+        {"Y|hostB|", "Y|hostX|", "cluster.data:10:28: unknown node 'hostX'"},
         {"vm4|4096|20480|1|running|Y|hostB||ext||1|-|N", "vm4|4096",
          "cluster.data:10:9: an instance has at least 9 fields, this one 2"},
-        {"ext|4.0|32", "ext|-4|32", "cluster.data:13:70: vCPU ratio is negative or absurdly large"},
-        {"|N|11111111-1111-1111-1111-111111111111", "|N|2", "cluster.data:3:48: unknown group '2'"},
+        {"ext|4.0|32", "ext|-4|32", "cluster.data:13:67: vCPU ratio is negative or absurdly large"},
+        {"|N|11111111-1111-1111-1111-111111111111", "|N|2", "cluster.data:3:45: unknown group '2'"},
     };
     for (const auto& [from, to, message] : table) CHECK(refusal(with(mini, from, to)) == message);
     CHECK(refusal("") == "cluster.data:1:1: groups, nodes and instances are needed, each closed by an empty line");
