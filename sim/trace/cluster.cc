@@ -182,6 +182,7 @@ void Cluster::let_vanish() {
 
 void Cluster::start_transfer(VmIndex vm, HostIndex target) {
     vms_[vm].in_migration = true;
+    vms_[vm].target = target;
     if (!is_incoming(target, vm)) {
         hosts_[target].incoming.push_back(vm);
         hosts_[target].vms.push_back(vm);

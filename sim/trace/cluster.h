@@ -23,6 +23,7 @@ public:
     struct Vm {
         double mips = 0, ram_mb = 0;
         HostIndex host = 0;
+        HostIndex target = 0;  // where it goes, while it is under way
         bool alive = true;          // false: vanished
         bool in_migration = false;  // until the (first) transfer under way ends
         double request = 0;         // MIPS wanted at the last update
