@@ -8,8 +8,8 @@
 namespace ballast::policy::consolidation {
 
 double disturbance(const VmSlot& vm) {
-    // Even an idle VM is some work to move: as if it wanted a hundredth of its size.
-    return vm.memory * vm.memory * (vm.now + vm.size / 100);
+    // Even an idle VM is some work to move: as if it wanted a twelfth of its size.
+    return vm.memory * vm.memory * vm.memory * (vm.now + 0.08 * vm.size);
 }
 
 Decision consolidate(const Problem& problem, const Options& options) {

@@ -27,8 +27,8 @@ public:
     /// On and holding VMs.
     bool in_use(HostIndex host) const { return problem_->hosts[host].on && !hosts_[host].vms.empty(); }
 
-    /// CPU that stays free above the expected demand and `deviations` standard deviations of it; may be negative. VMs count
-    /// as independent of each other.
+    /// CPU that stays free above the expected demand and `deviations` standard deviations of it; may be negative. VMs
+    /// count as independent of each other.
     double free(HostIndex host, double deviations) const;
     double free_with(HostIndex host, VmIndex vm, double deviations) const;
     /// May the VM come: core, memory, what is wanted right now, and free_with >= 0.

@@ -19,17 +19,17 @@ struct HostSlot {
     double memory = 0;      // MiB it can give to VMs; `unlimited` where memory does not limit
     double full_watts = 0;  // at full load: what its CPU costs when it is well used
     bool on = false;
-    bool receives = true;   // may be a target; if it is off, it may be switched on
+    bool receives = true;  // may be a target; if it is off, it may be switched on
 };
 
 struct VmSlot {
     HostIndex home = 0;
-    double size = 0;                      // most CPU it can use
-    double memory = 0;                    // MiB
-    double now = 0;                       // CPU it wants, as measured last
-    std::span<const double> history;      // the same at past decisions, oldest first, `now` last; never empty
-    double since_move_s = unlimited;      // since its last move began
-    bool movable = true;                  // false: under way, or not to be touched
+    double size = 0;                  // most CPU it can use
+    double memory = 0;                // MiB
+    double now = 0;                   // CPU it wants, as measured last
+    std::span<const double> history;  // the same at past decisions, oldest first, `now` last; never empty
+    double since_move_s = unlimited;  // since its last move began
+    bool movable = true;              // false: under way, or not to be touched
 };
 
 /// Requires: every home is a host; a VM that is under way counts where it is going.

@@ -24,11 +24,12 @@ struct Draft {
     }
 };
 
-/// What moving this VM disturbs: the time it takes, squared because both the VM and its hosts suffer for it, by the
-/// demand that suffers.
+/// What moving this VM disturbs: the demand that suffers, by the time it takes (the memory), cubed because the VM, its
+/// source and its target suffer each for that long.
 double disturbance(const VmSlot& vm);
 
-/// Takes from each host whose VMs want more than it has the VMs that disturb least, until they want no more than it has.
+/// Takes from each host whose VMs want more than it has the VMs that disturb least, until they want no more than it
+/// has.
 void relieve(Draft& draft);
 /// Switches one host on when the hosts in use are too full on average, and takes load off the fullest.
 void open_host(Draft& draft);

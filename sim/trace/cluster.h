@@ -1,6 +1,6 @@
-// The simulated hosts and VMs: how CPU is shared out, what that costs, and what a migration does to both ends. It follows
-// CloudSim 3.0.3's HostDynamicWorkload and its over-subscribing scheduler in what they compute, so that published
-// figures can be reproduced to the digit. One thread; time only moves forward.
+// The simulated hosts and VMs: how CPU is shared out, what that costs, and what a migration does to both ends. It
+// follows CloudSim 3.0.3's HostDynamicWorkload and its over-subscribing scheduler in what they compute, so that
+// published figures can be reproduced to the digit. One thread; time only moves forward.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ public:
     struct Vm {
         double mips = 0, ram_mb = 0;
         HostIndex host = 0;
-        HostIndex target = 0;  // where it goes, while it is under way
+        HostIndex target = 0;       // where it goes, while it is under way
         bool alive = true;          // false: vanished
         bool in_migration = false;  // until the (first) transfer under way ends
         double request = 0;         // MIPS wanted at the last update

@@ -1,10 +1,9 @@
 #include "sim/trace/gz_file.h"
 
-#include <zlib.h>
-
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <zlib.h>
 
 namespace ballast::sim::trace {
 namespace {

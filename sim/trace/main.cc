@@ -1,21 +1,103 @@
-#include <cstdio>
-#include <cstring>
-#include "sim/trace/peers.h"
-#include "sim/trace/ours.h"
+// ballast-sim: policies on simulated clusters and virtual time. docs/simulator.md is its manual.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "config/load.h"
+#include "sim/trace/commands.h"
+
+namespace {
+
+using namespace ballast;
 using namespace ballast::sim::trace;
-int main(int c, char** v) {
-  double lb[] = {95.37,70.75,79.91,84.50,130.88,99.52,69.76};
-  double be[] = {5.7126e-3,4.857691e-03,6.373287e-3,5.620243e-3,7.524161e-3,5.553379e-3,6.114445e-3};
-  double b0[] = {2.787236e-3,1.881887e-3,3.554218e-3,2.885147e-3,4.867024e-3,3.506080e-3,4.088562e-3};
-  double me[] = {26282,20682,23475,24252,34861,27968,22191};
-  double m0[] = {17450,13309,17652,18199,24374,20633,18409};
-  const char* days[] = {"20110303","20110306","20110309","20110325","20110403","20110411","20110420"};
-  for (int i = 0; i < 7; ++i) {
-  if (c > 1 && !std::strstr(v[1], days[i])) continue;
-  auto w = load_workload(std::string("/work/shared/data/planetlab/") + days[i] + ".csv.gz"); 
-  auto s = planetlab_setting(std::getenv("HONEST") ? honest_rules() : published_rules());
-  auto d = make_ours([]{ ballast::policy::consolidation::Options o; if (std::getenv("AG")) o.aggressiveness = std::atof(std::getenv("AG")); if (std::getenv("CD")) o.cooldown_s = std::atof(std::getenv("CD")); return o; }()); std::size_t first = 0, tick = 0, rel = 0; double pdm1 = 0;
-  auto m = simulate_day(s, *w, *d, [&](const Cluster& cl, const Decision& de) { if (!tick) first = de.moves.size(); if (tick == 1) pdm1 = cl.metrics().lost_in_migration; else if (tick) rel += de.moves.size(); ++tick; if (std::getenv("TICKS")) { double t=0, cap=0; int n=0, ov=0; for (HostIndex h = 0; h < cl.hosts().size(); ++h) { double r=0; for (auto x : cl.hosts()[h].vms) if (!cl.is_incoming(h,x)) r += cl.vms()[x].request; if (r > 0) { ++n; t += r; cap += cl.type(h).mips(); ov += r > cl.type(h).mips(); } } auto mm = cl.metrics(); std::fprintf(stderr, "k %zu hosts %d load %.3f over %d moves %zu viol %.0f pdm %.0f\n", tick, n, t/cap, ov, de.moves.size(), mm.violation_s, mm.lost_in_migration); } });
-  std::printf("%s E %.2f (%.3f) M %zu (/%.0f %.2f, 3.0.0 %.2f) first %zu SLATAH %.3f over %.3f PDM %.6f (first %.6f) ESV %.2e (ratio %.2f of 1/200; 3.0.0 %.2f) short %.4f act %.2f ref %zu\n", days[i], m.energy_kwh, m.energy_kwh/lb[i], m.migrations, me[i]/15, m.migrations/(me[i]/15), m.migrations/(m0[i]/15), first, 100*m.slatah(), 100*m.overload(), 100*m.pdm(), 100*pdm1/m.requested, m.esv(), m.esv()/(be[i]/200), m.esv()/(b0[i]/200), 100*m.shortage(), m.mean_active_hosts(), m.refused_moves);
-  }
+
+struct Arguments {
+    PlanetlabCommand planetlab;
+    SyntheticCommand synthetic;
+    std::string policy_file, peer, release = "3.0.3", rules = "published";
+    std::optional<double> parameter;
+};
+
+void add_planetlab(CLI::App& app, Arguments& arguments) {
+    auto& command = arguments.planetlab;
+    app.add_option("DAY", command.day, "trace of one day: CSV, gzip or plain")->required();
+    auto* peer = app.add_option("--peer", arguments.peer, "one of CloudSim's policies instead of Ballast's")
+                     ->check(CLI::IsMember({"npa", "dvfs", "thr", "iqr", "mad", "lr", "lrr"}));
+    app.add_option("--parameter", arguments.parameter, "its threshold or safety (0.8, 1.5, 2.5, 1.2)")
+        ->check(CLI::Range(0.01, 100.0))
+        ->needs(peer);
+    app.add_option("--release", arguments.release, "of CloudSim: 3.0.0 or 3.0.3")
+        ->check(CLI::IsMember({"3.0.0", "3.0.3"}))
+        ->needs(peer)
+        ->capture_default_str();
+    app.add_option("--policy", arguments.policy_file, "policy file whose cooldown.vm is to hold")->excludes(peer);
+    auto* aggressiveness =
+        app.add_option("--aggressiveness", command.options.aggressiveness, "0 keeps much in reserve, 1 packs tightly")
+            ->check(CLI::Range(0.0, 1.0))
+            ->excludes(peer)
+            ->capture_default_str();
+    app.add_option("--rules", arguments.rules, "published: CloudSim's; honest: a real cluster's")
+        ->check(CLI::IsMember({"published", "honest"}))
+        ->capture_default_str();
+    app.add_flag("--curve", command.curve, "energy, ESV and moves over the aggressiveness")
+        ->excludes(peer)
+        ->excludes(aggressiveness);
+    app.add_flag("--json", command.json, "one JSON object a line");
+}
+
+void add_synthetic(CLI::App& app, Arguments& arguments) {
+    auto& command = arguments.synthetic;
+    app.add_option("--hosts", command.cluster.hosts)->check(CLI::Range(1, 1000))->capture_default_str();
+    app.add_option("--vms", command.cluster.vms)->check(CLI::Range(1, 9999))->capture_default_str();
+    app.add_option("--days", command.cluster.days)->check(CLI::Range(1, 366))->capture_default_str();
+    app.add_option("--seed", command.cluster.seed)->capture_default_str();
+    app.add_option("--noise", command.cluster.noise, "standard deviation of a sample, of the VM's demand")
+        ->check(CLI::Range(0.0, 2.0))
+        ->capture_default_str();
+    app.add_option("--bursts", command.cluster.bursts_per_day, "of each VM a day")
+        ->check(CLI::Range(0.0, 100.0))
+        ->capture_default_str();
+    app.add_option("--load", command.cluster.mean_load, "mean share of all CPUs wanted")
+        ->check(CLI::Range(0.01, 0.95))
+        ->capture_default_str();
+    app.add_option("--policy", arguments.policy_file, "policy file to test");
+    app.add_flag("--json", command.json, "one JSON object");
+}
+
+int fail(const std::string& text) {
+    std::cerr << "ballast-sim: " << text << "\n";
+    return 1;
+}
+
+int run_planetlab(Arguments& arguments, const std::optional<policy::Options>& policy) {
+    auto& command = arguments.planetlab;
+    command.honest = arguments.rules == "honest";
+    if (policy) command.options.cooldown_s = std::chrono::duration<double>(policy->cooldown.vm).count();
+    if (const auto peer = peer_from(arguments.peer))
+        command.peer = {*peer, arguments.parameter, arguments.release == "3.0.0" ? Release::v3_0_0 : Release::v3_0_3};
+    const auto done = run(command, std::cout);
+    return done ? 0 : fail(to_string(done.error()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Runs policies on simulated clusters and virtual time."};
+    app.require_subcommand(1);
+    Arguments arguments;
+    auto* planetlab = app.add_subcommand("planetlab", "consolidation over a day of the CoMon/PlanetLab traces");
+    auto* synthetic = app.add_subcommand("synthetic", "stability of the daemon's policy on a made-up cluster");
+    add_planetlab(*planetlab, arguments);
+    add_synthetic(*synthetic, arguments);
+    CLI11_PARSE(app, argc, argv);
+    std::optional<policy::Options> policy;
+    if (!arguments.policy_file.empty()) {
+        const auto loaded = config::load_policy_files({arguments.policy_file});
+        if (!loaded) return fail(to_string(loaded.problems()));
+        policy = *loaded;
+    }
+    if (*planetlab) return run_planetlab(arguments, policy);
+    arguments.synthetic.policy = policy.value_or(policy::Options{});
+    run(arguments.synthetic, std::cout);
+    return 0;
 }

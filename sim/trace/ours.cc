@@ -14,7 +14,8 @@ public:
     std::vector<HostIndex> place(const Cluster& cluster) override {
         consolidation::Problem problem;
         problem.hosts = host_slots(cluster);
-        for (HostIndex host = 0; host < problem.hosts.size(); ++host) problem.hosts[host].memory = cluster.type(host).ram_mb;
+        for (HostIndex host = 0; host < problem.hosts.size(); ++host)
+            problem.hosts[host].memory = cluster.type(host).ram_mb;
         for (const auto& vm : cluster.vms()) {
             consolidation::VmSlot slot;
             slot.size = vm.mips;

@@ -187,7 +187,8 @@ private:
         double lowest = std::numeric_limits<double>::max();
         for (HostIndex host = 0; host < excluded.size(); ++host) {
             if (excluded[host] || !bed_->fits(vm, host)) continue;
-            const bool loaded = options_.release == Release::v3_0_0 ? bed_->stale_used(host) != 0 : bed_->used(host) != 0;
+            const bool loaded =
+                options_.release == Release::v3_0_0 ? bed_->stale_used(host) != 0 : bed_->used(host) != 0;
             if (loaded && is_over_with(host, vm)) continue;
             const double increase = power_increase(vm, host);
             if (increase >= lowest) continue;

@@ -30,8 +30,8 @@ double PlannerBed::stale_ratio(HostIndex host) const {
     return cluster_->utilisation(cluster_->hosts()[host].used_mips, host);
 }
 
-/// CPU shared out as the over-subscribing scheduler does it: a VM has at most one core; if the sum does not fit, each has
-/// the same fraction, whole MIPS, and nothing is available.
+/// CPU shared out as the over-subscribing scheduler does it: a VM has at most one core; if the sum does not fit, each
+/// has the same fraction, whole MIPS, and nothing is available.
 void PlannerBed::recount(HostIndex index) {
     auto& host = hosts_[index];
     const auto& type_of_host = type(index);

@@ -34,12 +34,12 @@ struct VmType {
 
 /// What the cluster does by itself.
 struct Rules {
-    bool vanish = true;           // a VM whose demand is exactly 0 at a measurement is gone for ever
-    bool free_memory = true;      // memory limits the initial placement only
-    bool shared_link = false;     // migrations at the same time share the bandwidth of their hosts
-    bool idle_power = false;      // a host that is on and empty draws what the table says for 0 %
-    double boot_s = 0;            // from power-on until it can receive VMs, at the power of a full host
-    double migration_mb_s = 62.5; // half of 1 Gbit/s, in CloudSim's decimal units
+    bool vanish = true;            // a VM whose demand is exactly 0 at a measurement is gone for ever
+    bool free_memory = true;       // memory limits the initial placement only
+    bool shared_link = false;      // migrations at the same time share the bandwidth of their hosts
+    bool idle_power = false;       // a host that is on and empty draws what the table says for 0 %
+    double boot_s = 0;             // from power-on until it can receive VMs, at the power of a full host
+    double migration_mb_s = 62.5;  // half of 1 Gbit/s, in CloudSim's decimal units
 };
 
 /// CloudSim's: what all published figures were made under.

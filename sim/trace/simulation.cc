@@ -16,8 +16,8 @@ constexpr double never = std::numeric_limits<double>::infinity();
 // Transfers on shared links end at sums of fractions: what ends within this is one instant.
 constexpr double same_instant_s = 1e-6;
 
-/// Migrations under way. Without shared links each has the whole bandwidth; with them a transfer has what its busier end
-/// can give: the bandwidth of the source over those leaving it, of the target over those coming.
+/// Migrations under way. Without shared links each has the whole bandwidth; with them a transfer has what its busier
+/// end can give: the bandwidth of the source over those leaving it, of the target over those coming.
 class Transfers {
 public:
     Transfers(Cluster& cluster) : cluster_(&cluster) {}

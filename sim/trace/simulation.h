@@ -30,7 +30,8 @@ public:
     virtual bool draws_maximum_power() const { return false; }
 };
 
-/// Is it a placement every host can take: one core of it at least as fast as the VM's, the sum of nominal CPU, and memory?
+/// Is it a placement every host can take: one core of it at least as fast as the VM's, the sum of nominal CPU, and
+/// memory?
 bool fits_nominally(const Cluster& cluster, const std::vector<HostIndex>& placement);
 
 /// Called after each decision has begun; for tests and records.

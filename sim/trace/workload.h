@@ -1,5 +1,5 @@
-// What the VMs of a simulated day want: one row a VM, one sample every five minutes, as percent of the VM's own CPU. The
-// format is that of the CoMon/PlanetLab traces that CloudSim made popular, a day in one CSV file (gzip or plain):
+// What the VMs of a simulated day want: one row a VM, one sample every five minutes, as percent of the VM's own CPU.
+// The format is that of the CoMon/PlanetLab traces that CloudSim made popular, a day in one CSV file (gzip or plain):
 // name,288 integers of 0-100.
 #pragma once
 
