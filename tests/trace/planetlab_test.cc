@@ -1,5 +1,6 @@
 // CloudSim's published runs, reproduced: skipped, and said so, where the traces are not there.
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 
 #include "sim/trace/bound.h"
@@ -30,13 +31,16 @@ const std::vector<Published> published = {
     {"20110303", {Peer::lrr, {}, Release::v3_0_0}, 116.60557, 19745, 1449, 4.241495, 0.068694}};
 
 std::optional<Workload> day(const std::string& name) {
-    const std::string path = std::string(BALLAST_SOURCE) + "/../shared/data/planetlab/" + name + ".csv.gz";
+    const char* folder = std::getenv("BALLAST_PLANETLAB");
+    const std::string path =
+        (folder ? std::string(folder) : std::string(BALLAST_SOURCE) + "/../shared/data/planetlab") + "/" + name +
+        ".csv.gz";
     if (!std::filesystem::exists(path)) {
         WARN("skipped: no " + path);
         return {};
     }
     auto workload = load_workload(path);
-    REQUIRE(workload);
+    REQUIRE(workload.has_value());
     return std::move(*workload);
 }
 

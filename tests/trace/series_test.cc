@@ -1,6 +1,7 @@
 // The published detectors and the statistics below them, against values worked out by hand.
 #include <catch2/catch.hpp>
 
+#include "policy/series/forecast.h"
 #include "policy/series/overload.h"
 
 using namespace ballast::policy::series;
@@ -43,4 +44,24 @@ TEST_CASE("Regression foretells the next value of a line, and weights follow the
     CHECK_FALSE(next_by_regression(std::span(rising).first(9), Regression::plain));
     const std::vector<double> jump = {0, 0, 0, 0, 0, 0, 0, .5, .5, .5};
     CHECK(*next_by_regression(jump, Regression::tricube) > *next_by_regression(jump, Regression::plain));
+}
+
+TEST_CASE("An exponentially weighted mean follows by its weight") {
+    const std::vector<double> values = {0, 8, 8};
+    CHECK(*ewma(values, 0.5) == 6);
+    CHECK_FALSE(ewma({}, 0.5));
+}
+
+TEST_CASE("A seasonal forecast repeats the season and says how far to trust it") {
+    const std::vector<double> season = {1, 2, 9, 2};
+    std::vector<double> values;
+    for (int i = 0; i < 3; ++i) values.insert(values.end(), season.begin(), season.end());
+    const auto peak = seasonal_forecast(values, 4, 3);
+    REQUIRE(peak.has_value());
+    CHECK(peak->value == 9);
+    CHECK(peak->confidence == 1);
+    CHECK(seasonal_forecast(std::span(values).first(6), 4, 1)->confidence == 0.5);
+    CHECK_FALSE(seasonal_forecast(std::span(values).first(5), 4, 1).has_value());
+    values.back() = 20;
+    CHECK(seasonal_forecast(values, 4, 3)->confidence < 0.2);
 }

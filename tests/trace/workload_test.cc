@@ -17,7 +17,7 @@ std::string line(const std::string& name, std::size_t samples, const std::string
 
 TEST_CASE("A trace is a name and 288 percentages a line") {
     const auto workload = parse_workload(line("a", 288) + "\r\n" + line("b", 288, "100"), "day");
-    REQUIRE(workload);
+    REQUIRE(workload.has_value());
     REQUIRE(workload->vms.size() == 2);
     CHECK(workload->vms[1].name == "b");
     CHECK(workload->vms[1].percent[287] == 100);
@@ -26,7 +26,7 @@ TEST_CASE("A trace is a name and 288 percentages a line") {
 TEST_CASE("What is wrong with a trace is named with its line") {
     const auto problem = [](const std::string& text) {
         const auto workload = parse_workload(text, "day.csv");
-        REQUIRE_FALSE(workload);
+        REQUIRE_FALSE(workload.has_value());
         return to_string(workload.error());
     };
     CHECK(problem("") == "day.csv: there is no VM in it");
@@ -40,7 +40,7 @@ TEST_CASE("What is wrong with a trace is named with its line") {
 
 TEST_CASE("A trace that is not there is an error with its name") {
     const auto workload = load_workload("/nowhere/day.csv.gz");
-    REQUIRE_FALSE(workload);
+    REQUIRE_FALSE(workload.has_value());
     CHECK(workload.error().subject == "/nowhere/day.csv.gz");
 }
 
