@@ -8,7 +8,7 @@ namespace ballast::policy::consolidation {
 struct Options {
     /// 0 keeps much in reserve and moves little, 1 packs tightly and moves often. It sets how many standard deviations
     /// of a host's demand stay free above its expected demand: 4 - 2.5 * aggressiveness.
-    double aggressiveness = 0.6;
+    double aggressiveness = 0.55;
 
     /// A VM is not moved again within this, unless its host is overloaded.
     double cooldown_s = 3600;
