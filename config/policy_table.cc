@@ -11,6 +11,7 @@ namespace ballast::config {
 namespace {
 
 using policy::AdmissionOptions;
+using policy::BalanceOptions;
 using policy::CooldownOptions;
 using policy::LimitOptions;
 using policy::MigrationOptions;
@@ -34,16 +35,20 @@ Codec<Mode> mode() {
         [](const Mode& value) { return to_string(value); });
 }
 
-void add_threshold(Rows& rows, const std::string& section, Threshold OverloadOptions::*member) {
-    rows.push_back(option<Options>(section + ".above", ratio(0.001, 1),
-                                   field(&Options::overload, member, &Threshold::above),
-                                   "overloaded when above this ..."));
-    rows.push_back(option<Options>(section + ".for", duration(seconds{1}, hours{24}),
-                                   field(&Options::overload, member, &Threshold::persistence),
+template <class Section>
+void add_threshold(Rows& rows, const std::string& key, Section Options::*section, Threshold Section::*member,
+                   const std::string& sets, const std::string& clears) {
+    rows.push_back(option<Options>(key + ".above", ratio(0.001, 1), field(section, member, &Threshold::above),
+                                   sets + " when above this ..."));
+    rows.push_back(option<Options>(key + ".for", duration(seconds{1}, hours{24}),
+                                   field(section, member, &Threshold::persistence),
                                    "... for this long without a break"));
-    rows.push_back(option<Options>(section + ".below", ratio(0, 0.999),
-                                   field(&Options::overload, member, &Threshold::below),
-                                   "relieved when below this; has to be less than `above`"));
+    rows.push_back(option<Options>(key + ".below", ratio(0, 0.999), field(section, member, &Threshold::below),
+                                   clears + " when below this; has to be less than `above`"));
+}
+
+void add_overload_threshold(Rows& rows, const std::string& key, Threshold OverloadOptions::*member) {
+    add_threshold(rows, "overload." + key, &Options::overload, member, "overloaded", "relieved");
 }
 
 void add_overload(Rows& rows) {
@@ -52,10 +57,43 @@ void add_overload(Rows& rows) {
     rows.push_back(option<Options>("overload.max_moves_per_cycle", count(1, 100),
                                    field(&Options::overload, &OverloadOptions::max_moves_per_cycle),
                                    "VMs moved before the hosts are measured again; more may overshoot"));
-    add_threshold(rows, "overload.cpu", &OverloadOptions::cpu);
-    add_threshold(rows, "overload.ready_time", &OverloadOptions::ready);
-    add_threshold(rows, "overload.memory", &OverloadOptions::memory);
-    add_threshold(rows, "overload.memory_pressure", &OverloadOptions::memory_pressure);
+    add_overload_threshold(rows, "cpu", &OverloadOptions::cpu);
+    add_overload_threshold(rows, "ready_time", &OverloadOptions::ready);
+    add_overload_threshold(rows, "memory", &OverloadOptions::memory);
+    add_overload_threshold(rows, "memory_pressure", &OverloadOptions::memory_pressure);
+}
+
+Codec<BalanceOptions::Objective> objective() {
+    using Objective = BalanceOptions::Objective;
+    return converted<Objective, std::string>(
+        choice({to_string(Objective::used), to_string(Objective::headroom)}),
+        [](const std::string& word) {
+            return word == to_string(Objective::used) ? Objective::used : Objective::headroom;
+        },
+        [](const Objective& value) { return to_string(value); });
+}
+
+template <class V>
+void add_balance(Rows& rows, const std::string& key, Codec<V> codec, V BalanceOptions::*member, std::string doc) {
+    rows.push_back(
+        option<Options>("balance." + key, std::move(codec), field(&Options::balance, member), std::move(doc)));
+}
+
+void add_balance(Rows& rows) {
+    add_balance(rows, "enabled", boolean(), &BalanceOptions::enabled,
+                "even out the load of hosts none of which is overloaded");
+    add_balance(rows, "objective", objective(), &BalanceOptions::objective,
+                "used: each host uses the same share of what it has; headroom: each has as much left as the others");
+    add_balance(rows, "cpu_weight", ratio(0, 1), &BalanceOptions::cpu_weight, "what uneven CPU demand counts");
+    add_balance(rows, "memory_weight", ratio(0, 1), &BalanceOptions::memory_weight, "what uneven memory use counts");
+    add_threshold(rows, "balance.imbalance", &Options::balance, &BalanceOptions::imbalance, "uneven", "even");
+    add_balance(rows, "min_gain", ratio(0, 1), &BalanceOptions::min_gain,
+                "of the imbalance, that each move has to even out");
+    add_balance<Duration>(rows, "payback", duration(minutes{1}, hours{24}), &BalanceOptions::payback,
+                          "a move that takes this long, ten times its downtime included, has to even out all of 100%, "
+                          "one that takes a hundredth of it 1%");
+    add_balance(rows, "max_moves_per_cycle", count(1, 1000), &BalanceOptions::max_moves_per_cycle,
+                "VMs moved before the hosts are measured again");
 }
 
 void add_reserve(Rows& rows) {
@@ -144,10 +182,11 @@ void add_migration_patience(Rows& rows) {
                             "wait before the second try; doubles with each further one");
 }
 
-Constraint<Options> below_is_less(const std::string& section, Threshold OverloadOptions::*member) {
+template <class Section>
+Constraint<Options> below_is_less(const std::string& section, Section Options::*part, Threshold Section::*member) {
     return {{section + ".above", section + ".below"},
-            [section, member](const Options& options) -> std::optional<std::string> {
-                const Threshold& threshold = options.overload.*member;
+            [section, part, member](const Options& options) -> std::optional<std::string> {
+                const Threshold& threshold = options.*part.*member;
                 if (threshold.below < threshold.above) return std::nullopt;
                 return "`" + section + ".below` (" + write_ratio(threshold.below) + ") has to be less than `" +
                        section + ".above` (" + write_ratio(threshold.above) + ")";
@@ -180,6 +219,7 @@ Rows rows() {
     Rows all = {option<Options>("mode", mode(), field(&Options::mode),
                                 "observe: recommend only; confirm: wait for an operator's approval; automatic: act")};
     add_overload(all);
+    add_balance(all);
     add_reserve(all);
     add_promises(all);
     add_limits(all);
@@ -201,6 +241,8 @@ const Table<Options>& policy_table() {
          {"overload.memory", "Memory in use, of the host's memory."},
          {"overload.memory_pressure",
           "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
+         {"balance", "Evening out the load of hosts none of which is overloaded, when nothing else is to be done."},
+         {"balance.imbalance", "Standard deviation of the hosts' load, CPU and memory by their weights."},
          {"reserve", "Room that stays free on every host whatever is planned."},
          {"overcommit", "How much more may be promised to VMs than a host has."},
          {"admission", "Room for the loss of hosts, which balancing leaves alone; orders of an operator may use it."},
@@ -208,10 +250,11 @@ const Table<Options>& policy_table() {
          {"cooldown", "How long VMs are left alone after a move."},
          {"migration", "How a VM is moved."}},
         rows(),
-        {below_is_less("overload.cpu", &OverloadOptions::cpu),
-         below_is_less("overload.ready_time", &OverloadOptions::ready),
-         below_is_less("overload.memory", &OverloadOptions::memory),
-         below_is_less("overload.memory_pressure", &OverloadOptions::memory_pressure), steps_rise(),
+        {below_is_less("overload.cpu", &Options::overload, &OverloadOptions::cpu),
+         below_is_less("overload.ready_time", &Options::overload, &OverloadOptions::ready),
+         below_is_less("overload.memory", &Options::overload, &OverloadOptions::memory),
+         below_is_less("overload.memory_pressure", &Options::overload, &OverloadOptions::memory_pressure),
+         below_is_less("balance.imbalance", &Options::balance, &BalanceOptions::imbalance), steps_rise(),
          no_parallel_post_copy()}};
     return table;
 }

@@ -83,8 +83,8 @@ struct Described<Blocker> {
 template <>
 struct Described<CpuRequirement> {
     using T = CpuRequirement;
-    static constexpr auto fields = std::tuple{field("mode", &T::mode), field("balance", &T::balance),
-                                              field("model", &T::model), field("required", &T::required)};
+    static constexpr auto fields =
+        std::tuple{field("mode", &T::mode), field("model", &T::model), field("required", &T::required)};
 };
 template <>
 struct Described<VmRequirements> {
@@ -364,17 +364,10 @@ template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
-        field("mode", &T::mode),
-        field("overload", &T::overload),
-        field("reserve", &T::reserve),
-        field("limits", &T::limits),
-        field("cooldown", &T::cooldown),
-        field("migration", &T::migration),
-        field("overcommit", &T::overcommit),
-        field("admission", &T::admission),
-        field("groups", &T::groups),
-        field("rules", &T::rules),
-        field("windows", &T::windows),
+        field("mode", &T::mode),           field("overload", &T::overload),     field("balance", &T::balance),
+        field("reserve", &T::reserve),     field("limits", &T::limits),         field("cooldown", &T::cooldown),
+        field("migration", &T::migration), field("overcommit", &T::overcommit), field("admission", &T::admission),
+        field("groups", &T::groups),       field("rules", &T::rules),           field("windows", &T::windows),
     };
 };
 

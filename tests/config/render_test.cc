@@ -63,6 +63,13 @@ bool same(const policy::Window& a, const policy::Window& b) {
     return std::tie(name, vms, allow, deny, zone.name, zone.offsets, maintenance) ==
            std::tie(b.name, b.vms, b.allow, b.deny, b.zone.name, b.zone.offsets, b.maintenance);
 }
+bool same(const policy::BalanceOptions& a, const policy::BalanceOptions& b) {
+    const auto& [enabled, objective, cpu, memory, imbalance, gain, payback, moves] = a;
+    return std::tie(enabled, objective, cpu, memory, gain, payback, moves) ==
+               std::tie(b.enabled, b.objective, b.cpu_weight, b.memory_weight, b.min_gain, b.payback,
+                        b.max_moves_per_cycle) &&
+           same(imbalance, b.imbalance);
+}
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
     const auto& [cpu, memory] = a;
     return std::tie(cpu, memory) == std::tie(b.cpu, b.memory);
@@ -81,11 +88,12 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, reserve, overcommit, admission, limits, cooldown, migration, groups, rules, windows] =
-        a;
-    return mode == b.mode && same(overload, b.overload) && same(reserve, b.reserve) && same(overcommit, b.overcommit) &&
-           same(admission, b.admission) && same(limits, b.limits) && same(cooldown, b.cooldown) &&
-           same(migration, b.migration) && same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
+    const auto& [mode, overload, balance, reserve, overcommit, admission, limits, cooldown, migration, groups, rules,
+                 windows] = a;
+    return mode == b.mode && same(overload, b.overload) && same(balance, b.balance) && same(reserve, b.reserve) &&
+           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
+           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
+           same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
@@ -106,6 +114,7 @@ public:
         policy::Options made;
         made.mode = static_cast<policy::Mode>(below(3));
         made.overload = overload();
+        made.balance = balance();
         made.reserve = {ratio(0, 0.9), ratio(0, 0.9), Bytes{below(1ULL << 40U)}};
         made.limits = {number(1, 5), number(1, 5), number(5, 1000)};
         made.cooldown = {duration(0, 86'400'000), duration(0, 86'400'000), duration(0, 86'400'000)};
@@ -162,6 +171,18 @@ private:
     }
     policy::OverloadOptions overload() {
         return {coin(), threshold(), threshold(), threshold(), threshold(), number(1, 100)};
+    }
+
+    policy::BalanceOptions balance() {
+        using Objective = policy::BalanceOptions::Objective;
+        return {coin(),
+                coin() ? Objective::used : Objective::headroom,
+                ratio(0, 1),
+                ratio(0, 1),
+                threshold(),
+                ratio(0, 1),
+                duration(60'000, 3'600'000),
+                number(1, 1000)};
     }
 
     policy::MigrationOptions migration() {

@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <optional>
+
+#include "policy/consolidation/steps.h"
+
+namespace ballast::policy::consolidation {
+namespace {
+
+struct Emptying {
+    Draft& draft;
+    std::vector<double> cost;  // of emptying each host, as it was at first
+    std::vector<bool> emptied;
+
+    const Load& load() const { return draft.load; }
+    const Problem& problem() const { return draft.load.problem(); }
+};
+
+double cost_of(const Load& load, HostIndex host) {
+    double sum = 0;
+    for (const auto vm : load.at(host).vms) sum += disturbance(load.problem().vms[vm]);
+    return sum;
+}
+
+/// The best filled of those that receive already; else the one that would be dearest to empty itself.
+std::optional<HostIndex> target_for(const Emptying& work, VmIndex vm) {
+    const auto& load = work.load();
+    const double margin = work.draft.options.margin();
+    std::optional<HostIndex> best;
+    double lowest = 0;
+    bool best_receives = false;
+    for (HostIndex host = 0; host < work.emptied.size(); ++host) {
+        if (host == load.host_of(vm) || work.emptied[host] || !load.in_use(host)) continue;
+        const bool receives = load.at(host).receives;
+        if ((best_receives && !receives) || !load.fits(vm, host, margin)) continue;
+        const double rank = receives ? load.free_with(host, vm, margin) : -work.cost[host];
+        if (best && receives == best_receives && rank >= lowest) continue;
+        best = host;
+        lowest = rank;
+        best_receives = receives;
+    }
+    return best;
+}
+
+/// All of the host's VMs or none.
+bool empty_one(Emptying& work, HostIndex host) {
+    auto vms = work.load().at(host).vms;
+    std::ranges::stable_sort(
+        vms, [&](VmIndex a, VmIndex b) { return work.load().estimate(a).level > work.load().estimate(b).level; });
+    std::vector<Load::Step> steps;
+    for (const auto vm : vms) {
+        const auto target = target_for(work, vm);
+        if (!target) break;
+        steps.push_back(work.draft.load.move(vm, *target));
+    }
+    const bool complete = steps.size() == vms.size();
+    for (; !complete && !steps.empty(); steps.pop_back()) work.draft.load.undo(std::move(steps.back()));
+    for (const auto& step : steps) work.draft.moves.push_back({step.vm, step.to});
+    return complete;
+}
+
+/// Slow hosts first, then those that are cheap to empty.
+std::vector<HostIndex> order_of(const Emptying& work) {
+    std::vector<HostIndex> order;
+    for (HostIndex host = 0; host < work.emptied.size(); ++host) {
+        if (work.load().in_use(host)) order.push_back(host);
+    }
+    const auto& hosts = work.problem().hosts;
+    std::ranges::stable_sort(order, [&](HostIndex a, HostIndex b) {
+        if (hosts[a].core != hosts[b].core) return hosts[a].core < hosts[b].core;
+        return work.cost[a] < work.cost[b];
+    });
+    return order;
+}
+
+/// The more room there is in the cluster, the more moves an emptied host is worth: it will stay empty for longer.
+double most_vms(const Emptying& work, const std::vector<HostIndex>& in_use) {
+    double free = 0, cpu = 0;
+    for (const auto host : in_use) {
+        free += work.load().free(host, work.draft.options.margin());
+        cpu += work.problem().hosts[host].cpu;
+    }
+    return emptying_moves + emptying_moves_per_percent * 100 * (cpu > 0 ? std::max(0.0, free / cpu) : 0);
+}
+
+bool may_be_emptied(const Emptying& work, HostIndex host, double most) {
+    const auto& its = work.load().at(host);
+    if (its.receives || its.gives || static_cast<double>(its.vms.size()) > most) return false;
+    return std::ranges::all_of(its.vms, [&](VmIndex vm) { return work.draft.rested(vm); });
+}
+
+}  // namespace
+
+void empty_hosts(Draft& draft) {
+    const auto hosts = draft.load.problem().hosts.size();
+    Emptying work{draft, std::vector<double>(hosts), std::vector<bool>(hosts)};
+    for (HostIndex host = 0; host < hosts; ++host) work.cost[host] = cost_of(draft.load, host);
+    const auto order = order_of(work);
+    const double most = most_vms(work, order);
+    for (const auto host : order) {
+        if (may_be_emptied(work, host, most)) work.emptied[host] = empty_one(work, host);
+    }
+}
+
+}  // namespace ballast::policy::consolidation
