@@ -38,11 +38,11 @@ struct VmRequirements {
     CpuRequirement cpu;
     std::set<std::string> networks;  // libvirt networks
     std::set<std::string> bridges;
-    std::set<std::string> pools;        // storage pools its disks name
-    std::set<std::string> files;        // absolute paths that must be shared (disks, kernel, initrd, nvram)
-    std::map<Bytes, Bytes> huge_pages;  // page size -> memory on such pages; size 0: the host's default size
-    std::set<unsigned> pinned_cpus;     // host CPUs named by its pinning: all have to exist
-    std::set<unsigned> strict_cells;    // host NUMA cells that all its memory has to come from; empty: any
+    std::set<std::string> pools;          // storage pools its disks name
+    std::set<std::string> files;          // absolute paths that must be shared (disks, kernel, initrd, nvram)
+    std::map<Bytes, Bytes> huge_pages{};  // page size -> memory on such pages; size 0: the host's default size
+    std::set<unsigned> pinned_cpus{};     // host CPUs named by its pinning: all have to exist
+    std::set<unsigned> strict_cells{};    // host NUMA cells that all its memory has to come from; empty: any
 };
 
 /// The owner's wishes, from libvirt metadata (namespace urn:ballast:vm:1): they travel with the VM.

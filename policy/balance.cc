@@ -127,8 +127,8 @@ void take(const std::vector<Proposal>& proposals, const Dense& dense, const std:
 std::string cause_of(const Context& context) {
     const Threshold& limit = context.options.balance.imbalance;
     return "the load of the hosts is uneven: " +
-           fixed(imbalance_of(context.memory, context.inventory, context.options), 2) + " (limit " +
-           fixed(limit.above, 2) + " for " + to_string(limit.persistence) + ")";
+           percent(imbalance_of(context.memory, context.inventory, context.options)) + " (limit " +
+           percent(limit.above) + " for " + to_string(limit.persistence) + ")";
 }
 
 }  // namespace

@@ -149,6 +149,7 @@ TEST_CASE("A policy that would have relieved a host is seen to, beside a history
 TEST_CASE("A policy that wants nothing reports what happened, moves of others apart") {
     policy::Options options;
     options.overload.enabled = false;
+    options.balance.enabled = false;
     PolicyTrial trial(options);
     for (const Snapshot& look : read_all(busy_history(20, true))) trial.add(look);
     CHECK(trial.report().happened.moves == 1);
