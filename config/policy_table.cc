@@ -138,6 +138,10 @@ void add_cooldown(Rows& rows) {
     rows.push_back(option<Options>("cooldown.vm", duration(seconds{0}, hours{24 * 30}),
                                    field(&Options::cooldown, &CooldownOptions::vm),
                                    "a VM that was moved is not moved again for relief within this"));
+    rows.push_back(option<Options>("cooldown.no_return", duration(seconds{0}, hours{24 * 30}),
+                                   field(&Options::cooldown, &CooldownOptions::no_return),
+                                   "a VM that was moved does not go back to the host it left within this, but for "
+                                   "maintenance"));
     rows.push_back(option<Options>("cooldown.after_failure", duration(seconds{0}, hours{24 * 30}),
                                    field(&Options::cooldown, &CooldownOptions::after_failure),
                                    "a VM whose migration failed is left alone for this long"));

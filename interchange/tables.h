@@ -305,8 +305,9 @@ struct Described<policy::LimitOptions> {
 template <>
 struct Described<policy::CooldownOptions> {
     using T = policy::CooldownOptions;
-    static constexpr auto fields = std::tuple{field("vm_ms", &T::vm), field("after_failure_ms", &T::after_failure),
-                                              field("by_hand_ms", &T::by_hand)};
+    static constexpr auto fields =
+        std::tuple{field("vm_ms", &T::vm), field("no_return_ms", &T::no_return),
+                   field("after_failure_ms", &T::after_failure), field("by_hand_ms", &T::by_hand)};
 };
 template <>
 struct Described<policy::MigrationOptions> {

@@ -28,8 +28,9 @@ struct Threshold {
 
 struct OverloadOptions {
     bool enabled = true;
-    // VMware DPM acts on 81 % over 5 min [vSphere Resource Management]; ProxLB and oVirt users settle near 80 %.
-    Threshold cpu{0.80, 0.70, std::chrono::minutes{5}};
+    // Of the usable CPUs: with the default reserve, 81 % of all [VMware DPM acts on 81 %, vSphere Resource Management].
+    // Nobody waits yet at that load, and bursts are over within ten minutes: what hurts earlier shows as ready time.
+    Threshold cpu{0.90, 0.75, std::chrono::minutes{10}};
     // 5 % CPU Ready per vCPU is VMware's usual warning level, 10 % its critical one.
     Threshold ready{0.05, 0.02, std::chrono::minutes{5}};
     Threshold memory{0.92, 0.85, std::chrono::minutes{5}};
@@ -83,7 +84,8 @@ struct LimitOptions {
 };
 
 struct CooldownOptions {
-    Duration vm = std::chrono::minutes{30};  // the same VM is not moved again for relief within this
+    Duration vm = std::chrono::minutes{30};      // the same VM is not moved again for relief within this
+    Duration no_return = std::chrono::hours{1};  // nor back to the host it left
     Duration after_failure = std::chrono::minutes{5};
     Duration by_hand = std::chrono::hours{2};  // an operator's own move is respected for this long
 };

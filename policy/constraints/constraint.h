@@ -68,6 +68,7 @@ void overcommit(const ClusterView&, const Vm&, const Host&, Purpose, Objections&
 void reservation(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void cpu(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void admission(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
+void no_return(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void after_failure(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void limits(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 

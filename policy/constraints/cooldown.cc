@@ -29,6 +29,18 @@ void cooldown(const Context& context, const Vm& vm, Purpose purpose, Objections&
     }
 }
 
+// Back where it was is what a VM that oscillates does: the load there fell only because it left.
+void no_return(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
+    const Context& context = view.context();
+    const Duration wait = context.options.cooldown.no_return;
+    if (purpose != Purpose::relief) return;
+    for (const PastMove& move : moves_of(vm, context)) {
+        if (move.from != target.id || !move.succeeded || move.by_hand || context.now - move.ended >= wait) continue;
+        out.push_back(
+            {Reason::cooldown, "it left there " + ago(move.ended, context.now) + " (waits " + to_string(wait) + ")"});
+    }
+}
+
 // Holds for evacuations too: the same attempt at once fails the same way and keeps the slot from others.
 void after_failure(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
     const Context& context = view.context();

@@ -24,9 +24,9 @@ constexpr StaticCheck static_checks[] = {
 };
 
 constexpr DynamicCheck load_checks[] = {
-    constraints::spread,        constraints::keep_together, constraints::memory, constraints::huge_pages,
-    constraints::overcommit,    constraints::reservation,   constraints::cpu,    constraints::admission,
-    constraints::after_failure, constraints::limits,
+    constraints::spread,     constraints::keep_together, constraints::memory, constraints::huge_pages,
+    constraints::overcommit, constraints::reservation,   constraints::cpu,    constraints::admission,
+    constraints::no_return,  constraints::after_failure, constraints::limits,
 };
 
 constexpr PreferenceCheck preference_checks[] = {

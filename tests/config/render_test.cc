@@ -36,8 +36,8 @@ bool same(const policy::LimitOptions& a, const policy::LimitOptions& b) {
     return std::tie(outgoing, incoming, cluster) == std::tie(b.outgoing_per_host, b.incoming_per_host, b.cluster);
 }
 bool same(const policy::CooldownOptions& a, const policy::CooldownOptions& b) {
-    const auto& [vm, failure, hand] = a;
-    return std::tie(vm, failure, hand) == std::tie(b.vm, b.after_failure, b.by_hand);
+    const auto& [vm, no_return, failure, hand] = a;
+    return std::tie(vm, no_return, failure, hand) == std::tie(b.vm, b.no_return, b.after_failure, b.by_hand);
 }
 bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) {
     const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay] = a;
@@ -117,7 +117,8 @@ public:
         made.balance = balance();
         made.reserve = {ratio(0, 0.9), ratio(0, 0.9), Bytes{below(1ULL << 40U)}};
         made.limits = {number(1, 5), number(1, 5), number(5, 1000)};
-        made.cooldown = {duration(0, 86'400'000), duration(0, 86'400'000), duration(0, 86'400'000)};
+        made.cooldown = {duration(0, 86'400'000), duration(0, 86'400'000), duration(0, 86'400'000),
+                         duration(0, 86'400'000)};
         made.migration = migration();
         if (coin()) made.overcommit.cpu = ratio(0.1, 20);
         made.overcommit.memory = ratio(0.1, 10);

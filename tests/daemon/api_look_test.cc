@@ -141,7 +141,9 @@ TEST_CASE("An overloaded host is explained with the detector that found it") {
     ApiBench bench;
     bench.hypervisor.hosts_by_id.at({"host1"}).vms.at({web}).facts.vcpus = 16;
     bench.hypervisor.hosts_by_id.at({"host1"}).vms.at({web}).cpu_cores = 7.9;
-    bench.begin();
+    policy::Options policy;
+    policy.overload.cpu = {0.80, 0.70, 5min};
+    bench.begin(policy);
     const Answer rising = bench.get("/v1/explain/host/host1");
     CHECK(rising.text("/verdict").starts_with("not overloaded yet: cpu is above 80 %"));
     CHECK(rising.text("/detectors/0/name") == "cpu");

@@ -44,7 +44,7 @@ TEST_CASE("Load that stays uneven is evened out by few moves") {
     for (const Move& move : plan.moves) CHECK(move.from.value == "host1");
     CHECK(plan.moves.front().reason.find("brings host1 to") != std::string::npos);
     cluster.carry_out(plan);
-    cluster.options.cooldown = {0s, 0s, 0s};
+    cluster.options.cooldown = {0s, 0s, 0s, 0s};
     CHECK(cluster.plan_after(30min).moves.empty());
 }
 

@@ -23,7 +23,7 @@ void contend(Cluster& cluster, const Wanted& wanted) {
 
 Cluster contended_cluster(Dice& dice, Wanted& wanted) {
     Cluster cluster;
-    cluster.options.cooldown = {0s, 0s, 0s};
+    cluster.options.cooldown = {0s, 0s, 0s, 0s};
     const unsigned hosts = dice.between(2, 6);
     for (unsigned i = 0; i < hosts; ++i) cluster.host(host_name(i), dice.between(4, 16), gib(dice.between(16, 64)));
     const unsigned vms = dice.between(4, 40);
@@ -122,7 +122,7 @@ TEST_CASE("Noise around the limit does not make VMs wander") {
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
         Dice dice(seed);
         Cluster cluster;
-        cluster.options.cooldown = {0s, 0s, 0s};
+        cluster.options.cooldown = {0s, 0s, 0s, 0s};
         cluster.host("host1");
         cluster.host("host2");
         Wanted mean;

@@ -19,6 +19,8 @@ public:
     Instant now = Instant{} + 24h;
     bool measures_hosts = true;  // sample() derives the hosts' load from their VMs
 
+    Cluster() { options.overload.cpu = {0.80, 0.70, 5min}; }
+
     Host& host(const std::string& name, unsigned cpus = 10, Bytes total = gib(64)) {
         Host host;
         host.id = {name};

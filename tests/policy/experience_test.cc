@@ -32,7 +32,7 @@ void took(Cluster& cluster, const std::string& name, double duration_ratio, std:
 struct Crowd {
     Cluster cluster;
     Crowd() {
-        cluster.options.cooldown = {0s, 0s, 0s};
+        cluster.options.cooldown = {0s, 0s, 0s, 0s};
         cluster.options.overload.max_moves_per_cycle = 1;
         cluster.host("host1", 10, gib(256));
         cluster.host("host2", 64, gib(256));

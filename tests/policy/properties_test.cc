@@ -86,7 +86,7 @@ TEST_CASE("Replanning after a plan was carried out finds nothing more to do for 
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
         Cluster cluster = random_cluster(seed);
         const Plan plan = cluster.plan();
-        cluster.options.cooldown = {0s, 0s, 0s};  // the cooldown must not be what keeps it quiet
+        cluster.options.cooldown = {0s, 0s, 0s, 0s};  // the cooldown must not be what keeps it quiet
         cluster.carry_out(plan);
         const Plan again = cluster.plan();
         for (const Finding& finding : plan.findings) {
