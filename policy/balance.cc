@@ -103,7 +103,11 @@ Draft draft_of(const ClusterView& view, const Vm& vm, const Host& to, const std:
     const auto chosen =
         std::find_if(choices.begin(), choices.end(), [&](const auto& choice) { return choice.host == to.id; });
     std::rotate(choices.begin(), chosen, chosen + 1);  // it is accepted, so it is there
-    return {vm.id, to.id, Trigger::balance, cause, preference(choices, choices.front()),
+    return {vm.id,
+            to.id,
+            Trigger::balance,
+            cause,
+            preference(choices, choices.front()),
             not_chosen(view, vm, Purpose::relief, choices)};
 }
 
