@@ -57,6 +57,16 @@ TEST_CASE("A record is read back as it was written") {
     CHECK(text(*empty) == text(bare));
 }
 
+TEST_CASE("Whatever asked for a move is read back from its record") {
+    for (const Trigger trigger : {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual}) {
+        Record record = full_record();
+        record.op.trigger = trigger;
+        const auto read = executor::record_from_json(boost::json::parse(text(record)));
+        REQUIRE(read);
+        CHECK(read->op.trigger == trigger);
+    }
+}
+
 TEST_CASE("A record from before there were notes is read") {
     auto json = executor::to_json(full_record().op);
     const auto read = executor::record_from_json(json);
