@@ -80,14 +80,16 @@ void show_trial(const value& trial, Page& page) {
              "), as if in mode automatic.");
     page.blank();
     Table table({{""}, {"Happened", right}, {"This policy", right}, {"Change", right}});
-    const auto add = [&](const char* title, const char* key, int decimals, bool less_is_better) {
-        table.add({Phrase(title, Tone::strong), decimal(at(trial, "happened"), key, decimals),
-                   decimal(at(trial, "trial"), key, decimals), changed(trial, key, decimals, less_is_better)});
+    const auto add = [&](const char* title, const char* key, int digits, bool less_is_better) {
+        table.add({Phrase(title, Tone::strong), decimal(at(trial, "happened"), key, digits),
+                   decimal(at(trial, "trial"), key, digits), changed(trial, key, digits, less_is_better)});
     };
+    const bool short_history = number(trial, "covered_ms").value_or(0) < 86'400'000;
+    const int decimals = short_history ? 2 : 1;
     add("Moves", "moves", 0, true);
     add("Overload, host-minutes", "overload_minutes", 0, true);
-    add("Hosts without VMs, hours", "empty_host_hours", 1, false);
-    add("Energy with these off, kWh", "energy_kwh", 1, true);
+    add("Hosts without VMs, hours", "empty_host_hours", decimals, false);
+    add("Energy with these off, kWh", "energy_kwh", decimals, true);
     page.table(table);
     page.blank().say(
         Phrase("Overload: demand above this policy's upper CPU limit. Energy is an estimate for hosts of 250 W "
