@@ -91,7 +91,7 @@ public:
         inventory_.hosts.at(host).maintenance = true;
         const Context now = make_context(inventory_, context_.memory, context_.options, context_.now);
         ClusterView view(now);
-        const Evacuation evacuation = evacuate(view);
+        const Evacuation evacuation = evacuate(view, Others::stay);
         const bool empty = evacuation.immovable.empty() && nobody_stays(view, host) && all_stay_cool(view);
         inventory_.hosts.at(host).maintenance = false;
         if (!empty) return false;

@@ -6,6 +6,7 @@
 
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/make_room.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
@@ -107,6 +108,7 @@ Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms)
 struct Leaving {
     std::vector<const Vm*> movable;
     std::map<HostId, unsigned> vms, under_way, staying;
+    bool more_follow = false;  // what is planned now is not all that is needed
 };
 
 Leaving collect(const ClusterView& view, Evacuation& evacuation) {
@@ -164,16 +166,35 @@ void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuat
             text += ": " + std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " + std::to_string(under_way) +
                     " under way, " + std::to_string(all - under_way - staying) + " to be moved, " +
                     std::to_string(staying) + " cannot leave";
-        evacuation.findings.push_back({host, Trigger::maintenance, text, staying == 0});
+        const bool unfinished = leaving.more_follow && all > under_way + staying;
+        if (unfinished) text += "; more moves follow once these have ended";
+        evacuation.findings.push_back({host, Trigger::maintenance, text, staying == 0 && !unfinished});
     }
+}
+
+// Where somebody found no place: others make room, if that brings more of them off their hosts than direct places do.
+// Those that even then have to stay are looked at once more, for what the solver cannot express.
+void make_room_for(Packing& packing, Leaving& leaving, const ClusterView& view, Evacuation& evacuation) {
+    if (packing.unplaced.empty()) return;
+    std::optional<RoomMade> made = make_room(view);
+    if (!made) return;
+    std::vector<const Vm*> rest;
+    std::copy_if(leaving.movable.begin(), leaving.movable.end(), std::back_inserter(rest),
+                 [&](const Vm* vm) { return !made->leaving.contains(vm->id); });
+    Packing direct = best_packing(made->view, rest);
+    if (direct.unplaced.size() >= packing.unplaced.size()) return;
+    packing = std::move(direct);
+    leaving.more_follow = made->more_follow;
+    evacuation.drafts = std::move(made->drafts);
 }
 
 }  // namespace
 
-Evacuation evacuate(ClusterView& view) {
+Evacuation evacuate(ClusterView& view, Others others) {
     Evacuation evacuation;
     Leaving leaving = collect(view, evacuation);
     Packing packing = best_packing(view, leaving.movable);
+    if (others == Others::may_move) make_room_for(packing, leaving, view, evacuation);
     add_unplaced(packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);
     view = packing.view;

@@ -8,14 +8,21 @@
 namespace ballast::policy {
 
 struct Evacuation {
-    std::vector<Draft> drafts;  // in the order of leaving: wished priority first, then big before small
+    // In the order of leaving: those with or after VMs that make room for them, then by wished priority, then big
+    // before small.
+    std::vector<Draft> drafts;
     std::vector<Finding> findings;
     std::vector<Rejection> immovable;
     std::vector<Rejection> rejections;  // target by target, for those that found no place
 };
 
+/// Whether VMs of other hosts may be moved to make room: not where VMs are to be started again, at once, after a loss,
+/// and not where it is only asked for what the hosts have room now.
+enum class Others { stay, may_move };
+
 /// Plans all evacuations together on top of `view`, which then contains their moves. Several packings are tried when
-/// the first leaves somebody without a place; the one that places most wins.
-Evacuation evacuate(ClusterView& view);
+/// the first leaves somebody without a place; the one that places most wins. Where all of them do, VMs of other hosts
+/// make room if that places more (make_room.h).
+Evacuation evacuate(ClusterView& view, Others others);
 
 }  // namespace ballast::policy

@@ -73,7 +73,7 @@ Loss LossTrial::lose(const std::set<HostId>& hosts) {
         }
     }
     ClusterView view = before_;
-    Evacuation evacuation = evacuate(view);
+    Evacuation evacuation = evacuate(view, Others::stay);
     Loss loss;
     for (const Draft& draft : evacuation.drafts)
         loss.restarts.push_back({draft.vm, scratch_.vms.at(draft.vm).host, draft.to});

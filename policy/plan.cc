@@ -52,7 +52,7 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
     // What an operator ordered gets its room first; relief then sees where those VMs will be. But relief leaves first:
     // its moves are few, and somebody suffers now.
-    Evacuation evacuation = evacuate(view);
+    Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
     append(relief.drafts, std::move(evacuation.drafts));
     const Balance even = relief.drafts.empty() ? balance(view) : Balance{};

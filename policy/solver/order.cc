@@ -17,8 +17,7 @@ struct Priority {
     std::uint64_t seed = 0;  // of `any`
 };
 
-// Orders are tried until none strands anybody, while they cost less than this: moves looked at, about 20 ns each.
-constexpr std::uint64_t most_work = 20'000'000;
+// Orders are tried until none strands anybody, while they cost less than OrderOptions::work.
 constexpr std::uint64_t most_attempts = 400;
 
 // splitmix64's mixing (Steele, Lea, Flood 2014): a fixed pseudorandom number of its argument.
@@ -246,7 +245,7 @@ Order order(const Problem& problem, const std::vector<HostIndex>& target, const 
         work += problem.vms.size() + (tried.steps.size() + 1) * (tried.steps.size() + tried.stranded.size() + 1);
         if (n == 0 || worth(problem, tried) < worth(problem, best)) best = std::move(tried);
         if (best.stranded.empty() && (!parks(best) || n >= 6)) break;
-        if (work > most_work) break;
+        if (work > options.work) break;
     }
     number_waves(problem, options, best);
     return best;

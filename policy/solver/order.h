@@ -21,6 +21,7 @@ struct OrderOptions {
     ResourceSet held_on_both = all_resources;  // see Occupancy
     unsigned outgoing_per_host = 2, incoming_per_host = 2, cluster = 5;  // moves at a time, at least 1 each
     unsigned parkings_per_vm = 2;
+    std::uint64_t work = 20'000'000;  // moves looked at until no further order is tried, about 20 ns each
     std::vector<UnderWay> under_way;
 };
 

@@ -26,8 +26,11 @@ public:
         unsigned wave = 0;
         for (const Move& move : plan.moves) {
             if (move.wave < wave) complain("waves out of order");
+            if (move.wave > wave && displaces(plan)) end_waves_before(move.wave, plan);
             wave = move.wave;
             judge(move);
+            if (move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance)
+                judge_displacement(move, plan);
         }
         judge_limits(plan);
         return complaints_;
@@ -56,9 +59,41 @@ private:
         if (move.trigger == Trigger::overload || move.trigger == Trigger::balance)
             judge_relief(vm, move, what);
         else
-            require(from.maintenance, what + "its host is not in maintenance");
+            require(move.trigger == Trigger::maintenance, what + "for no reason");
         on_[move.to].insert(move.vm);
         judge_memory(to, what);
+    }
+
+    bool displaces(const Plan& plan) const {
+        return std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
+            return move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance;
+        });
+    }
+
+    // Who moves though its host is not in maintenance makes room for somebody, and may be moved without an order.
+    void judge_displacement(const Move& move, const Plan& plan) {
+        const std::string what = move.vm.value + " to " + move.to.value + ": ";
+        require(std::any_of(plan.moves.begin(), plan.moves.end(),
+                            [&](const Move& other) {
+                                return other.trigger == Trigger::maintenance && other.to == move.from &&
+                                       other.wave >= move.wave;
+                            }),
+                what + "its host is not in maintenance and nobody comes for it");
+        require(cluster_.inventory.in_flight.empty(), what + "displaced while moves are under way");
+        for (const PastMove& past : cluster_.inventory.past_moves)
+            require(past.vm != move.vm || !past.succeeded || cluster_.now - past.ended >= cluster_.options.cooldown.vm,
+                    what + "cooldown");
+    }
+
+    // Only where somebody makes room is a source left before the end of the plan; elsewhere every wave has to hold
+    // without that.
+    void end_waves_before(unsigned wave, const Plan& plan) {
+        for (const Move& move : plan.moves) {
+            if (move.wave >= wave || !ended_.insert(move.vm).second) continue;
+            on_[move.from].erase(move.vm);
+            const Vm& vm = cluster_.inventory.vms.at(move.vm);
+            freed_gib_[move.from] += std::min(vm.load.memory_rss.value_or(Bytes{}).gib(), bound_gib(vm));
+        }
     }
 
     static bool reports(const Host& host) { return host.connection == Connection::up && !host.stale; }
@@ -110,7 +145,7 @@ private:
         const double reserve =
             std::max(total * cluster_.options.reserve.memory, cluster_.options.reserve.memory_min.gib());
         require(sum + reserve <= total * (1 + 1e-9), what + "memory overcommitted");
-        require(incoming_gib(to.id) + reserve <= to.load.memory_available->gib() * (1 + 1e-9),
+        require(incoming_gib(to.id) + reserve <= (to.load.memory_available->gib() + freed_gib_[to.id]) * (1 + 1e-9),
                 what + "memory measured");
     }
 
@@ -172,7 +207,8 @@ private:
 
     const Cluster& cluster_;
     std::map<HostId, std::set<VmId>> on_;
-    std::set<VmId> moving_;
+    std::set<VmId> moving_, ended_;
+    std::map<HostId, double> freed_gib_;
     unsigned relief_moves_ = 0;
     std::vector<std::string> complaints_;
 };
