@@ -52,6 +52,12 @@ solver::Problem within_load(Dense dense, const Context& context) {
     return std::move(dense.problem);
 }
 
+// Nobody makes room: the solver alone may still find direct places that a greedy packing does not.
+solver::Problem direct(Dense dense) {
+    for (solver::VmSlot& vm : dense.problem.vms) vm.movable = vm.movable && dense.hosts[vm.home]->maintenance;
+    return std::move(dense.problem);
+}
+
 solver::OrderedEvacuation solve(const Dense& dense, const solver::Problem& problem, const LimitOptions& limits) {
     std::vector<solver::HostIndex> emptied;
     for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
@@ -164,8 +170,9 @@ std::optional<RoomMade> make_room(const ClusterView& view) {
     const Context& context = view.context();
     const Dense dense = problem_of(view);
     std::optional<RoomMade> best;
-    // A busy host is better than one that cannot be emptied, but only then.
-    for (const solver::Problem& problem : {within_load(dense, context), dense.problem}) {
+    // A busy host is better than one that cannot be emptied, but only then. Of a way that cannot be gone nothing is
+    // left; direct places can always be taken.
+    for (const solver::Problem& problem : {within_load(dense, context), dense.problem, direct(dense)}) {
         const solver::OrderedEvacuation found = solve(dense, problem, context.options.limits);
         Way way(view, dense, found);
         if ((!best || way.made().leaving.size() > best->leaving.size()) && way.take()) best = std::move(way.made());
