@@ -170,14 +170,18 @@ std::optional<RoomMade> make_room(const ClusterView& view) {
     const Context& context = view.context();
     const Dense dense = problem_of(view);
     std::optional<RoomMade> best;
-    // A busy host is better than one that cannot be emptied, but only then. Of a way that cannot be gone nothing is
-    // left; direct places can always be taken.
-    for (const solver::Problem& problem : {within_load(dense, context), dense.problem, direct(dense)}) {
+    bool complete = false;
+    const auto attempt = [&](const solver::Problem& problem) {
         const solver::OrderedEvacuation found = solve(dense, problem, context.options.limits);
         Way way(view, dense, found);
         if ((!best || way.made().leaving.size() > best->leaving.size()) && way.take()) best = std::move(way.made());
-        if (best && found.left.empty()) break;
-    }
+        complete = best && found.left.empty();
+    };
+    // A busy host is better than one that cannot be emptied, but only then.
+    attempt(within_load(dense, context));
+    if (!complete) attempt(dense.problem);
+    // Neither way can be gone: at least nothing stands in the way of direct places.
+    if (!best) attempt(direct(dense));
     return best;
 }
 
