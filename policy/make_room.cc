@@ -16,8 +16,8 @@ namespace {
 // Of a search that some 50 ms are enough for with 64 hosts and 1,000 VMs; beyond this many VMs it would take longer
 // than a cycle may, and direct places are all that is looked for.
 constexpr std::size_t most_vms = 2000;
-constexpr std::uint64_t packing_work = 200'000;
-constexpr std::uint64_t order_work = 50'000;
+constexpr std::uint64_t packing_work_per_vm = 200;
+constexpr std::uint64_t order_work_per_vm = 50;
 
 using solver::Step;
 
@@ -63,12 +63,12 @@ solver::OrderedEvacuation solve(const Dense& dense, const solver::Problem& probl
     for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
         if (dense.hosts[i]->maintenance) emptied.push_back(i);
     solver::Effort effort;
-    effort.work = packing_work;
+    effort.work = packing_work_per_vm * dense.vms.size();
     solver::OrderOptions order;
     order.outgoing_per_host = limits.outgoing_per_host;
     order.incoming_per_host = limits.incoming_per_host;
     order.cluster = limits.cluster;
-    order.work = order_work;
+    order.work = order_work_per_vm * dense.vms.size();
     return solver::evacuate_in_order(problem, emptied, effort, order);
 }
 
