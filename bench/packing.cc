@@ -1,5 +1,5 @@
 // The packing solvers on random instances; one JSON line each.
-//   bench_packing evacuation COUNT DIR          also writes DIR/NUMBER.lp, the same question for an exact solver
+//   bench_packing evacuation COUNT DIR [FIRST]  also writes DIR/NUMBER.lp, the same question for an exact solver
 //   bench_packing consolidation COUNT HOSTS RESERVE    RESERVE 1: N+1
 // Times are CPU seconds of this process.
 #include <cstdio>
@@ -96,8 +96,8 @@ void write_lp(const Evacuation& made, const std::string& path) {
     std::fclose(out);
 }
 
-void evacuations(unsigned count, const std::string& folder) {
-    for (unsigned number = 0; number < count; ++number) {
+void evacuations(unsigned first, unsigned count, const std::string& folder) {
+    for (unsigned number = first; number < first + count; ++number) {
         const Evacuation made = evacuation(number);
         if (!folder.empty()) write_lp(made, folder + "/" + std::to_string(number) + ".lp");
         const double began = cpu_seconds();
@@ -145,8 +145,9 @@ void consolidations(unsigned count, unsigned hosts, bool survives_one_host) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 4 && std::strcmp(argv[1], "evacuation") == 0) {
-        evacuations(static_cast<unsigned>(std::atoi(argv[2])), argv[3]);
+    if ((argc == 4 || argc == 5) && std::strcmp(argv[1], "evacuation") == 0) {
+        const unsigned first = argc == 5 ? static_cast<unsigned>(std::atoi(argv[4])) : 0;
+        evacuations(first, static_cast<unsigned>(std::atoi(argv[2])), argv[3]);
         return 0;
     }
     if (argc == 5 && std::strcmp(argv[1], "consolidation") == 0) {
@@ -154,6 +155,6 @@ int main(int argc, char** argv) {
                        std::atoi(argv[4]) != 0);
         return 0;
     }
-    std::fprintf(stderr, "usage: %s evacuation COUNT DIR | consolidation COUNT HOSTS RESERVE\n", argv[0]);
+    std::fprintf(stderr, "usage: %s evacuation COUNT DIR [FIRST] | consolidation COUNT HOSTS RESERVE\n", argv[0]);
     return 2;
 }

@@ -10,6 +10,7 @@ import tempfile
 from sampling_bench import children_cpu, row
 
 EVACUATIONS = int(os.environ.get("BALLAST_BENCH_EVACUATIONS", "200"))
+FIRST_EVACUATION = int(os.environ.get("BALLAST_BENCH_FIRST_EVACUATION", "0"))  # instances that nobody has looked at yet
 EXACT_LIMIT_S = float(os.environ.get("BALLAST_BENCH_EXACT_LIMIT_S", "20"))  # CPU seconds of CBC for one instance
 CONSOLIDATIONS = {100: 40, 1000: 20}  # instances of so many hosts
 
@@ -37,7 +38,7 @@ def exact(path):
 def evacuation_exact(build):
     """Group 3: emptying hosts of clusters whose memory is 85-95 % full."""
     with tempfile.TemporaryDirectory() as folder:
-        plans = bench_lines(build, "evacuation", EVACUATIONS, folder)
+        plans = bench_lines(build, "evacuation", EVACUATIONS, folder, FIRST_EVACUATION)
         bounds = [exact(os.path.join(folder, f"{plan['number']}.lp")) for plan in plans]
     judged = list(zip(plans, bounds))
     feasible = [plan for plan, (_, upper, _) in judged if upper == 0]

@@ -93,7 +93,7 @@ Tone tone_of_state(std::string_view state) {
     for (const auto* bad : {"overloaded", "down", "crashed", "failed"})
         if (state == bad) return Tone::bad;
     for (const auto* notice :
-         {"hot", "stale", "draining", "maintenance", "paused", "rolled_back", "cancelled", "waiting"})
+         {"hot", "stale", "lost", "draining", "maintenance", "paused", "rolled_back", "cancelled", "waiting"})
         if (state == notice) return Tone::notice;
     for (const auto* good : {"ok", "done", "running"})
         if (state == good) return Tone::good;

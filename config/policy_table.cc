@@ -96,6 +96,21 @@ void add_balance(Rows& rows) {
                 "VMs moved before the hosts are measured again");
 }
 
+template <class V>
+void add_repair(Rows& rows, const std::string& key, Codec<V> codec, V RepairOptions::*member, std::string doc) {
+    rows.push_back(option<Options>("repair." + key, std::move(codec), field(&Options::repair, member), std::move(doc)));
+}
+
+void add_repair(Rows& rows) {
+    add_repair(rows, "enabled", boolean(), &RepairOptions::enabled,
+               "move VMs that are where a rule does not want them");
+    add_repair(rows, "soft", boolean(), &RepairOptions::soft, "for rules that are only preferences as well");
+    add_repair<Duration>(rows, "soft_cost", duration(seconds{1}, hours{1}), &RepairOptions::soft_cost,
+                         "what each preference kept may cost: the move's duration and ten times its downtime");
+    add_repair(rows, "max_moves_per_cycle", count(1, 1000), &RepairOptions::max_moves_per_cycle,
+               "VMs moved before the next look");
+}
+
 void add_reserve(Rows& rows) {
     rows.push_back(option<Options>("reserve.cpu", ratio(0, 0.9), field(&Options::reserve, &ReserveOptions::cpu),
                                    "of the host's CPUs, kept free whatever is planned"));
@@ -223,6 +238,7 @@ Rows rows() {
     Rows all = {option<Options>("mode", mode(), field(&Options::mode),
                                 "observe: recommend only; confirm: wait for an operator's approval; automatic: act")};
     add_overload(all);
+    add_repair(all);
     add_balance(all);
     add_reserve(all);
     add_promises(all);
@@ -245,6 +261,7 @@ const Table<Options>& policy_table() {
          {"overload.memory", "Memory in use, of the host's memory."},
          {"overload.memory_pressure",
           "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
+         {"repair", "Moving VMs whose placement breaks a rule or an owner's wish now."},
          {"balance", "Evening out the load of hosts none of which is overloaded, when nothing else is to be done."},
          {"balance.imbalance", "Standard deviation of the hosts' load, CPU and memory by their weights."},
          {"reserve", "Room that stays free on every host whatever is planned."},

@@ -10,7 +10,6 @@ using prometheus::Histogram;
 using Buckets = Histogram::BucketBoundaries;
 
 constexpr const char* results[] = {"done", "rolled_back", "cancelled", "failed", "not_started", "withdrawn"};
-constexpr Trigger triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual};
 
 // A cycle over a few hosts takes a millisecond; one that waits for the store's disk up to a second.
 const Buckets cycle_buckets = {0.001, 0.005, 0.02, 0.1, 0.5, 1, 5};
@@ -52,7 +51,7 @@ EventMetrics::EventMetrics()
                                 {"duration", "downtime", "transferred"}, ratio_buckets)) {
     for (const Reason reason : all_reasons()) rejections_.Add({{"reason", to_string(reason)}});
     for (const char* result : results)
-        for (const Trigger trigger : triggers) migrations_.Add({{"result", result}, {"trigger", to_string(trigger)}});
+        for (const Trigger trigger : all_triggers) migrations_.Add({{"result", result}, {"trigger", to_string(trigger)}});
 }
 
 EventMetrics::Counters& EventMetrics::counters(const std::string& name) {

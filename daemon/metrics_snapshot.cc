@@ -10,7 +10,10 @@ namespace ballast::daemon {
 namespace {
 
 // Every state of HostView: those without a host are exported as zero.
-constexpr const char* host_states[] = {"ok", "hot", "overloaded", "stale", "down", "maintenance", "draining"};
+constexpr const char* host_states[] = {"ok", "hot", "overloaded", "stale", "down", "lost", "maintenance", "draining"};
+// An operator's own move is in no plan, and what a lost host asks for are no moves.
+constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
+                                        Trigger::balance};
 
 prometheus::MetricFamily single(const char* name, std::optional<double> value) {
     auto family = metric_family(name);
@@ -32,8 +35,8 @@ std::map<std::string, double> hosts_by_state(const Plan& plan) {
 }
 
 std::map<std::string, double> moves_by_trigger(const Plan& plan) {
-    std::map<std::string, double> counts = {
-        {to_string(Trigger::overload), 0}, {to_string(Trigger::maintenance), 0}, {to_string(Trigger::balance), 0}};
+    std::map<std::string, double> counts;
+    for (const Trigger trigger : planned_triggers) counts[to_string(trigger)] = 0;
     for (const Move& move : plan.moves) ++counts[to_string(move.trigger)];
     return counts;
 }

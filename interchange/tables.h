@@ -70,6 +70,7 @@ struct Described<Host> {
         field("sampled_at_ms", &T::sampled_at),
         field("stale", &T::stale),
         field("maintenance", &T::maintenance),
+        field("lost", &T::lost),
         field("accepts_vms", &T::accepts_vms),
         field("labels", &T::labels),
         field("problem", &T::problem),
@@ -269,6 +270,13 @@ struct Described<policy::OverloadOptions> {
     };
 };
 template <>
+struct Described<policy::RepairOptions> {
+    using T = policy::RepairOptions;
+    static constexpr auto fields =
+        std::tuple{field("enabled", &T::enabled), field("soft", &T::soft), field("soft_cost_ms", &T::soft_cost),
+                   field("max_moves_per_cycle", &T::max_moves_per_cycle)};
+};
+template <>
 struct Described<policy::BalanceOptions> {
     using T = policy::BalanceOptions;
     static constexpr auto fields =
@@ -365,10 +373,11 @@ template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
-        field("mode", &T::mode),           field("overload", &T::overload),     field("balance", &T::balance),
-        field("reserve", &T::reserve),     field("limits", &T::limits),         field("cooldown", &T::cooldown),
-        field("migration", &T::migration), field("overcommit", &T::overcommit), field("admission", &T::admission),
-        field("groups", &T::groups),       field("rules", &T::rules),           field("windows", &T::windows),
+        field("mode", &T::mode),           field("overload", &T::overload),   field("repair", &T::repair),
+        field("balance", &T::balance),     field("reserve", &T::reserve),     field("limits", &T::limits),
+        field("cooldown", &T::cooldown),   field("migration", &T::migration), field("overcommit", &T::overcommit),
+        field("admission", &T::admission), field("groups", &T::groups),       field("rules", &T::rules),
+        field("windows", &T::windows),
     };
 };
 
@@ -415,6 +424,13 @@ struct Described<Move> {
     };
 };
 template <>
+struct Described<Restart> {
+    using T = Restart;
+    static constexpr auto fields =
+        std::tuple{required("vm", &T::vm),  required("from", &T::from),  required("to", &T::to),
+                   field("wave", &T::wave), field("reason", &T::reason), field("refused_targets", &T::refused_targets)};
+};
+template <>
 struct Described<Finding> {
     using T = Finding;
     static constexpr auto fields = std::tuple{required("host", &T::host), field("trigger", &T::trigger),
@@ -432,6 +448,7 @@ struct Described<Plan> {
     using T = Plan;
     static constexpr auto fields = std::tuple{
         field("findings", &T::findings),
+        field("restarts", &T::restarts),
         field("moves", &T::moves),
         field("immovable", &T::immovable),
         field("rejections", &T::rejections),

@@ -128,6 +128,16 @@ json::object move(const Move& move, const VmNames& names) {
             {"refused_targets", rejections(move.refused_targets, names)}};
 }
 
+json::object restart(const Restart& restart, const VmNames& names) {
+    return {{"vm", restart.vm.value},
+            {"vm_name", name_of(restart.vm, names)},
+            {"from", restart.from.value},
+            {"to", restart.to.value},
+            {"wave", restart.wave},
+            {"reason", restart.reason},
+            {"refused_targets", rejections(restart.refused_targets, names)}};
+}
+
 json::array moves(const std::vector<Move>& moves, const VmNames& names) {
     return each(moves, [&](const Move& one) { return move(one, names); });
 }
@@ -137,6 +147,7 @@ json::object plan(const Plan& plan, const VmNames& names) {
     for (const auto& [id, host] : plan.hosts) hosts[id.value] = host_view(host);
     return {{"findings", each(plan.findings, finding)},
             {"warnings", texts(plan.warnings)},
+            {"restarts", each(plan.restarts, [&](const Restart& one) { return restart(one, names); })},
             {"moves", moves(plan.moves, names)},
             {"immovable", rejections(plan.immovable, names)},
             {"rejections", rejections(plan.rejections, names)},

@@ -6,13 +6,6 @@ namespace ballast::views {
 
 namespace {
 
-json::object restart(const policy::Restart& restart, const VmNames& names) {
-    return {{"vm", restart.vm.value},
-            {"vm_name", name_of(restart.vm, names)},
-            {"from", restart.from.value},
-            {"to", restart.to.value}};
-}
-
 json::object cpu_room(const policy::Room& room) {
     return {{"total_cores", room.total},
             {"reserved_cores", room.reserved},
@@ -47,16 +40,11 @@ json::value largest(const std::optional<policy::LargestVm>& vm) {
 Result<json::object> plan_if(const std::string& what, const Seen& seen) {
     const auto suppositions = policy::parse_what_if(what);
     if (!suppositions) return suppositions.error();
-    const auto supposed = policy::suppose(*suppositions, seen.inventory, seen.memory, seen.options, seen.now);
+    const auto supposed = policy::suppose(*suppositions, seen.inventory, seen.memory, seen.now);
     if (!supposed) return supposed.error();
     const VmNames names = names_in(seen.inventory);
     const Plan wanted = policy::plan(supposed->inventory, supposed->memory, seen.options, seen.now);
-    const policy::Loss& lost = supposed->loss;
-    json::object what_if{
-        {"text", what},
-        {"assumptions", texts(supposed->assumptions)},
-        {"restarts", each(lost.restarts, [&](const policy::Restart& one) { return restart(one, names); })},
-        {"stranded", rejections(lost.stranded, names)}};
+    json::object what_if{{"text", what}, {"assumptions", texts(supposed->assumptions)}};
     return json::object{
         {"paused", false}, {"acts", false}, {"what_if", std::move(what_if)}, {"plan", plan(wanted, names)}};
 }

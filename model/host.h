@@ -73,10 +73,11 @@ struct Host {
     HostFacts facts;
     HostLoad load;
     Connection connection = Connection::connecting;
-    std::optional<Instant> sampled_at;          // when the last complete sample ended
-    bool stale = true;                          // no sample recent enough to act on; set by the inventory's keeper
-    bool maintenance = false;                   // in or entering maintenance: leave, do not come
-    bool accepts_vms = true;                    // false: never a target (operator's `target: false`)
+    std::optional<Instant> sampled_at;  // when the last complete sample ended
+    bool stale = true;                  // no sample recent enough to act on; set by the inventory's keeper
+    bool maintenance = false;           // in or entering maintenance: leave, do not come
+    bool lost = false;                  // dead for certain (fenced): nothing runs there, its VMs may be restarted
+    bool accepts_vms = true;            // false: never a target (operator's `target: false`)
     std::map<std::string, std::string> labels;  // the operator's: failure domains such as rack -> r1
     std::string problem;                        // why it is down or stale, for people; empty when fine
 };

@@ -40,7 +40,9 @@ std::string to_string(Trigger trigger) {
     switch (trigger) {
         case Trigger::overload: return "overload";
         case Trigger::maintenance: return "maintenance";
+        case Trigger::rule_violation: return "rule_violation";
         case Trigger::balance: return "balance";
+        case Trigger::host_loss: return "host_loss";
         case Trigger::manual: return "manual";
     }
     return "manual";

@@ -12,7 +12,10 @@
 
 namespace ballast {
 
-enum class Trigger { overload, maintenance, balance, manual };
+/// What asked for it. host_loss asks for restarts and never for a migration.
+enum class Trigger { overload, maintenance, rule_violation, balance, host_loss, manual };
+inline constexpr Trigger all_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
+                                           Trigger::balance,  Trigger::host_loss,   Trigger::manual};
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.
@@ -43,6 +46,16 @@ struct Move {
     std::vector<Rejection> refused_targets;  // why not the others
 };
 
+/// A VM of a lost host that is to be started anew on another one: nothing of it runs any more.
+struct Restart {
+    VmId vm;
+    HostId from;
+    HostId to;
+    unsigned wave = 0;   // VMs of a higher wished priority are started in an earlier wave
+    std::string reason;  // one sentence, e.g. "host1 is lost; web (4 GiB, 1.20 CPU) is started on host2, then at ..."
+    std::vector<Rejection> refused_targets;  // why not the others
+};
+
 /// A host that needs relief or is to be emptied, and what was found.
 struct Finding {
     HostId host;  // empty: of the cluster, not of one host
@@ -57,13 +70,14 @@ struct HostView {
     double memory_demand = 0;
     double ready = 0;         // mean ready ratio over its vCPUs
     bool overloaded = false;  // by a detector that persisted
-    std::string state;        // "ok" | "hot" | "overloaded" | "stale" | "down" | "maintenance" | "draining"
+    std::string state;        // "ok" | "hot" | "overloaded" | "stale" | "down" | "lost" | "maintenance" | "draining"
 };
 
 struct Plan {
     std::vector<Finding> findings;
+    std::vector<Restart> restarts;      // of the VMs of lost hosts, in the order of starting
     std::vector<Move> moves;            // in order; see Move::wave
-    std::vector<Rejection> immovable;   // VMs that had to leave but cannot: listed first to people
+    std::vector<Rejection> immovable;   // VMs that had to leave (or be restarted) but cannot: listed first to people
     std::vector<Rejection> rejections;  // further refusals worth telling
     std::vector<std::string> warnings;  // rules that cannot all be kept, room that is missing: not of one host alone
     std::map<HostId, HostView> hosts;

@@ -5,6 +5,7 @@
 #include "policy/capacity.h"
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
+#include "policy/relocate.h"
 
 namespace ballast::policy {
 

@@ -1,12 +1,15 @@
 #include "policy/evacuate.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <span>
 #include <tuple>
 
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/make_room.h"
+#include "policy/relocate.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
@@ -32,11 +35,14 @@ struct Strategy {
     bool fewest_targets_first;  // those with little choice choose before the others
     bool best_fit;              // fill hosts up rather than spread over them
     bool preferences;           // heed soft rules first
+    bool by_priority = false;   // those with a higher wished priority choose before the others
 };
 
 // The last leaves soft rules aside: they must not be why somebody finds no place.
 constexpr Strategy strategies[] = {
     {false, false, true}, {false, true, true}, {true, false, true}, {true, true, true}, {true, true, false}};
+constexpr Strategy strategies_by_priority[] = {
+    {false, false, true, true}, {true, true, true, true}, {true, true, false, true}};
 
 using Size = std::tuple<Bytes, double>;
 Size size_of(const Vm& vm, const Context& context) {
@@ -48,6 +54,10 @@ void sort_by_size(std::vector<const Vm*>& vms, const Context& context) {
     std::sort(vms.begin(), vms.end(), [&](const Vm* a, const Vm* b) {
         return std::tuple(size_of(*b, context), a->id) < std::tuple(size_of(*a, context), b->id);
     });
+}
+
+bool precedes(const Vm* a, const Vm* b) {
+    return a->facts.wishes.priority > b->facts.wishes.priority;
 }
 
 void sort_by_choice(std::vector<const Vm*>& vms, const ClusterView& view) {
@@ -78,6 +88,7 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
     Packing packing{view, {}, {}, 0};
     sort_by_size(vms, context);
     if (strategy.fewest_targets_first) sort_by_choice(vms, view);
+    if (strategy.by_priority) std::stable_sort(vms.begin(), vms.end(), precedes);
     for (const Vm* vm : vms) {
         const auto choices = choices_for(packing.view, *vm, Purpose::evacuation);
         if (choices.empty()) {
@@ -93,14 +104,29 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
     return packing;
 }
 
-Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms) {
-    const auto rest = [](const Packing& p) { return std::tuple(p.unplaced.size(), p.unplaced_bytes); };
+// How many are left behind, of the highest wished priority first; all are of one priority where that does not matter.
+std::vector<std::size_t> left_by_priority(const Packing& packing, First first) {
+    std::map<int, std::size_t, std::greater<>> counts;
+    for (const Placement& placed : packing.placed) counts.try_emplace(placed.vm->facts.wishes.priority);
+    for (const Vm* vm : packing.unplaced) ++counts[vm->facts.wishes.priority];
+    if (first == First::most) return {packing.unplaced.size()};
+    std::vector<std::size_t> left;
+    for (const auto& [priority, count] : counts) left.push_back(count);
+    return left;
+}
+
+Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms, First first) {
+    const auto rest = [&](const Packing& p) { return std::pair(left_by_priority(p, first), p.unplaced_bytes); };
     std::optional<Packing> best;
-    for (const Strategy& strategy : strategies) {
-        Packing packing = pack(view, vms, strategy);
-        if (!best || rest(packing) < rest(*best)) best.emplace(std::move(packing));
-        if (best->unplaced.empty()) break;
-    }
+    const auto attempt = [&](std::span<const Strategy> all) {
+        for (const Strategy& strategy : all) {
+            if (best && best->unplaced.empty()) return;
+            Packing packing = pack(view, vms, strategy);
+            if (!best || rest(packing) < rest(*best)) best.emplace(std::move(packing));
+        }
+    };
+    attempt(strategies);
+    if (first == First::wished_priority) attempt(strategies_by_priority);
     return std::move(*best);
 }
 
@@ -143,14 +169,19 @@ void add_unplaced(const Packing& packing, Leaving& leaving, Evacuation& evacuati
     }
 }
 
+Draft draft_of(Placement placement) {
+    return {placement.vm->id,
+            placement.target.host,
+            Trigger::maintenance,
+            placement.vm->host.value + " is in maintenance",
+            std::move(placement.preference),
+            std::move(placement.refused_targets)};
+}
+
 void add_drafts(Packing& packing, Evacuation& evacuation) {
-    std::stable_sort(packing.placed.begin(), packing.placed.end(), [](const Placement& a, const Placement& b) {
-        return a.vm->facts.wishes.priority > b.vm->facts.wishes.priority;
-    });
-    for (Placement& placement : packing.placed)
-        evacuation.drafts.push_back({placement.vm->id, placement.target.host, Trigger::maintenance,
-                                     placement.vm->host.value + " is in maintenance", std::move(placement.preference),
-                                     std::move(placement.refused_targets)});
+    std::stable_sort(packing.placed.begin(), packing.placed.end(),
+                     [](const Placement& a, const Placement& b) { return precedes(a.vm, b.vm); });
+    for (Placement& placement : packing.placed) evacuation.drafts.push_back(draft_of(std::move(placement)));
 }
 
 void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuation) {
@@ -172,6 +203,21 @@ void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuat
     }
 }
 
+// How many direct moves alone would leave behind once what comes first of these has ended.
+std::size_t left_after(const std::vector<Draft>& begun, const Packing& rest, const ClusterView& view) {
+    const Context& context = view.context();
+    std::vector<Draft> drafts = begun;
+    for (const Placement& placement : rest.placed) drafts.push_back(draft_of(placement));
+    const std::vector<unsigned> waves = waves_of(drafts, context);
+    Inventory later = context.inventory;
+    for (std::size_t i = 0; i < drafts.size(); ++i)
+        if (waves[i] == 0) relocate(later, drafts[i].vm, drafts[i].to);
+    const Context then = make_context(later, context.memory, context.options, context.now);
+    const ClusterView after(then);
+    Evacuation unused;
+    return best_packing(after, collect(after, unused).movable, First::most).unplaced.size();
+}
+
 // Where somebody found no place: others make room, if that brings more of them off their hosts than direct places do.
 // Those that even then have to stay are looked at once more, for what the solver cannot express.
 void make_room_for(Packing& packing, Leaving& leaving, const ClusterView& view, Evacuation& evacuation) {
@@ -181,19 +227,21 @@ void make_room_for(Packing& packing, Leaving& leaving, const ClusterView& view, 
     std::vector<const Vm*> rest;
     std::copy_if(leaving.movable.begin(), leaving.movable.end(), std::back_inserter(rest),
                  [&](const Vm* vm) { return !made->leaving.contains(vm->id); });
-    Packing direct = best_packing(made->view, rest);
+    Packing direct = best_packing(made->view, rest, First::most);
     if (direct.unplaced.size() >= packing.unplaced.size()) return;
+    if (left_after(made->drafts, direct, view) > packing.unplaced.size()) return;
     packing = std::move(direct);
     leaving.more_follow = made->more_follow;
     evacuation.drafts = std::move(made->drafts);
+    evacuation.findings = std::move(made->findings);
 }
 
 }  // namespace
 
-Evacuation evacuate(ClusterView& view, Others others) {
+Evacuation evacuate(ClusterView& view, Others others, First first) {
     Evacuation evacuation;
     Leaving leaving = collect(view, evacuation);
-    Packing packing = best_packing(view, leaving.movable);
+    Packing packing = best_packing(view, leaving.movable, first);
     if (others == Others::may_move) make_room_for(packing, leaving, view, evacuation);
     add_unplaced(packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);

@@ -20,9 +20,14 @@ struct Evacuation {
 /// and not where it is only asked for what the hosts have room now.
 enum class Others { stay, may_move };
 
+/// Whom to leave behind where not all find a place: as few as possible, or nobody for the sake of one with a lower
+/// wished priority.
+enum class First { most, wished_priority };
+
 /// Plans all evacuations together on top of `view`, which then contains their moves. Several packings are tried when
-/// the first leaves somebody without a place; the one that places most wins. Where all of them do, VMs of other hosts
-/// make room if that places more (make_room.h).
-Evacuation evacuate(ClusterView& view, Others others);
+/// the first leaves somebody without a place; the best by `first` wins. Where all of them do, VMs of other hosts make
+/// room if that places more (make_room.h) and if direct moves alone would place no fewer than now once the first of
+/// these moves have ended: so whatever comes in between, nobody is worse off for the room that was made.
+Evacuation evacuate(ClusterView& view, Others others, First first = First::most);
 
 }  // namespace ballast::policy

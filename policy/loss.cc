@@ -15,13 +15,14 @@ constexpr unsigned no_limit = std::numeric_limits<unsigned>::max();
 Options for_restarts(Options options) {
     options.limits = {no_limit, no_limit, no_limit};
     options.cooldown.after_failure = Duration{};
+    options.windows.clear();
     std::erase_if(options.rules, [](const Rule& rule) { return rule.kind == Rule::Kind::never_move; });
     return options;
 }
 
 // Hosts in maintenance are no targets, but it is not them that is to be emptied here.
-Inventory with_hosts_closed(Inventory inventory) {
-    inventory.in_flight.clear();
+Inventory with_hosts_closed(Inventory inventory, LossTrial::UnderWay flights) {
+    if (flights == LossTrial::UnderWay::not_begun) inventory.in_flight.clear();
     for (auto& [id, host] : inventory.hosts) {
         if (host.maintenance) host.accepts_vms = false;
         host.maintenance = false;
@@ -44,19 +45,39 @@ void make_startable(Vm& vm) {
 // The evacuation planner empties hosts in maintenance that report: to it the lost host is one.
 void make_empty(Host& host, Instant now) {
     host.maintenance = true;
+    host.lost = false;
     host.connection = Connection::up;
     host.stale = false;
     if (!host.sampled_at) host.sampled_at = now;
 }
 
-void shift(std::optional<Bytes>& available, Bytes taken, Bytes given) {
-    if (available) *available = *available + given - taken;
+std::string sentence(const ClusterView& view, const Vm& vm, const HostId& to) {
+    return vm.host.value + " is lost; " + vm.facts.name + " (" + to_string(memory_bound(vm)) + ", " +
+           fixed(demand_cores(vm, view.context().memory), 2) + " CPU) is started on " + to.value + ", then at " +
+           percent(view.memory_ratio(to)) + " of its memory and " + percent(view.cpu_ratio(to)) + " of its usable CPU";
+}
+
+// The drafts come in the order of starting, by wished priority; each priority is a wave of its own.
+std::vector<Restart> started(std::vector<Draft> drafts, ClusterView view) {
+    std::vector<Restart> restarts;
+    std::optional<int> priority;
+    unsigned wave = 0;
+    for (Draft& draft : drafts) {
+        const Vm& vm = view.context().inventory.vms.at(draft.vm);
+        if (priority && vm.facts.wishes.priority != *priority) ++wave;
+        priority = vm.facts.wishes.priority;
+        view.apply(vm, draft.to);
+        restarts.push_back(
+            {draft.vm, vm.host, draft.to, wave, sentence(view, vm, draft.to), std::move(draft.refused_targets)});
+    }
+    return restarts;
 }
 
 }  // namespace
 
-LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now)
-    : scratch_(with_hosts_closed(inventory)),
+LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+                     UnderWay flights)
+    : scratch_(with_hosts_closed(inventory, flights)),
       options_(for_restarts(options)),
       context_(make_context(scratch_, memory, options_, now)),
       before_(context_) {}
@@ -73,24 +94,14 @@ Loss LossTrial::lose(const std::set<HostId>& hosts) {
         }
     }
     ClusterView view = before_;
-    Evacuation evacuation = evacuate(view, Others::stay);
+    Evacuation evacuation = evacuate(view, Others::stay, First::wished_priority);
     Loss loss;
-    for (const Draft& draft : evacuation.drafts)
-        loss.restarts.push_back({draft.vm, scratch_.vms.at(draft.vm).host, draft.to});
+    loss.restarts = started(std::move(evacuation.drafts), before_);
     loss.stranded = std::move(evacuation.immovable);
     loss.rejections = std::move(evacuation.rejections);
     for (Vm& vm : vms_before) scratch_.vms.at(vm.id) = std::move(vm);
     for (Host& host : hosts_before) scratch_.hosts.at(host.id) = std::move(host);
     return loss;
-}
-
-void relocate(Inventory& inventory, const VmId& id, const HostId& to) {
-    Vm& vm = inventory.vms.at(id);
-    if (const auto from = inventory.hosts.find(vm.host); from != inventory.hosts.end())
-        shift(from->second.load.memory_available, {}, memory_resident(vm));
-    if (const auto target = inventory.hosts.find(to); target != inventory.hosts.end())
-        shift(target->second.load.memory_available, memory_bound(vm), {});
-    vm.host = to;
 }
 
 }  // namespace ballast::policy

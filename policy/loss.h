@@ -1,5 +1,5 @@
-// What would become of the VMs of hosts that fail: which could be started where, and which nowhere. Pure; for
-// `plan --what-if 'lose host2'` and for the question whether any one host's loss can be absorbed (N+1).
+// What becomes of the VMs of hosts that fail: which can be started where, and which nowhere. Pure; for the restart
+// planner (restart.h) and for the question whether any one host's loss can be absorbed (N+1).
 #pragma once
 
 #include <set>
@@ -9,13 +9,6 @@
 
 namespace ballast::policy {
 
-/// One VM started anew on a host that is left.
-struct Restart {
-    VmId vm;
-    HostId from;
-    HostId to;
-};
-
 struct Loss {
     std::vector<Restart> restarts;      // in the order of starting: wished priority first, then big before small
     std::vector<Rejection> stranded;    // VMs that could run nowhere, and why
@@ -24,12 +17,14 @@ struct Loss {
 };
 
 /// Tries out losses one after the other on the same cluster. A restart is asked less than a live migration: opting out
-/// of moves, block jobs, disk caches, cooldowns and slots do not matter, nor does a CPU that is passed through; devices
-/// of the host, local files, memory, pins, networks and anti-affinity do. Hosts in maintenance take nobody, and
-/// migrations under way count as not begun.
+/// of moves, block jobs, disk caches, windows, cooldowns and slots do not matter, nor does a CPU that is passed
+/// through; devices of the host, local files, memory, pins, networks and anti-affinity do. Hosts in maintenance take
+/// nobody. Where not all can be started, nobody is left out for the sake of one with a lower wished priority.
 class LossTrial {
 public:
-    LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
+    enum class UnderWay { not_begun, counts };  // the migrations of the inventory
+    LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+              UnderWay flights = UnderWay::not_begun);
     LossTrial(const LossTrial&) = delete;
     LossTrial& operator=(const LossTrial&) = delete;
 
@@ -42,9 +37,5 @@ private:
     Context context_;
     ClusterView before_;
 };
-
-/// Moves the VM in the inventory, and its memory from one host's measured figures to the other's. Requires: the VM
-/// exists.
-void relocate(Inventory& inventory, const VmId& vm, const HostId& to);
 
 }  // namespace ballast::policy

@@ -1,6 +1,7 @@
 #include "policy/make_room.h"
 
 #include <algorithm>
+#include <map>
 
 #include "policy/constraints/constraint.h"
 #include "policy/dense.h"
@@ -21,55 +22,108 @@ constexpr std::uint64_t order_work_per_vm = 50;
 
 using solver::Step;
 
+// What is asked of the solver: the hosts it has to empty, and in whose name.
+struct Question {
+    Dense dense;
+    std::vector<solver::HostIndex> emptied;
+    Purpose purpose = Purpose::evacuation;
+    Trigger trigger = Trigger::maintenance;
+    std::map<VmId, std::string> causes;  // of those that have to go for another reason than maintenance
+
+    bool is_emptied(solver::HostIndex host) const {
+        return std::find(emptied.begin(), emptied.end(), host) != emptied.end();
+    }
+};
+
 // When a VM has left, the host has measured as free what it occupied, not what it may take at most.
 Bytes set_free(const Vm& vm, const Options& options) {
     return vm.load.memory_rss ? std::min(memory_resident(vm), memory_claim(vm, options)) : Bytes{};
 }
 
-Dense problem_of(const ClusterView& view) {
+Question question_of(const ClusterView& view, Purpose purpose) {
     const Context& context = view.context();
-    Dense dense = dense_of(view, Purpose::evacuation);
+    Question question{dense_of(view, purpose), {}, purpose, Trigger::maintenance, {}};
+    Dense& dense = question.dense;
     for (solver::VmIndex i = 0; i < dense.vms.size(); ++i) {
         const Vm& vm = *dense.vms[i];
-        solver::VmSlot& slot = dense.problem.vms[i];
+        const solver::VmSlot& slot = dense.problem.vms[i];
         const double kept = slot.demand[dense_claimed] - static_cast<double>(set_free(vm, context.options).count);
         dense.problem.hosts[slot.home].base[dense_claimed] += kept;
-        // Nobody ordered those to leave: for them holds what holds for relief.
-        if (slot.movable && !dense.hosts[slot.home]->maintenance)
-            slot.movable = demand_known(vm, context.memory) && vm_refusals(context, vm, Purpose::relief).empty();
     }
     for (const DenseResource k : {dense_cpu, dense_memory}) dense.problem.resources[k].weight = 1;
-    return dense;
+    return question;
+}
+
+Question of_maintenance(const ClusterView& view) {
+    Question question = question_of(view, Purpose::evacuation);
+    Dense& dense = question.dense;
+    for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
+        if (dense.hosts[i]->maintenance) question.emptied.push_back(i);
+    // Nobody ordered the others to leave: for them holds what holds for relief.
+    const Context& context = view.context();
+    for (solver::VmIndex i = 0; i < dense.vms.size(); ++i)
+        if (solver::VmSlot& slot = dense.problem.vms[i]; slot.movable && !dense.hosts[slot.home]->maintenance)
+            slot.movable = demand_known(*dense.vms[i], context.memory) &&
+                           vm_refusals(context, *dense.vms[i], Purpose::relief).empty();
+    return question;
+}
+
+// Each of these on a host of its own that has to be emptied, while its room stays taken where it is: then nobody else
+// has to leave with it.
+Question of_misplaced(const ClusterView& view, const std::vector<Misplaced>& misplaced) {
+    Question question = question_of(view, Purpose::relief);
+    question.trigger = Trigger::rule_violation;
+    for (const Misplaced& one : misplaced) question.causes.emplace(one.vm->id, one.cause);
+    solver::Problem& problem = question.dense.problem;
+    for (solver::VmIndex i = 0; i < problem.vms.size(); ++i) {
+        if (!question.causes.contains(question.dense.vms[i]->id)) continue;
+        const solver::HostIndex home = problem.vms[i].home,
+                                alone = static_cast<solver::HostIndex>(problem.hosts.size());
+        solver::HostSlot slot = problem.hosts[home];
+        slot.base = {};
+        slot.capacity.fill(solver::unlimited);
+        slot.receives = slot.counts = false;
+        for (std::size_t k = 0; k < dense_resources; ++k) problem.hosts[home].base[k] += problem.vms[i].demand[k];
+        problem.vms[i].home = alone;
+        problem.hosts.push_back(slot);
+        question.dense.hosts.push_back(question.dense.hosts[home]);
+        question.emptied.push_back(alone);
+    }
+    return question;
 }
 
 // Load as a limit: nobody comes to a host that is overloaded or would be.
-solver::Problem within_load(Dense dense, const Context& context) {
+Question within_load(Question question, const Context& context) {
+    Dense& dense = question.dense;
     for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i) {
         solver::HostSlot& slot = dense.problem.hosts[i];
         slot.capacity[dense_cpu] = context.options.overload.cpu.below * usable_cpus(*dense.hosts[i], context.options);
         slot.receives = slot.receives && !any_set(remembered(context, dense.hosts[i]->id));
     }
-    return std::move(dense.problem);
+    return question;
+}
+
+// What is only wished as if it were demanded.
+Question with_soft_rules(Question question) {
+    for (auto& group : question.dense.problem.groups) group.hard = true;
+    return question;
 }
 
 // Nobody makes room: the solver alone may still find direct places that a greedy packing does not.
-solver::Problem direct(Dense dense) {
-    for (solver::VmSlot& vm : dense.problem.vms) vm.movable = vm.movable && dense.hosts[vm.home]->maintenance;
-    return std::move(dense.problem);
+Question direct(Question question) {
+    for (solver::VmSlot& vm : question.dense.problem.vms) vm.movable = vm.movable && question.is_emptied(vm.home);
+    return question;
 }
 
-solver::OrderedEvacuation solve(const Dense& dense, const solver::Problem& problem, const LimitOptions& limits) {
-    std::vector<solver::HostIndex> emptied;
-    for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
-        if (dense.hosts[i]->maintenance) emptied.push_back(i);
+solver::OrderedEvacuation solve(const Question& question, const LimitOptions& limits) {
     solver::Effort effort;
-    effort.work = packing_work_per_vm * dense.vms.size();
+    effort.work = packing_work_per_vm * question.dense.vms.size();
     solver::OrderOptions order;
     order.outgoing_per_host = limits.outgoing_per_host;
     order.incoming_per_host = limits.incoming_per_host;
     order.cluster = limits.cluster;
-    order.work = order_work_per_vm * dense.vms.size();
-    return solver::evacuate_in_order(problem, emptied, effort, order);
+    order.work = order_work_per_vm * question.dense.vms.size();
+    return solver::evacuate_in_order(question.dense.problem, question.emptied, effort, order);
 }
 
 // A plan moves a VM once. Whatever comes in later waves than the second move of one may rely on that move: it is left
@@ -96,43 +150,69 @@ std::string listed(const std::set<std::string>& names) {
 
 class Way {
 public:
-    Way(const ClusterView& view, const Dense& dense, const solver::OrderedEvacuation& found)
-        : dense_(&dense), steps_(first_moves(found.order.steps)), made_{{}, view, {}, false} {
+    Way(const ClusterView& view, const Question& question)
+        : question_(&question), dense_(&question.dense), made_{{}, {}, view, {}, false} {
+        const solver::OrderedEvacuation found = solve(question, view.context().options.limits);
+        steps_ = first_moves(found.order.steps);
         made_.more_follow = steps_.size() < found.order.steps.size();
         for (const Step& step : found.order.steps)
             if (leaves(step)) made_.leaving.insert(vm(step).id);
-        for (const solver::VmIndex left : found.left) made_.leaving.erase(dense.vms[left]->id);
+        for (const solver::VmIndex left : found.left) made_.leaving.erase(dense_->vms[left]->id);
+        complete_ = found.left.empty();
     }
 
     /// Whether it can be gone: what is to be done now is accepted, and nobody is displaced for nobody.
     bool take() {
         for (const Step& step : steps_) {
             const Host& to = *dense_->hosts[step.to];
+            if (to.id == vm(step).host) continue;  // others have left it instead
             // Later waves need room that this view never gives away again: they are asked for when they are next.
-            if (step.wave == 0 && !accepts(made_.view, vm(step), to, Purpose::evacuation)) return false;
-            if (!leaves(step) && arrivals(step).empty()) return false;
-            made_.drafts.push_back({vm(step).id, to.id, Trigger::maintenance, cause(step), "",
-                                    refusals_everywhere(made_.view, vm(step), Purpose::evacuation), step.wave});
-            made_.view.apply(vm(step), to.id);
+            if (step.wave == 0 && !accepts(made_.view, vm(step), to, question_->purpose)) return false;
+            if (!leaves(step) && arrivals(step).empty() && !left_alone(step)) return false;
+            add(step, to);
         }
-        return !steps_.empty();
+        return !made_.drafts.empty();
     }
 
     RoomMade& made() { return made_; }
+    bool complete() const { return complete_; }
 
 private:
     const Vm& vm(const Step& step) const { return *dense_->vms[step.vm]; }
-    bool leaves(const Step& step) const { return dense_->hosts[dense_->problem.vms[step.vm].home]->maintenance; }
+    bool leaves(const Step& step) const { return question_->is_emptied(dense_->problem.vms[step.vm].home); }
+
+    void add(const Step& step, const Host& to) {
+        const auto broken = broken_preferences(made_.view, vm(step), to);
+        const std::string why = cause(step);
+        made_.drafts.push_back({vm(step).id, to.id, question_->trigger, why,
+                                broken.empty() ? "" : "although " + broken.front(),
+                                refusals_everywhere(made_.view, vm(step), question_->purpose), step.wave});
+        made_.view.apply(vm(step), to.id);
+        if (leaves(step)) return;
+        const auto& known = made_.findings;
+        const HostId& from = vm(step).host;
+        if (std::none_of(known.begin(), known.end(), [&](const Finding& finding) { return finding.host == from; }))
+            made_.findings.push_back({from, question_->trigger, why, true});
+    }
+
+    // Somebody who had to go may stay, because this one goes instead.
+    bool left_alone(const Step& step) const {
+        return std::any_of(steps_.begin(), steps_.end(), [&](const Step& other) {
+            return leaves(other) && dense_->hosts[other.to]->id == vm(other).host && vm(other).host == vm(step).host;
+        });
+    }
 
     std::vector<Step> arrivals(const Step& displaced) const {
         std::vector<Step> found;
-        std::copy_if(steps_.begin(), steps_.end(), std::back_inserter(found),
-                     [&](const Step& s) { return s.to == displaced.from && s.wave >= displaced.wave; });
+        std::copy_if(steps_.begin(), steps_.end(), std::back_inserter(found), [&](const Step& s) {
+            return s.to == displaced.from && s.wave >= displaced.wave && dense_->hosts[s.to]->id != vm(s).host;
+        });
         return found;
     }
 
     std::string cause(const Step& step) const {
         const std::string& from = vm(step).host.value;
+        if (const auto own = question_->causes.find(vm(step).id); own != question_->causes.end()) return own->second;
         if (leaves(step)) return from + " is in maintenance";
         std::set<std::string> names, emptied;
         bool direct = true;
@@ -142,6 +222,8 @@ private:
             if (leaves(other)) emptied.insert(vm(other).host.value);
         }
         const std::string beginning = "makes room on " + from + " for " + listed(names);
+        if (question_->trigger == Trigger::rule_violation)
+            return names.empty() ? question_->causes.begin()->second : beginning + ", so that a rule can be kept";
         if (direct)
             return beginning + (names.size() == 1 ? " that leaves " : " that leave ") + listed(emptied) +
                    " (maintenance)";
@@ -150,9 +232,11 @@ private:
         return beginning + ", so that " + listed(emptied) + " can be emptied (maintenance)";
     }
 
+    const Question* question_;
     const Dense* dense_;
     std::vector<Step> steps_;
     RoomMade made_;
+    bool complete_ = false;
 };
 
 bool is_asked_for(const ClusterView& view) {
@@ -163,26 +247,43 @@ bool is_asked_for(const ClusterView& view) {
     return view.in_flight() == 0 && !context.memory.audit.braked && context.inventory.vms.size() <= most_vms;
 }
 
+bool wishes_matter(const Context& context) {
+    const auto& groups = context.book.spread;
+    return std::any_of(groups.begin(), groups.end(), [](const SpreadGroup& group) { return !group.hard; });
+}
+
 }  // namespace
 
 std::optional<RoomMade> make_room(const ClusterView& view) {
     if (!is_asked_for(view)) return std::nullopt;
     const Context& context = view.context();
-    const Dense dense = problem_of(view);
+    const Question question = of_maintenance(view);
     std::optional<RoomMade> best;
     bool complete = false;
-    const auto attempt = [&](const solver::Problem& problem) {
-        const solver::OrderedEvacuation found = solve(dense, problem, context.options.limits);
-        Way way(view, dense, found);
-        if ((!best || way.made().leaving.size() > best->leaving.size()) && way.take()) best = std::move(way.made());
-        complete = best && found.left.empty();
+    const auto attempt = [&](const Question& asked) {
+        Way way(view, asked);
+        if ((!best || way.made().leaving.size() > best->leaving.size()) && way.take()) {
+            best = std::move(way.made());
+            complete = way.complete();
+        }
     };
+    if (wishes_matter(context)) attempt(with_soft_rules(within_load(question, context)));
     // A busy host is better than one that cannot be emptied, but only then.
-    attempt(within_load(dense, context));
-    if (!complete) attempt(dense.problem);
+    if (!complete) attempt(within_load(question, context));
+    if (!complete) attempt(question);
     // Neither way can be gone: at least nothing stands in the way of direct places.
-    if (!best) attempt(direct(dense));
+    if (!best) attempt(direct(question));
     return best;
+}
+
+std::optional<RoomMade> make_room_for(const ClusterView& view, const std::vector<Misplaced>& misplaced,
+                                      std::size_t most_moves) {
+    if (!is_asked_for(view)) return std::nullopt;
+    const Question question = of_misplaced(view, misplaced);
+    Way way(view, question);
+    if (!way.complete() || way.made().more_follow || !way.take() || way.made().drafts.size() > most_moves)
+        return std::nullopt;
+    return std::move(way.made());
 }
 
 }  // namespace ballast::policy

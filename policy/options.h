@@ -58,6 +58,14 @@ struct BalanceOptions {
 };
 std::string to_string(BalanceOptions::Objective objective);
 
+/// Moving VMs whose placement breaks a rule or an owner's wish now.
+struct RepairOptions {
+    bool enabled = true;
+    bool soft = false;                             // soft rules as well, where that is cheap
+    Duration soft_cost = std::chrono::minutes{1};  // what a soft rule kept may cost: duration and ten times downtime
+    unsigned max_moves_per_cycle = 4;
+};
+
 /// Room that stays free on every host whatever is planned.
 struct ReserveOptions {
     double cpu = 0.10;            // of the host's CPUs
@@ -142,6 +150,7 @@ std::string to_string(Rule::Kind kind);
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
+    RepairOptions repair;
     BalanceOptions balance;
     ReserveOptions reserve;
     OvercommitOptions overcommit;

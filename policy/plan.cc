@@ -10,6 +10,8 @@
 #include "policy/experience.h"
 #include "policy/policy.h"
 #include "policy/relieve.h"
+#include "policy/repair.h"
+#include "policy/restart.h"
 
 namespace ballast::policy {
 
@@ -18,6 +20,7 @@ namespace {
 std::string state_of(const ClusterView& view, const HostUse& use) {
     const Host& host = *use.host;
     const HostMemory& detectors = remembered(view.context(), host.id);
+    if (host.lost) return "lost";
     if (host.connection == Connection::down) return "down";
     if (!is_fresh(host)) return "stale";
     if (host.maintenance) return use.occupants.empty() ? "maintenance" : "draining";
@@ -42,33 +45,60 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-}  // namespace
-
-Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+// All planners but that of restarts. Balance is for when nothing else is wanted: `calm` says that nothing is so far.
+Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now, bool calm) {
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView before(context);
     ClusterView view = before;
     Plan plan;
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
     // What an operator ordered gets its room first; relief then sees where those VMs will be. But relief leaves first:
-    // its moves are few, and somebody suffers now.
+    // its moves are few, and somebody suffers now. Rules are repaired with the room that is left, and before balance,
+    // which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
     append(relief.drafts, std::move(evacuation.drafts));
-    const Balance even = relief.drafts.empty() ? balance(view) : Balance{};
+    Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
+    append(relief.drafts, std::move(mending.drafts));
+    const Balance even = relief.drafts.empty() && calm ? balance(view) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
     plan.moves = finished(std::move(relief.drafts), before);
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
+    append(plan.findings, std::move(mending.findings));
     append(plan.findings, std::vector(even.findings));
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);
     append(plan.rejections, std::move(evacuation.rejections));
+    append(plan.rejections, std::move(mending.rejections));
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
     append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
     plan.score_before = before.imbalance();
     plan.score_after = view.imbalance();
+    return plan;
+}
+
+// What comes first, and above all in reports.
+template <class T>
+void prepend(std::vector<T>& all, std::vector<T>&& first) {
+    append(first, std::move(all));
+    all = std::move(first);
+}
+
+}  // namespace
+
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+    if (!any_lost(inventory)) return plan_moves(inventory, memory, options, now, true);
+    Aftermath after = restart(inventory, memory, options, now);
+    Plan plan = plan_moves(after.inventory, memory, options, now, after.restarts.empty());
+    const Context context = make_context(inventory, memory, options, now);
+    const ClusterView seen(context);
+    for (const auto& [id, use] : seen.hosts()) plan.hosts.insert_or_assign(id, view_of(seen, id));
+    plan.restarts = std::move(after.restarts);
+    prepend(plan.findings, std::move(after.findings));
+    prepend(plan.immovable, std::move(after.stranded));
+    prepend(plan.rejections, std::move(after.rejections));
     return plan;
 }
 

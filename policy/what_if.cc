@@ -130,36 +130,25 @@ Result<void> add_host(const Supposition& one, Hypothesis& out, Instant now) {
     return {};
 }
 
+void lose(Host& host, Hypothesis& out) {
+    if (host.lost) return;
+    host.lost = true;
+    host.connection = Connection::down;
+    out.assumptions.push_back(host.id.value + " is lost with everything that runs on it");
+}
+
 Result<void> apply(const Supposition& one, Hypothesis& out, Instant now) {
     if (one.kind == Kind::add_host) return add_host(one, out, now);
     const auto host = out.inventory.hosts.find(one.host);
     if (host == out.inventory.hosts.end()) return Error{ErrorCode::not_found, one.host.value, "there is no such host"};
-    if (one.kind == Kind::lose) return {};  // together with the others, see lose()
+    if (one.kind == Kind::lose) {
+        lose(host->second, out);
+        return {};
+    }
     host->second.maintenance = true;
     out.assumptions.push_back(one.host.value +
                               (one.kind == Kind::maintenance ? " is in maintenance" : " is emptied and then removed"));
     return {};
-}
-
-std::string count_of(std::size_t count, const char* one, const char* many) {
-    return std::to_string(count) + " " + (count == 1 ? one : many);
-}
-
-void lose(const std::set<HostId>& lost, const Options& options, Instant now, Hypothesis& out) {
-    if (lost.empty()) return;
-    out.loss = LossTrial(out.inventory, out.memory, options, now).lose(lost);
-    for (const Restart& restart : out.loss.restarts) relocate(out.inventory, restart.vm, restart.to);
-    for (const HostId& host : lost) {
-        out.inventory.hosts.erase(host);
-        out.memory.hosts.erase(host);
-        out.assumptions.push_back(host.value + " is lost with everything that runs on it");
-    }
-    std::erase_if(out.inventory.vms, [&](const auto& entry) { return lost.contains(entry.second.host); });
-    std::erase_if(out.inventory.in_flight,
-                  [&](const InFlight& move) { return lost.contains(move.from) || lost.contains(move.to); });
-    if (!out.loss.restarts.empty())
-        out.assumptions.push_back(count_of(out.loss.restarts.size(), "VM of it is", "VMs of it are") +
-                                  " taken to have been started elsewhere");
 }
 
 }  // namespace
@@ -178,14 +167,10 @@ Result<std::vector<Supposition>> parse_what_if(std::string_view text) {
 }
 
 Result<Hypothesis> suppose(const std::vector<Supposition>& suppositions, const Inventory& inventory,
-                           const Memory& memory, const Options& options, Instant now) {
-    Hypothesis out{inventory, memory, {}, {}};
-    std::set<HostId> lost;
-    for (const Supposition& one : suppositions) {
+                           const Memory& memory, Instant now) {
+    Hypothesis out{inventory, memory, {}};
+    for (const Supposition& one : suppositions)
         if (const auto applied = apply(one, out, now); !applied) return applied.error();
-        if (one.kind == Kind::lose) lost.insert(one.host);
-    }
-    lose(lost, options, now, out);
     return out;
 }
 

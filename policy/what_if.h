@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "model/result.h"
-#include "policy/loss.h"
 #include "policy/policy.h"
 
 namespace ballast::policy {
@@ -25,16 +24,15 @@ struct Supposition {
 Result<std::vector<Supposition>> parse_what_if(std::string_view text);
 
 struct Hypothesis {
-    Inventory inventory;  // without the lost hosts; their VMs run where they would be started, or not at all
+    Inventory inventory;
     Memory memory;
-    Loss loss;                             // of all lost hosts together
     std::vector<std::string> assumptions;  // sentences for people: what was supposed, and what was taken for granted
 };
 
-/// All suppositions at once. A lost host's VMs are restarted elsewhere first; a removed host's are moved away, as for
-/// maintenance. An added host is like the first one that reports, but for its size. Error not_found, conflict: the
-/// subject is the host's name.
+/// All suppositions at once. A lost host is dead for certain: the plan starts its VMs elsewhere; a removed host's are
+/// moved away, as for maintenance. An added host is like the first one that reports, but for its size. Error not_found,
+/// conflict: the subject is the host's name.
 Result<Hypothesis> suppose(const std::vector<Supposition>& suppositions, const Inventory& inventory,
-                           const Memory& memory, const Options& options, Instant now);
+                           const Memory& memory, Instant now);
 
 }  // namespace ballast::policy

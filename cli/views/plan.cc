@@ -109,8 +109,23 @@ array of_movable(const array& rejections, const array& immovable) {
     return kept;
 }
 
+// What could be started where. Ballast has nobody yet who would do it: that is said, not implied.
+void show_restarts(const array& restarts, Page& page) {
+    if (restarts.empty()) return;
+    page.heading("Restarts");
+    page.say(Phrase("Planned only: Ballast restarts nothing by itself yet.", Tone::notice));
+    Table table({{"VM"}, {"From" + arrow(page.style()) + "to"}});
+    table.set_note_title("Why");
+    for (const value& one : restarts)
+        table.add(
+            {Phrase(text(one, "vm_name"), Tone::strong), text(one, "from") + arrow(page.style()) + text(one, "to")},
+            Phrase(text(one, "reason")).add(refused_targets(list(one, "refused_targets"))));
+    page.table(table);
+}
+
 bool wants_nothing(const value& plan) {
-    return list(plan, "moves").empty() && list(plan, "immovable").empty() && list(plan, "findings").empty();
+    return list(plan, "restarts").empty() && list(plan, "moves").empty() && list(plan, "immovable").empty() &&
+           list(plan, "findings").empty();
 }
 
 void show_nothing_wanted(const value& plan, Page& page) {
@@ -212,10 +227,11 @@ void show_plan(const value& plan, Page& page) {
         page.heading("Would have to leave, but cannot be moved");
         show_rejections(immovable, page);
     }
+    show_restarts(list(plan, "restarts"), page);
     if (const auto& moves = list(plan, "moves"); !moves.empty()) {
         page.heading("Moves");
         show_moves(moves, page);
-    } else if (!wants_nothing(plan)) {
+    } else if (!wants_nothing(plan) && list(plan, "restarts").empty()) {
         page.blank().say("No move would help.");
     }
     show_balance(plan, page);

@@ -11,22 +11,6 @@ std::string joined(const array& names) {
     return all;
 }
 
-void show_restarts(const array& restarts, Page& page) {
-    if (restarts.empty()) return;
-    page.heading("Could be started elsewhere");
-    Table table({{"VM"}, {"From" + arrow(page.style()) + "to"}});
-    for (const value& one : restarts)
-        table.add(
-            {Phrase(text(one, "vm_name"), Tone::strong), text(one, "from") + arrow(page.style()) + text(one, "to")});
-    page.table(table);
-}
-
-void show_stranded(const array& stranded, Page& page) {
-    if (stranded.empty()) return;
-    page.heading("Would run nowhere");
-    show_rejections(stranded, page);
-}
-
 void add_room(Table& table, const char* title, const std::vector<std::string>& figures) {
     std::vector<Cell> cells = {Phrase(title, Tone::strong)};
     cells.insert(cells.end(), figures.begin(), figures.end());
@@ -87,8 +71,6 @@ void show_largest(const value& capacity, Page& page) {
 void show_what_if(const value& what_if, Page& page) {
     page.say(Phrase("What Ballast would do if it were so:", Tone::faint));
     for (const value& assumption : list(what_if, "assumptions")) page.item(text(assumption));
-    show_stranded(list(what_if, "stranded"), page);
-    show_restarts(list(what_if, "restarts"), page);
     page.blank();
 }
 

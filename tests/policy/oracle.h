@@ -58,6 +58,8 @@ private:
         judge_needs(vm, from, to, what);
         if (move.trigger == Trigger::overload || move.trigger == Trigger::balance)
             judge_relief(vm, move, what);
+        else if (move.trigger == Trigger::rule_violation)
+            judge_repair(vm, move, what);
         else
             require(move.trigger == Trigger::maintenance, what + "for no reason");
         on_[move.to].insert(move.vm);
@@ -66,7 +68,8 @@ private:
 
     bool displaces(const Plan& plan) const {
         return std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
-            return move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance;
+            return (move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance) ||
+                   (move.trigger == Trigger::rule_violation && move.reason.starts_with("makes room"));
         });
     }
 
@@ -180,6 +183,15 @@ private:
         }
     }
 
+    // A repair is held to what relief is held to, with a limit of its own.
+    void judge_repair(const Vm& vm, const Move& move, const std::string& what) {
+        const unsigned before = relief_moves_;
+        relief_moves_ = 0;
+        judge_relief(vm, move, what);
+        relief_moves_ = before;
+        require(++repairs_ <= cluster_.options.repair.max_moves_per_cycle, what + "too many repairs");
+    }
+
     void judge_limits(const Plan& plan) {
         std::map<std::pair<unsigned, HostId>, unsigned> outgoing, incoming;
         std::map<unsigned, unsigned> cluster;
@@ -209,7 +221,7 @@ private:
     std::map<HostId, std::set<VmId>> on_;
     std::set<VmId> moving_, ended_;
     std::map<HostId, double> freed_gib_;
-    unsigned relief_moves_ = 0;
+    unsigned relief_moves_ = 0, repairs_ = 0;
     std::vector<std::string> complaints_;
 };
 

@@ -45,6 +45,9 @@ inline std::string text_of(const Plan& plan) {
     std::string text;
     for (const Finding& f : plan.findings)
         text += f.host.value + " " + to_string(f.trigger) + " " + f.text + (f.resolved_by_plan ? " yes\n" : " no\n");
+    for (const Restart& r : plan.restarts)
+        text += r.vm.value + ": " + r.from.value + " -> " + r.to.value + " wave " + std::to_string(r.wave) + " " +
+                r.reason + "\n" + text_of("refused", r.refused_targets);
     for (const Move& move : plan.moves) text += text_of(move);
     text += text_of("immovable", plan.immovable) + text_of("rejections", plan.rejections);
     for (const std::string& warning : plan.warnings) text += warning + "\n";

@@ -50,6 +50,14 @@ std::string moves_of(const Plan& plan) {
     return text;
 }
 
+// The same thing found again, whatever comes of it.
+bool finds(const Plan& plan, const Finding& before) {
+    const auto subject = [](const Finding& finding) { return finding.text.substr(0, finding.text.find(';')); };
+    return std::any_of(plan.findings.begin(), plan.findings.end(), [&](const Finding& finding) {
+        return finding.host == before.host && finding.trigger == before.trigger && subject(finding) == subject(before);
+    });
+}
+
 }  // namespace
 
 TEST_CASE("No plan breaks a hard constraint or a limit in any wave") {
@@ -92,6 +100,10 @@ TEST_CASE("Replanning after a plan was carried out finds nothing more to do for 
         for (const Finding& finding : plan.findings) {
             if (!finding.resolved_by_plan) continue;
             ++resolved;
+            if (finding.trigger == Trigger::rule_violation) {  // a host may break several rules
+                if (finds(again, finding)) FAIL_CHECK("seed " << seed << ": " << finding.text);
+                continue;
+            }
             for (const Move& move : again.moves)
                 if (move.from == finding.host && move.trigger == finding.trigger)
                     FAIL_CHECK("seed " << seed << ": " << move.reason);

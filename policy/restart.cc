@@ -1,0 +1,66 @@
+#include "policy/restart.h"
+
+#include <algorithm>
+#include <set>
+
+#include "policy/loss.h"
+
+namespace ballast::policy {
+
+namespace {
+
+std::string count_of(std::size_t count) {
+    return std::to_string(count) + (count == 1 ? " VM" : " VMs");
+}
+
+// What the loss ended: migrations away from there. One that was to arrive there is for its source to end.
+bool ended_with(const InFlight& move, const std::set<HostId>& lost) {
+    return lost.contains(move.from);
+}
+
+void add_findings(const Inventory& inventory, const std::set<HostId>& lost, Aftermath& after) {
+    for (const HostId& host : lost) {
+        std::size_t started = 0;
+        std::set<VmId> nowhere;
+        for (const Restart& restart : after.restarts) started += restart.from == host ? 1 : 0;
+        for (const Rejection& rejection : after.stranded)
+            if (inventory.vms.at(rejection.vm).host == host) nowhere.insert(rejection.vm);
+        std::string text = host.value + " is lost";
+        if (started + nowhere.size() == 0)
+            text += "; nothing ran on it";
+        else
+            text += ": " + count_of(started + nowhere.size()) + " ran on it, " + std::to_string(started) +
+                    " can be started elsewhere, " + std::to_string(nowhere.size()) + " nowhere";
+        after.findings.push_back({host, Trigger::host_loss, text, nowhere.empty()});
+    }
+}
+
+}  // namespace
+
+bool any_lost(const Inventory& inventory) {
+    return std::any_of(inventory.hosts.begin(), inventory.hosts.end(),
+                       [](const auto& entry) { return entry.second.lost; });
+}
+
+Aftermath restart(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+    std::set<HostId> lost;
+    for (const auto& [id, host] : inventory.hosts)
+        if (host.lost) lost.insert(id);
+    Aftermath after;
+    after.inventory = inventory;
+    std::erase_if(after.inventory.in_flight, [&](const InFlight& move) { return ended_with(move, lost); });
+    Loss loss = LossTrial(after.inventory, memory, options, now, LossTrial::UnderWay::counts).lose(lost);
+    after.restarts = std::move(loss.restarts);
+    after.stranded = std::move(loss.stranded);
+    after.rejections = std::move(loss.rejections);
+    for (const Restart& restart : after.restarts) {
+        after.inventory.vms.at(restart.vm).host = restart.to;
+        after.inventory.past_moves.push_back({restart.vm, restart.from, restart.to, now});
+    }
+    for (const HostId& host : lost) after.inventory.hosts.erase(host);
+    std::erase_if(after.inventory.vms, [&](const auto& entry) { return lost.contains(entry.second.host); });
+    add_findings(inventory, lost, after);
+    return after;
+}
+
+}  // namespace ballast::policy
