@@ -52,7 +52,9 @@ OrderedEvacuation evacuate_in_order(const Problem& problem, const std::vector<Ho
         OrderedEvacuation tried = attempt(emptied, hosts, varied, options);
         if (n == 0 || is_better(problem, tried, best)) best = std::move(tried);
         const bool packed = best.packing.exact || best.packing.left.empty();
-        if (best.order.stranded.empty() && (packed || n + 1 >= most_packings_incomplete)) break;
+        const bool tried_enough = n + 1 >= most_packings_incomplete;
+        if (best.order.stranded.empty() && (packed || tried_enough)) break;
+        if (best.left.empty() && tried_enough) break;  // others than those that had to go do not reach their places
     }
     return best;
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "policy/solver/relaxed.h"
+
 namespace ballast::policy::solver {
 
 namespace {
@@ -260,12 +262,24 @@ bool Packer::run() {
     if (!left_.empty()) place_by_chains(work_ + effort_.work / 4);
     if (!left_.empty() && effort_.depth > 0 && !receiving_.empty()) {
         search(left_, work_ + (limit - std::min(limit, work_)) / 2);
+        place_without_other_limits();
         search_with_fewer(limit);
     }
     restore(best_places_);
     left_ = best_left_;
     send_home();
     return left_.empty();
+}
+
+// One resource may be too scarce for exchanges that have to keep all limits at every step.
+void Packer::place_without_other_limits() {
+    if (best_left_.empty()) return;
+    Effort half = effort_;
+    half.work /= 2;
+    const auto found = place_relaxed(*problem_, wanted_, half, work_);
+    if (!found) return;
+    best_places_ = *found;
+    best_left_.clear();
 }
 
 std::vector<HostIndex> Packer::places() const {

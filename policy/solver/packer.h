@@ -1,6 +1,7 @@
 // Finds places for VMs that have none, or may not stay where they are. Direct places first, in several orders; then
 // chains, where the VM in the way goes elsewhere; then a tabu search that lets VMs without a place throw smaller ones
-// out until all fit. All of it counts its own work and ends at a limit, never by a clock: same input, same result.
+// out until all fit; then all by the scarcest resource alone, mended for the others (relaxed.h). All of it counts its
+// own work and ends at a limit, never by a clock: same input, same result.
 #pragma once
 
 #include <span>
@@ -80,6 +81,7 @@ private:
     std::vector<VmIndex> with_dropped(std::vector<VmIndex> waiting) const;
     void take_off(VmIndex vm);
     bool all_wanted(const std::vector<VmIndex>& waiting) const;
+    void place_without_other_limits();
     void search_with_fewer(std::uint64_t limit);
     void search_without_dropped(std::uint64_t limit);
     bool lacks_room(const std::vector<VmIndex>& waiting) const;

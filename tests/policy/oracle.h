@@ -108,7 +108,7 @@ private:
             if (!named(rule, vm)) continue;
             require(rule.kind != policy::Rule::Kind::never_move, what + "never_move");
             require(rule.kind != policy::Rule::Kind::pin || contains(rule.hosts, to.id), what + "pin");
-            if (rule.kind != policy::Rule::Kind::keep_apart) continue;
+            if (rule.kind != policy::Rule::Kind::keep_apart || !rule.hard) continue;
             for (const VmId& other : on_[to.id])
                 require(!named(rule, cluster_.inventory.vms.at(other)),
                         what + "kept apart by rule from " + other.value);

@@ -1,6 +1,8 @@
 // Rules and wishes that are broken now: who is moved to mend it, and what is said where nobody can be.
 #include "policy/repair.h"
 
+#include <algorithm>
+
 #include "policy/violations.h"
 #include "tests/policy/oracle.h"
 #include "tests/policy/plan_text.h"
@@ -39,6 +41,46 @@ std::size_t broken_hard(const Cluster& cluster) {
     const policy::Context context =
         policy::make_context(cluster.inventory, cluster.memory, cluster.options, cluster.now);
     return policy::violations(policy::ClusterView(context), false).size();
+}
+
+// That oracle keeps both hosts of a move occupied until the end of the plan, which later waves of an exchange rely on
+// to be otherwise; they are planned anew when they are next.
+Plan first_wave_of_exchanges(Plan plan) {
+    const bool exchanges = std::any_of(plan.moves.begin(), plan.moves.end(),
+                                       [](const Move& move) { return move.reason.starts_with("makes room"); });
+    if (exchanges) std::erase_if(plan.moves, [](const Move& move) { return move.wave > 0; });
+    return plan;
+}
+
+// Rules that came after the VMs: nobody is where they want him, most could be.
+Cluster disorderly(std::uint64_t seed) {
+    Dice dice(seed);
+    Cluster cluster;
+    const bool crowded = dice.one_in(2);
+    const unsigned hosts = dice.between(3, 6), vms = dice.between(6, 18);
+    for (unsigned i = 0; i < hosts; ++i)
+        cluster.host(host_name(i), 16, gib(crowded ? 12 : 32)).labels["rack"] = "r" + std::to_string(i % 3);
+    std::vector<double> used(hosts, 0);
+    for (unsigned i = 0; i < vms; ++i) {
+        const unsigned on = dice.below(hosts), size = dice.between(1, 5);
+        if (used[on] + size > (crowded ? 10 : 28)) continue;
+        used[on] += size;
+        VmWishes& wishes =
+            cluster.vm("v" + std::to_string(i), host_name(on), 0.5 * dice.ratio(), gib(size)).facts.wishes;
+        if (dice.one_in(4)) wishes.keep_apart = {"a" + std::to_string(dice.below(2))};
+        if (dice.one_in(6)) wishes.keep_together = {"t" + std::to_string(dice.below(2))};
+        if (dice.one_in(6)) wishes.only_on = {{host_name(dice.below(hosts))}};
+        if (dice.one_in(12)) wishes.no_migrate = true;
+    }
+    auto& rules = cluster.options.rules;
+    if (dice.one_in(2))
+        rules.push_back({Rule::Kind::keep_apart, "apart", {"v1", "v2", "v3"}, {}, "", 1, !dice.one_in(3)});
+    if (dice.one_in(2)) rules.push_back({Rule::Kind::spread, "racks", {"v?"}, {}, "", 1, true, "rack", 0});
+    if (dice.one_in(3))
+        rules.push_back({Rule::Kind::avoid, "off", {"v4", "v5"}, {{host_name(0)}}, "", 1, !dice.one_in(3)});
+    cluster.options.repair.max_moves_per_cycle = dice.between(1, 4);
+    cluster.persist(1min);
+    return cluster;
 }
 
 }  // namespace
@@ -199,33 +241,57 @@ TEST_CASE("Relief comes before repair, and balance waits for both") {
     for (const Move& move : plan.moves) CHECK(move.trigger != Trigger::balance);
 }
 
-TEST_CASE("Repair breaks no rule, never adds a violation, ends, and depends on no order") {
-    std::size_t repaired = 0, with_room = 0;
-    for (std::uint64_t seed = 0; seed < 1500; ++seed) {
-        Cluster cluster = seed % 2 == 0 ? random_cluster(seed) : random_rules(seed);
-        cluster.options.repair.soft = seed % 4 < 2;
+TEST_CASE("Repair breaks no rule, adds no violation, comes to rest, and depends on no order") {
+    std::size_t repaired = 0, with_room = 0, left = 0;
+    for (std::uint64_t seed = 0; seed < 600; ++seed) {
+        Cluster cluster = seed % 4 == 3 ? random_rules(seed) : disorderly(seed);
+        cluster.options.repair.soft = seed % 2 == 0;
         std::size_t before = broken_hard(cluster);
         bool ended = false;
-        for (int cycle = 0; cycle < 12 && !ended; ++cycle) {
-            const Plan plan = cluster.plan();
-            const auto complaints = seed % 2 == 0 ? Oracle(cluster).judge(plan) : RulesOracle(cluster).judge(plan);
-            for (const std::string& complaint : complaints) FAIL_CHECK("seed " << seed << ": " << complaint);
-            if (text_of(plan) != text_of(cluster.plan())) FAIL_CHECK("seed " << seed << ": differs");
+        for (int cycle = 0; cycle < 20 && !ended; ++cycle) {
+            Plan plan = cluster.plan();
+            for (const std::string& complaint : RulesOracle(cluster).judge(first_wave_of_exchanges(plan)))
+                FAIL_CHECK("seed " << seed << ": " << complaint);
+            if (seed % 4 != 3)
+                for (const std::string& complaint : Oracle(cluster).judge(plan))
+                    FAIL_CHECK("seed " << seed << ": " << complaint);
             repaired += repairs_in(plan);
-            for (const Move& move : plan.moves)
-                with_room += move.trigger == Trigger::rule_violation && move.reason.starts_with("makes room");
             ended = repairs_in(plan) == 0;
-            Plan repairs = plan;
-            std::erase_if(repairs.moves, [](const Move& move) { return move.trigger != Trigger::rule_violation; });
-            cluster.carry_out(repairs);
+            for (const Move& move : plan.moves) with_room += move.reason.starts_with("makes room");
+            std::erase_if(plan.moves, [](const Move& move) { return move.wave > 0; });
+            cluster.carry_out(plan);
             const std::size_t after = broken_hard(cluster);
             if (after > before) FAIL_CHECK("seed " << seed << ": " << before << " broken, then " << after);
             before = after;
-            cluster.now += 1s;
+            cluster.tick();
         }
-        if (!ended) FAIL_CHECK("seed " << seed << ": does not end");
+        if (!ended) FAIL_CHECK("seed " << seed << ": does not come to rest");
+        left += before;
     }
-    INFO(repaired << " repairs, " << with_room << " to make room");
-    CHECK(repaired > 500);
-    CHECK(with_room > 0);
+    INFO(repaired << " repairs, " << with_room << " to make room, " << left << " violations left");
+    CHECK(repaired > 1000);
+    CHECK(with_room > 10);
+}
+
+TEST_CASE("A cluster that is told in another order is repaired by the same moves") {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        const Cluster cluster = disorderly(seed);
+        Cluster other = cluster;
+        other.inventory.vms.clear();
+        for (auto at = cluster.inventory.vms.rbegin(); at != cluster.inventory.vms.rend(); ++at)
+            other.inventory.vms.insert(*at);
+        std::reverse(other.inventory.past_moves.begin(), other.inventory.past_moves.end());
+        if (text_of(other.plan()) != text_of(cluster.plan())) FAIL_CHECK("seed " << seed);
+        Cluster stuck = cluster;
+        Vm& vm = stuck.vm("stuck", host_name(0), 0, Bytes{}, 0);  // takes nothing of its host
+        vm.facts.wishes.only_on = {{host_name(1)}};
+        vm.facts.blockers = {{Reason::host_device, "gpu"}};
+        const Plan with = stuck.plan();
+        const Plan without = cluster.plan();
+        CHECK(has(with.rejections, "stuck", Reason::host_device));
+        REQUIRE(with.moves.size() == without.moves.size());
+        for (std::size_t i = 0; i < with.moves.size(); ++i)
+            if (with.moves[i].vm != without.moves[i].vm || with.moves[i].to != without.moves[i].to)
+                FAIL_CHECK("seed " << seed << ": other moves");
+    }
 }
