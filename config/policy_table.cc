@@ -19,6 +19,7 @@ using policy::Mode;
 using policy::Options;
 using policy::OvercommitOptions;
 using policy::OverloadOptions;
+using policy::RepairOptions;
 using policy::ReserveOptions;
 using policy::Threshold;
 using std::chrono::hours;

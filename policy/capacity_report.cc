@@ -97,7 +97,8 @@ public:
         inventory_.hosts.at(host).maintenance = false;
         if (!empty) return false;
         const Inventory before = inventory_;
-        for (const Draft& draft : evacuation.drafts) relocate(inventory_, draft.vm, draft.to);
+        for (const Draft& draft : evacuation.drafts)
+            relocate(inventory_, draft.vm, draft.to, memory_bound(inventory_.vms.at(draft.vm)));
         inventory_.hosts.at(host).accepts_vms = false;
         if (!keep_spare_ || absorbs_fullest(host)) return true;
         inventory_ = before;

@@ -203,37 +203,77 @@ void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuat
     }
 }
 
-// How many direct moves alone would leave behind once what comes first of these has ended.
-std::size_t left_after(const std::vector<Draft>& begun, const Packing& rest, const ClusterView& view) {
-    const Context& context = view.context();
-    std::vector<Draft> drafts = begun;
-    for (const Placement& placement : rest.placed) drafts.push_back(draft_of(placement));
+// The cluster once what can be done at once of these has ended; false when that is nothing.
+bool carry_out(const std::vector<Draft>& drafts, const Context& context, Inventory& inventory) {
     const std::vector<unsigned> waves = waves_of(drafts, context);
-    Inventory later = context.inventory;
     for (std::size_t i = 0; i < drafts.size(); ++i)
-        if (waves[i] == 0) relocate(later, drafts[i].vm, drafts[i].to);
-    const Context then = make_context(later, context.memory, context.options, context.now);
-    const ClusterView after(then);
-    Evacuation unused;
-    return best_packing(after, collect(after, unused).movable, First::most).unplaced.size();
+        if (waves[i] == 0)
+            relocate(inventory, drafts[i].vm, drafts[i].to, memory_resident(inventory.vms.at(drafts[i].vm)));
+    return std::find(waves.begin(), waves.end(), 0U) != waves.end();
 }
 
-// Where somebody found no place: others make room, if that brings more of them off their hosts than direct places do.
+// What a solver found, which comes first, and a packing of those that it left out.
+struct Way {
+    Packing packing;
+    std::vector<Draft> drafts;
+    std::vector<Finding> findings;
+    bool more_follow = false;
+};
+
 // Those that even then have to stay are looked at once more, for what the solver cannot express.
-void make_room_for(Packing& packing, Leaving& leaving, const ClusterView& view, Evacuation& evacuation) {
-    if (packing.unplaced.empty()) return;
-    std::optional<RoomMade> made = make_room(view);
-    if (!made) return;
+Way completed(RoomMade made, const std::vector<const Vm*>& movable) {
     std::vector<const Vm*> rest;
-    std::copy_if(leaving.movable.begin(), leaving.movable.end(), std::back_inserter(rest),
-                 [&](const Vm* vm) { return !made->leaving.contains(vm->id); });
-    Packing direct = best_packing(made->view, rest, First::most);
-    if (direct.unplaced.size() >= packing.unplaced.size()) return;
-    if (left_after(made->drafts, direct, view) > packing.unplaced.size()) return;
-    packing = std::move(direct);
-    leaving.more_follow = made->more_follow;
-    evacuation.drafts = std::move(made->drafts);
-    evacuation.findings = std::move(made->findings);
+    std::copy_if(movable.begin(), movable.end(), std::back_inserter(rest),
+                 [&](const Vm* vm) { return !made.leaving.contains(vm->id); });
+    return {best_packing(made.view, rest, First::most), std::move(made.drafts), std::move(made.findings),
+            made.more_follow};
+}
+
+Way direct_way(const ClusterView& view, const std::vector<const Vm*>& movable) {
+    Way way{best_packing(view, movable, First::most), {}, {}, false};
+    if (way.packing.unplaced.empty()) return way;
+    std::optional<RoomMade> found = place_directly(view);
+    if (!found) return way;
+    Way solved = completed(std::move(*found), movable);
+    return solved.packing.unplaced.size() < way.packing.unplaced.size() ? std::move(solved) : std::move(way);
+}
+
+std::vector<Draft> drafts_of(Way way) {
+    Evacuation evacuation;
+    evacuation.drafts = std::move(way.drafts);
+    add_drafts(way.packing, evacuation);
+    return std::move(evacuation.drafts);
+}
+
+// How many direct moves alone would leave behind in the end, planned anew after each of their waves as they are.
+std::size_t left_directly(Inventory inventory, const Context& now) {
+    while (true) {
+        const Context context = make_context(inventory, now.memory, now.options, now.now);
+        const ClusterView view(context);
+        Evacuation unused;
+        Way way = direct_way(view, collect(view, unused).movable);
+        const std::size_t left = way.packing.unplaced.size();
+        Inventory next = inventory;
+        if (left == 0 || !carry_out(drafts_of(std::move(way)), context, next)) return left;
+        inventory = std::move(next);
+    }
+}
+
+// Where somebody found no place: others make room, if that brings more of them off their hosts than direct moves do in
+// the end, and if direct moves do no worse after the first of these: so whatever is decided then, nobody is worse off.
+Way best_way(const ClusterView& view, const std::vector<const Vm*>& movable) {
+    Way direct = direct_way(view, movable);
+    if (direct.packing.unplaced.empty()) return direct;
+    std::optional<RoomMade> made = make_room(view);
+    if (!made) return direct;
+    Way way = completed(std::move(*made), movable);
+    if (way.packing.unplaced.size() >= direct.packing.unplaced.size()) return direct;
+    const Context& context = view.context();
+    const std::size_t without = left_directly(context.inventory, context);
+    if (way.packing.unplaced.size() >= without) return direct;
+    Inventory then = context.inventory;
+    carry_out(drafts_of(way), context, then);
+    return left_directly(std::move(then), context) > without ? std::move(direct) : std::move(way);
 }
 
 }  // namespace
@@ -241,12 +281,15 @@ void make_room_for(Packing& packing, Leaving& leaving, const ClusterView& view, 
 Evacuation evacuate(ClusterView& view, Others others, First first) {
     Evacuation evacuation;
     Leaving leaving = collect(view, evacuation);
-    Packing packing = best_packing(view, leaving.movable, first);
-    if (others == Others::may_move) make_room_for(packing, leaving, view, evacuation);
-    add_unplaced(packing, leaving, evacuation);
+    Way way = others == Others::may_move ? best_way(view, leaving.movable)
+                                         : Way{best_packing(view, leaving.movable, first), {}, {}, false};
+    leaving.more_follow = way.more_follow;
+    evacuation.drafts = std::move(way.drafts);
+    evacuation.findings = std::move(way.findings);
+    add_unplaced(way.packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);
-    view = packing.view;
-    add_drafts(packing, evacuation);
+    view = way.packing.view;
+    add_drafts(way.packing, evacuation);
     return evacuation;
 }
 

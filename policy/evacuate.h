@@ -26,8 +26,8 @@ enum class First { most, wished_priority };
 
 /// Plans all evacuations together on top of `view`, which then contains their moves. Several packings are tried when
 /// the first leaves somebody without a place; the best by `first` wins. Where all of them do, VMs of other hosts make
-/// room if that places more (make_room.h) and if direct moves alone would place no fewer than now once the first of
-/// these moves have ended: so whatever comes in between, nobody is worse off for the room that was made.
+/// room if that places more than direct moves do in the end (make_room.h), and if these could still place as many once
+/// the first moves have ended: so whatever is decided then, no fewer leave their hosts than by direct moves alone.
 Evacuation evacuate(ClusterView& view, Others others, First first = First::most);
 
 }  // namespace ballast::policy

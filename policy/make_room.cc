@@ -271,9 +271,15 @@ std::optional<RoomMade> make_room(const ClusterView& view) {
     // A busy host is better than one that cannot be emptied, but only then.
     if (!complete) attempt(within_load(question, context));
     if (!complete) attempt(question);
-    // Neither way can be gone: at least nothing stands in the way of direct places.
-    if (!best) attempt(direct(question));
     return best;
+}
+
+std::optional<RoomMade> place_directly(const ClusterView& view) {
+    if (!is_asked_for(view)) return std::nullopt;
+    const Question question = direct(of_maintenance(view));
+    Way way(view, question);
+    if (!way.take()) return std::nullopt;
+    return std::move(way.made());
 }
 
 std::optional<RoomMade> make_room_for(const ClusterView& view, const std::vector<Misplaced>& misplaced,

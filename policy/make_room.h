@@ -23,6 +23,9 @@ struct RoomMade {
 /// found. Requires: nothing is planned in `view` yet.
 std::optional<RoomMade> make_room(const ClusterView& view);
 
+/// The same without moving others: direct places that a greedy packing may not find.
+std::optional<RoomMade> place_directly(const ClusterView& view);
+
 /// A VM that has to leave its host because of a rule.
 struct Misplaced {
     const Vm* vm;

@@ -5,8 +5,8 @@
 
 namespace ballast::policy {
 
-/// Moves the VM in the inventory, and its memory from one host's measured figures to the other's. Requires: the VM
-/// exists.
-void relocate(Inventory& inventory, const VmId& vm, const HostId& to);
+/// Moves the VM in the inventory: its host has measured what the VM uses as free again, the target has `taken` less.
+/// Requires: the VM exists.
+void relocate(Inventory& inventory, const VmId& vm, const HostId& to, Bytes taken);
 
 }  // namespace ballast::policy

@@ -63,6 +63,10 @@ bool same(const policy::Window& a, const policy::Window& b) {
     return std::tie(name, vms, allow, deny, zone.name, zone.offsets, maintenance) ==
            std::tie(b.name, b.vms, b.allow, b.deny, b.zone.name, b.zone.offsets, b.maintenance);
 }
+bool same(const policy::RepairOptions& a, const policy::RepairOptions& b) {
+    const auto& [enabled, soft, cost, moves] = a;
+    return std::tie(enabled, soft, cost, moves) == std::tie(b.enabled, b.soft, b.soft_cost, b.max_moves_per_cycle);
+}
 bool same(const policy::BalanceOptions& a, const policy::BalanceOptions& b) {
     const auto& [enabled, objective, cpu, memory, imbalance, gain, payback, moves] = a;
     return std::tie(enabled, objective, cpu, memory, gain, payback, moves) ==
@@ -88,12 +92,12 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, balance, reserve, overcommit, admission, limits, cooldown, migration, groups, rules,
-                 windows] = a;
-    return mode == b.mode && same(overload, b.overload) && same(balance, b.balance) && same(reserve, b.reserve) &&
-           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
-           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows);
+    const auto& [mode, overload, repair, balance, reserve, overcommit, admission, limits, cooldown, migration, groups,
+                 rules, windows] = a;
+    return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(balance, b.balance) &&
+           same(reserve, b.reserve) && same(overcommit, b.overcommit) && same(admission, b.admission) &&
+           same(limits, b.limits) && same(cooldown, b.cooldown) && same(migration, b.migration) &&
+           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,

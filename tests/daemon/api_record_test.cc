@@ -40,9 +40,9 @@ TEST_CASE("A plan of what is supposed changes nothing") {
     const Answer lost = bench.get("/v1/plan?what_if=lose%20host2");
     CHECK(lost.at("/acts") == false);
     CHECK(lost.text("/what_if/text") == "lose host2");
-    REQUIRE(lost.at("/what_if/restarts").as_array().size() == 1);
-    CHECK(lost.text("/what_if/restarts/0/vm_name") == "db1");
-    CHECK(lost.text("/what_if/restarts/0/to") == "host1");
+    REQUIRE(lost.at("/plan/restarts").as_array().size() == 1);
+    CHECK(lost.text("/plan/restarts/0/vm_name") == "db1");
+    CHECK(lost.text("/plan/restarts/0/to") == "host1");
     const Answer emptied = bench.get("/v1/plan?what_if=maintenance%20host1");
     CHECK(emptied.text("/plan/moves/0/vm_name") == "web1");
     CHECK(bench.get("/v1/hosts/host1").at("/maintenance") == false);
