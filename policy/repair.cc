@@ -116,6 +116,8 @@ private:
         return choices;
     }
 
+    static int priority(const Vm& vm) { return vm.facts.wishes.priority; }
+
     struct Candidate {
         const Vm* vm;
         Duration cost;
@@ -127,7 +129,7 @@ private:
             const Vm& vm = vm_of(id);
             if (!staying(view_, vm, violation.hard).empty()) continue;
             const Duration cost = *cost_of(vm, context_);
-            if (best && best->cost <= cost) continue;
+            if (best && std::tuple(best->cost, priority(*best->vm)) <= std::tuple(cost, priority(vm))) continue;
             if (auto choices = cures(vm, violation); !choices.empty()) best = {&vm, cost, std::move(choices)};
         }
         return best;

@@ -37,6 +37,11 @@ Phrase both_hosts(const value& effect, const std::string& resource, const Style&
     return side("source").add(", ").add(side("target"));
 }
 
+// A reason as a sentence that others may follow.
+std::string sentence(std::string reason) {
+    return reason.empty() || reason.ends_with('.') ? reason : reason + ".";
+}
+
 Table move_table(const std::vector<const value*>& moves, const Style& style) {
     using enum Column::Align;
     Table table({{"VM"},
@@ -50,7 +55,7 @@ Table move_table(const std::vector<const value*>& moves, const Style& style) {
     for (const value* move : moves) {
         const value& prediction = at(*move, "prediction");
         const bool converges = flag(prediction, "converges") || prediction.is_null();
-        Phrase note(text(*move, "reason"));
+        Phrase note(sentence(text(*move, "reason")));
         if (!converges) note.add(" It writes to its memory faster than the link carries it.", Tone::notice);
         note.add(refused_targets(list(*move, "refused_targets")));
         table.add({Phrase(text(*move, "vm_name"), Tone::strong), text(*move, "from") + arrow(style) + text(*move, "to"),
@@ -119,7 +124,7 @@ void show_restarts(const array& restarts, Page& page) {
     for (const value& one : restarts)
         table.add(
             {Phrase(text(one, "vm_name"), Tone::strong), text(one, "from") + arrow(page.style()) + text(one, "to")},
-            Phrase(text(one, "reason")).add(refused_targets(list(one, "refused_targets"))));
+            Phrase(sentence(text(one, "reason"))).add(refused_targets(list(one, "refused_targets"))));
     page.table(table);
 }
 
@@ -180,7 +185,7 @@ void show_findings(const array& findings, Page& page) {
         const bool resolved = flag(finding, "resolved_by_plan");
         const std::string host = text(finding, "host"), what = text(finding, "text");
         Phrase phrase;
-        if (!what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
+        if (!host.empty() && !what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
         phrase.add(what + " ");
         phrase.add(resolved ? "(the plan resolves it)" : "(not resolved by the plan)",
                    resolved ? Tone::good : Tone::bad);
