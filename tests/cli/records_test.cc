@@ -96,7 +96,7 @@ TEST_CASE("Another policy, a supposition, an explanation and the capacity are ma
     CHECK(under_policy({"replay", file, "--policy", policy}) == 0);
     CHECK_FALSE(has(under_policy.out.str(), "recorded plan"));
     CHECK(supposed({"replay", file, "--what-if", "lose host2"}) == 0);
-    CHECK(has(supposed.out.str(), "Could be started elsewhere"));
+    CHECK(has(supposed.out.str(), "Restarts"));
     CHECK(vm({"replay", file, "--explain", "vm", "web"}) == 0);
     CHECK(has(vm.out.str(), "is running on host1"));
     CHECK(host({"replay", file, "--explain", "host", "host1"}) == 0);
