@@ -258,8 +258,8 @@ interchange::Record Controller::record() const {
 
 void Controller::remember(const Cycle& cycle) {
     last_cycle_ = cycle;
-    const bool wanted_something = !cycle.plan.moves.empty() || !cycle.plan.restarts.empty() || !cycle.plan.immovable.empty() ||
-                                  !cycle.notes.empty();
+    const bool wanted_something = !cycle.plan.moves.empty() || !cycle.plan.restarts.empty() ||
+                                  !cycle.plan.immovable.empty() || !cycle.notes.empty();
     if (!wanted_something) return;
     cycles_.push_back(cycle);
     if (cycles_.size() > cycles_kept) cycles_.pop_front();

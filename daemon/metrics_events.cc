@@ -51,7 +51,8 @@ EventMetrics::EventMetrics()
                                 {"duration", "downtime", "transferred"}, ratio_buckets)) {
     for (const Reason reason : all_reasons()) rejections_.Add({{"reason", to_string(reason)}});
     for (const char* result : results)
-        for (const Trigger trigger : all_triggers) migrations_.Add({{"result", result}, {"trigger", to_string(trigger)}});
+        for (const Trigger trigger : all_triggers)
+            migrations_.Add({{"result", result}, {"trigger", to_string(trigger)}});
 }
 
 EventMetrics::Counters& EventMetrics::counters(const std::string& name) {
