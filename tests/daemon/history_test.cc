@@ -64,10 +64,10 @@ interchange::Snapshot look(int minute) {
 
 TEST_CASE("The history keeps within its bound and drops the oldest") {
     Folder folder;
-    HistoryFiles files(folder.path, Bytes{64 << 10});
+    HistoryFiles files(folder.path, Bytes{128 << 10});
     for (int i = 0; i < 2000; ++i) {
         REQUIRE(files.append(look(i)).has_value());
-        if (i % 50 == 0) CHECK(folder.size() <= (64 << 10));
+        if (i % 50 == 0) CHECK(folder.size() <= (128 << 10));
     }
     const auto kept = folder.read();
     CHECK(kept.size() > 100);
