@@ -62,7 +62,8 @@ void set_objective(solver::Problem& problem, const BalanceOptions& options) {
 
 // What part of a gain among reference_hosts a move brings here.
 double gain_share(const solver::Problem& problem) {
-    const auto counted = std::count_if(problem.hosts.begin(), problem.hosts.end(), [](const auto& h) { return h.counts; });
+    const auto counted =
+        std::count_if(problem.hosts.begin(), problem.hosts.end(), [](const auto& h) { return h.counts; });
     return reference_hosts / std::max(reference_hosts, static_cast<double>(counted));
 }
 
@@ -73,9 +74,8 @@ struct Proposal {
 };
 
 double cost_s(const Vm& vm, const Context& context) {
-    const auto memory = context.memory.vms.find(vm.id);
-    const Prediction cost =
-        predict(vm, memory == context.memory.vms.end() ? VmMemory{} : memory->second, context.options.migration);
+    const VmMemory* memory = context.guests.at(vm.id).memory;
+    const Prediction cost = predict(vm, memory == nullptr ? VmMemory{} : *memory, context.options.migration);
     if (!cost.converges) return solver::unlimited;
     return static_cast<double>((cost.duration + downtime_weight * cost.downtime).count()) / 1000;
 }
@@ -109,32 +109,23 @@ std::vector<Proposal> proposals_of(const solver::Placement& placement, const sol
     return proposals;
 }
 
-Draft draft_of(const ClusterView& view, const Vm& vm, const Host& to, const std::string& cause) {
-    auto choices = choices_for(view, vm, Purpose::relief);
-    const auto chosen =
-        std::find_if(choices.begin(), choices.end(), [&](const auto& choice) { return choice.host == to.id; });
-    std::rotate(choices.begin(), chosen, chosen + 1);  // it is accepted, so it is there
-    return {vm.id,
-            to.id,
-            Trigger::balance,
-            cause,
-            preference(choices, choices.front()),
-            not_chosen(view, vm, Purpose::relief, choices)};
-}
-
 // In the order of their gain, those that nothing forbids once the ones before are made, and that make it better by
 // themselves: a plan that is cut short must not leave it worse.
 void take(const std::vector<Proposal>& proposals, const Dense& dense, const std::string& cause, ClusterView& view,
           Balance& balance) {
     solver::Placement made(dense.problem);
+    TargetFinder targets(view);
     const double least = gain_share(dense.problem) * view.context().options.balance.min_gain;
     for (const Proposal& proposal : proposals) {
         const Vm& vm = *dense.vms[proposal.vm];
         const Host& to = *dense.hosts[proposal.to];
         const bool helps = made.score() - made.score_after(proposal.vm, proposal.to) >= least;
         if (!helps || !accepts(view, vm, to, Purpose::relief)) continue;
-        balance.drafts.push_back(draft_of(view, vm, to, cause));
+        balance.drafts.push_back({vm.id, to.id, Trigger::balance, cause, "", {}});
+        targets.explain(vm, to.id, balance.drafts.back());
         view.apply(vm, to.id);
+        targets.changed(vm.host);
+        targets.changed(to.id);
         made.move(proposal.vm, proposal.to);
     }
 }

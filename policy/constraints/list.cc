@@ -55,11 +55,12 @@ bool none_objects(const Checks& checks, Ask ask) {
 
 const std::vector<Rejection>& vm_refusals(const Context& context, const Vm& vm, Purpose purpose) {
     auto& verdicts = context.verdicts.at(static_cast<std::size_t>(purpose));
-    const auto [verdict, asked_first] = verdicts.try_emplace(vm.id);
-    if (!asked_first) return verdict->second;
+    if (verdicts.empty()) verdicts.resize(context.guests.size());
+    auto& verdict = verdicts.at(context.guests.index_of(vm.id));
+    if (verdict) return *verdict;
     Objections objections;
     for (const VmCheck check : vm_checks) check(context, vm, purpose, objections);
-    return verdict->second = as_rejections(vm.id, std::nullopt, std::move(objections));
+    return verdict.emplace(as_rejections(vm.id, std::nullopt, std::move(objections)));
 }
 
 std::vector<Rejection> target_refusals(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {
