@@ -157,7 +157,7 @@ double imbalance_of(const Memory& memory, const Inventory& inventory, const Opti
            weight_sum(wanted);
 }
 
-Balance balance(ClusterView& view) {
+Balance balance(ClusterView& view, const Search& search) {
     Balance result;
     const Context& context = view.context();
     const BalanceOptions& options = context.options.balance;
@@ -166,6 +166,7 @@ Balance balance(ClusterView& view) {
     Dense dense = dense_of(view, Purpose::relief);
     set_objective(dense.problem, options);
     solver::BalanceLimits limits;
+    limits.max_steps = search.max_steps;
     limits.max_moves = options.max_moves_per_cycle;
     limits.min_gain = options.min_gain * gain_share(dense.problem);
     const solver::Balanced found = solver::balance(dense.problem, limits);

@@ -44,7 +44,7 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
 
 }  // namespace
 
-Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now, const Search& search) {
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView before(context);
     ClusterView view = before;
@@ -55,7 +55,7 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     Evacuation evacuation = evacuate(view);
     Relief relief = relieve(view);
     append(relief.drafts, std::move(evacuation.drafts));
-    const Balance even = relief.drafts.empty() ? balance(view) : Balance{};
+    const Balance even = relief.drafts.empty() ? balance(view, search) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
     plan.moves = finished(std::move(relief.drafts), before);
     plan.findings = std::move(relief.findings);
