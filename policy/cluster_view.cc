@@ -36,11 +36,11 @@ double reserved_cpus(const Vm& vm) {
 namespace {
 
 // Both maps are in the order of ids: what is remembered is found by going along.
-ById<VmId, Guest> guests_of(const Inventory& inventory, const Memory& memory, const Options& options) {
+ByVm<Guest> guests_of(const Inventory& inventory, const Memory& memory, const Options& options) {
     ById<HostId, const Host*> hosts;
     hosts.reserve(inventory.hosts.size());
     for (const auto& [id, host] : inventory.hosts) hosts.add(id, &host);
-    ById<VmId, Guest> guests;
+    ByVm<Guest> guests;
     guests.reserve(inventory.vms.size());
     auto remembered = memory.vms.begin();
     for (const auto& [id, vm] : inventory.vms) {
@@ -70,7 +70,6 @@ Context make_context(const Inventory& inventory, const Memory& memory, const Opt
                     rule_book(inventory, options),
                     guests_of(inventory, memory, options),
                     {},
-                    {},
                     inventory.in_flight,
                     {},
                     {},
@@ -83,9 +82,7 @@ Context make_context(const Inventory& inventory, const Memory& memory, const Opt
     auto guest = context.guests.begin();
     for (const auto& [id, vm] : inventory.vms) {
         const Bytes memory_of_vm = (guest++)->second.ordinary_memory;
-        if (!occupies_host(vm)) continue;
-        context.vms_on[vm.host].push_back(id);
-        context.largest_vm = std::max(context.largest_vm, memory_of_vm);
+        if (occupies_host(vm)) context.largest_vm = std::max(context.largest_vm, memory_of_vm);
     }
     return context;
 }
@@ -154,7 +151,7 @@ void ClusterView::commit(HostUse& use, const Vm& vm) {
 
 // Members of a group are told by name: the one that moves within a place stays one member of it.
 void ClusterView::occupy(HostUse& use, const Vm& vm) {
-    use.occupants.insert(use.occupants.end(), vm.id);  // mostly they come in the order of ids
+    use.occupants.insert(vm.id);
     for (const std::uint32_t group : context_->book.of_vm.at(vm.id).spread)
         members_[group][place_of(*use.host, context_->book.spread[group].over)].insert(vm.id);
 }

@@ -38,8 +38,7 @@ struct Context {
     const Options& options;
     Instant now;
     RuleBook book;
-    ById<VmId, Guest> guests;                    // every VM of the inventory
-    std::map<HostId, std::vector<VmId>> vms_on;  // those that occupy the host, by id
+    ByVm<Guest> guests;                          // every VM of the inventory
     std::map<VmId, std::vector<PastMove>> past;  // by VM, oldest first
     std::vector<InFlight> in_flight;             // by operation: sums must not depend on the order of arrival
     std::map<VmId, HostId> on_its_way;           // the targets of in_flight
@@ -65,10 +64,10 @@ struct HostUse {
     double reserved_cpus = 0;        // by its VMs' wishes, likewise
     Bytes reserved_memory;
     std::map<Bytes, HugePages> huge_pages;  // by page size: of all sizes the host has
-    double memory_now = 0;     // bytes in use before anything under way or planned: measured, else committed
-    double memory_used = 0;    // bytes in use after it
-    std::set<VmId> occupants;  // running there, coming and leaving
-    unsigned incoming = 0;     // migrations under way now
+    double memory_now = 0;   // bytes in use before anything under way or planned: measured, else committed
+    double memory_used = 0;  // bytes in use after it
+    VmSet occupants;         // running there, coming and leaving
+    unsigned incoming = 0;   // migrations under way now
     unsigned outgoing = 0;
 };
 

@@ -48,6 +48,8 @@ public:
         choose_label();
         for (const SpreadGroup& group : context_.book.spread)
             problem.groups.push_back({!group.over.empty(), group.most, group.hard, 0});
+        problem.hosts.reserve(context_.inventory.hosts.size());
+        problem.vms.reserve(context_.inventory.vms.size());
         std::size_t position = 0;
         for (const auto& [id, host] : context_.inventory.hosts) add_host(host, classes.of_host[position++]);
         position = 0;

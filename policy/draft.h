@@ -22,7 +22,7 @@ struct Draft {
 /// free now; later waves assume that what runs now has ended. Requires: no limit is zero (constraint `limits`).
 std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& context);
 
-/// The moves, by wave, with predictions and effects as each builds upon the ones before it.
-std::vector<Move> finished(std::vector<Draft> drafts, const ClusterView& before);
+/// The moves, by wave, with predictions and effects as each builds upon the ones before it. `view`: before all of them.
+std::vector<Move> finished(std::vector<Draft> drafts, ClusterView view);
 
 }  // namespace ballast::policy

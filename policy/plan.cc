@@ -46,7 +46,7 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
 
 Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now, const Search& search) {
     const Context context = make_context(inventory, memory, options, now);
-    const ClusterView before(context);
+    ClusterView before(context);
     ClusterView view = before;
     Plan plan;
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
@@ -57,7 +57,8 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     append(relief.drafts, std::move(evacuation.drafts));
     const Balance even = relief.drafts.empty() ? balance(view, search) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
-    plan.moves = finished(std::move(relief.drafts), before);
+    plan.score_before = before.imbalance();
+    plan.moves = finished(std::move(relief.drafts), std::move(before));
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
     append(plan.findings, std::vector(even.findings));
@@ -67,7 +68,6 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
     append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
-    plan.score_before = before.imbalance();
     plan.score_after = view.imbalance();
     return plan;
 }
