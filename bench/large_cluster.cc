@@ -114,6 +114,7 @@ private:
             if (dice_.chance(0.9) || pool == pools[0]) made.facts.pools[pool] = std::string("/srv/") + pool;
         for (const auto& [pool, path] : made.facts.pools) made.facts.shared_paths.insert(path);
         add_cells(made, large);
+        made.facts_revision = i + 1;
         made.connection = Connection::up;
         made.stale = false;
         made.sampled_at = cluster_.now;
@@ -167,6 +168,7 @@ private:
         vm.id = {uuid(dice_)};
         vm.state = VmState::running;
         vm.facts_known = true;
+        vm.facts_revision = count_ + i + 1;
         vm.facts.name = vm_name(i);
         vm.facts.vcpus = 1u << dice_.below(4);
         vm.facts.memory = gib(2u << dice_.below(5));

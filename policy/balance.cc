@@ -121,7 +121,7 @@ void take(const std::vector<Proposal>& proposals, const Dense& dense, const std:
         const Host& to = *dense.hosts[proposal.to];
         const bool helps = made.score() - made.score_after(proposal.vm, proposal.to) >= least;
         if (!helps || !accepts(view, vm, to, Purpose::relief)) continue;
-        balance.drafts.push_back({vm.id, to.id, Trigger::balance, cause, "", {}});
+        balance.drafts.push_back({vm.id, to.id, Trigger::balance, cause, "", {}, 0});
         targets.explain(vm, to.id, balance.drafts.back());
         view.apply(vm, to.id);
         targets.changed(vm.host);
@@ -157,7 +157,7 @@ double imbalance_of(const Memory& memory, const Inventory& inventory, const Opti
            weight_sum(wanted);
 }
 
-Balance balance(ClusterView& view, const Search& search) {
+Balance balance(ClusterView& view, const SearchEffort& effort) {
     Balance result;
     const Context& context = view.context();
     const BalanceOptions& options = context.options.balance;
@@ -166,7 +166,7 @@ Balance balance(ClusterView& view, const Search& search) {
     Dense dense = dense_of(view, Purpose::relief);
     set_objective(dense.problem, options);
     solver::BalanceLimits limits;
-    limits.max_steps = search.max_steps;
+    limits.max_steps = effort.max_steps;
     limits.max_moves = options.max_moves_per_cycle;
     limits.min_gain = options.min_gain * gain_share(dense.problem);
     const solver::Balanced found = solver::balance(dense.problem, limits);

@@ -44,7 +44,8 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
 
 }  // namespace
 
-Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now, const Search& search) {
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+          const SearchEffort& effort) {
     const Context context = make_context(inventory, memory, options, now);
     ClusterView before(context);
     ClusterView view = before;
@@ -55,7 +56,7 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     Evacuation evacuation = evacuate(view);
     Relief relief = relieve(view);
     append(relief.drafts, std::move(evacuation.drafts));
-    const Balance even = relief.drafts.empty() ? balance(view, search) : Balance{};
+    const Balance even = relief.drafts.empty() ? balance(view, effort) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
     plan.score_before = before.imbalance();
     plan.moves = finished(std::move(relief.drafts), std::move(before));

@@ -8,6 +8,7 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/need.h"
+#include "policy/step_aside.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
@@ -87,24 +88,56 @@ Pool pool_of(const ClusterView& view, const HostId& host, const Need& need) {
     return pool;
 }
 
-struct Relieving {
-    const Vm* vm;
-    TargetChoice target;
-};
-
-// The best candidate that has a target.
-std::optional<Relieving> best_move(const ClusterView& view, const TargetFinder& targets, const HostId& host,
-                                   const Need& need) {
+// Who may go, the best first.
+std::vector<const Vm*> ranked(const ClusterView& view, const HostId& host, const Need& need) {
     const Context& context = view.context();
     std::vector<Candidate> candidates;
     for (const Vm* vm : pool_of(view, host, need).movable)
         candidates.push_back({vm, gain_of(*vm, need, context),
                               predict(*vm, *context.guests.at(vm->id).memory, context.options.migration)});
     std::sort(candidates.begin(), candidates.end(), better);
-    for (const Candidate& candidate : candidates)
-        if (auto target = targets.best(*candidate.vm)) return Relieving{candidate.vm, std::move(*target)};
-    return std::nullopt;
+    std::vector<const Vm*> vms;
+    for (const Candidate& candidate : candidates) vms.push_back(candidate.vm);
+    return vms;
 }
+
+// One host's relief in the making.
+class HostRelief {
+public:
+    HostRelief(ClusterView& view, TargetFinder& targets, const HostId& host, std::string cause, Relief& relief)
+        : view_(view), targets_(targets), host_(host), cause_(std::move(cause)), relief_(relief) {}
+
+    /// Plans what brings the host nearer to its goal; false when there is nothing.
+    bool advance(const Need& need, std::size_t moves_left) {
+        const auto candidates = ranked(view_, host_, need);
+        for (const Vm* vm : candidates)
+            if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
+        if (moves_left < 2) return false;
+        const auto way = find_step_aside(view_, targets_, candidates);
+        if (!way) return false;
+        const HostId& place = way->aside->host;
+        const std::string& name = way->relieving->facts.name;
+        plan(*way->aside, way->aside_to, place.value + " makes room for " + name + " (" + cause_ + ")", 0);
+        return plan(*way->relieving, place,
+                    cause_ + " (" + way->aside->facts.name + " leaves " + place.value + " first to make room)", 1);
+    }
+
+private:
+    bool plan(const Vm& vm, const HostId& to, const std::string& cause, unsigned least_wave) {
+        relief_.drafts.push_back({vm.id, to, Trigger::overload, cause, "", {}, least_wave});
+        targets_.explain(vm, to, relief_.drafts.back());
+        view_.apply(vm, to);
+        targets_.changed(vm.host);
+        targets_.changed(to);
+        return true;
+    }
+
+    ClusterView& view_;
+    TargetFinder& targets_;
+    const HostId& host_;
+    std::string cause_;
+    Relief& relief_;
+};
 
 std::vector<Rejection> rejections_of(const ClusterView& view, const TargetFinder& targets, const HostId& host,
                                      const Need& need) {
@@ -160,15 +193,10 @@ void relieve_host(ClusterView& view, TargetFinder& targets, const HostId& host, 
     const std::string cause = overload_text(view, host);
     const Goal goal = goal_of(view, host);
     const std::size_t before = relief.drafts.size();
+    HostRelief making(view, targets, host, cause, relief);
     Need need = need_of(view, host, goal);
     while (!need.none() && relief.drafts.size() < most_moves) {
-        const auto best = best_move(view, targets, host, need);
-        if (!best) break;
-        relief.drafts.push_back({best->vm->id, best->target.host, Trigger::overload, cause, "", {}});
-        targets.explain(*best->vm, best->target.host, relief.drafts.back());
-        view.apply(*best->vm, best->target.host);
-        targets.changed(host);
-        targets.changed(best->target.host);
+        if (!making.advance(need, most_moves - relief.drafts.size())) break;
         need = need_of(view, host, goal);
     }
     std::string text = cause + "; " + outcome_text(view, host, relief.drafts.size() - before, need.none());

@@ -38,6 +38,15 @@ std::string amount(const Vm& vm, const Memory& memory) {
     return to_string(memory_bound(vm)) + ", " + fixed(demand_cores(vm, memory), 2) + " CPU";
 }
 
+// `waves` of the drafts before this one.
+std::size_t earliest(const Draft& draft, const std::vector<Draft>& drafts, const std::vector<unsigned>& waves) {
+    unsigned wave = draft.least_wave;
+    if (wave == 0) return 0;
+    for (std::size_t i = 0; i < waves.size(); ++i)
+        if (drafts[i].least_wave < draft.least_wave) wave = std::max(wave, waves[i] + 1);
+    return wave;
+}
+
 Effect before_of(const ClusterView& view, const HostId& from, const HostId& to) {
     Effect effect;
     effect.source_cpu_before = view.cpu_ratio(from);
@@ -93,7 +102,8 @@ std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& 
     std::vector<unsigned> result;
     for (const Draft& draft : drafts) {
         const HostId& from = context.inventory.vms.at(draft.vm).host;
-        std::size_t wave = 0;
+        std::size_t wave = earliest(draft, drafts, result);
+        if (wave >= waves.size()) waves.resize(wave + 1);
         while (wave < waves.size() && !waves[wave].has_room(from, draft.to, context.options.limits)) ++wave;
         if (wave == waves.size()) waves.emplace_back();
         waves[wave].take(from, draft.to);

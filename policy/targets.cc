@@ -155,7 +155,7 @@ std::optional<TargetChoice> TargetFinder::best(const Vm& vm) const {
     return best;
 }
 
-std::vector<const HostUse*> TargetFinder::told(const Vm& vm) const {
+std::vector<const HostUse*> TargetFinder::emptiest(const Vm& vm) const {
     if (levels_.size() <= most_hosts_all_told) return all_hosts(*view_);
     std::vector<const HostUse*> hosts;
     for (const Entry& entry : by_level_) {
@@ -167,7 +167,7 @@ std::vector<const HostUse*> TargetFinder::told(const Vm& vm) const {
 }
 
 void TargetFinder::explain(const Vm& vm, const HostId& to, Draft& draft) const {
-    const auto hosts = told(vm);
+    const auto hosts = emptiest(vm);
     auto choices = choices_among(hosts, *view_, vm, Purpose::relief);
     const auto chosen = std::find_if(choices.begin(), choices.end(), [&](const auto& c) { return c.host == to; });
     if (chosen == choices.end())
@@ -179,7 +179,7 @@ void TargetFinder::explain(const Vm& vm, const HostId& to, Draft& draft) const {
 }
 
 std::vector<Rejection> TargetFinder::refusals(const Vm& vm, std::size_t& more) const {
-    const auto hosts = told(vm);
+    const auto hosts = emptiest(vm);
     more = levels_.size() <= most_hosts_all_told ? 0 : levels_.size() - 1 - hosts.size();
     return refusals_of(hosts, *view_, vm, Purpose::relief);
 }

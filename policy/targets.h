@@ -55,6 +55,9 @@ public:
     /// Refusals of a VM without any target, and how many more hosts refuse it.
     std::vector<Rejection> refusals(const Vm& vm, std::size_t& more) const;
 
+    /// The emptiest hosts but the VM's own: those that are told why not.
+    std::vector<const HostUse*> emptiest(const Vm& vm) const;
+
     /// To be called when a move to or from this host was applied to the view.
     void changed(const HostId& host);
 
@@ -65,7 +68,6 @@ private:
         friend auto operator<=>(const Entry&, const Entry&) = default;
     };
     double level_of(const HostUse& use) const;
-    std::vector<const HostUse*> told(const Vm& vm) const;
 
     const ClusterView* view_;
     std::vector<double> levels_;  // by host
