@@ -9,8 +9,8 @@ using namespace ballast::test;
 
 namespace {
 
-constexpr std::uint64_t cases = 600;
-constexpr int steps = 12;
+constexpr std::uint64_t cases = 300;
+constexpr int steps = 8;
 
 template <class Map>
 auto& any_of(Map& map, Dice& dice) {
