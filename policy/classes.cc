@@ -10,7 +10,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <unordered_map>
 
 #include "policy/constraints/constraint.h"
 
@@ -67,7 +66,7 @@ public:
     const std::vector<const T*>& first() const { return first_; }
 
 private:
-    std::unordered_map<std::string, std::uint32_t> known_;  // only looked up
+    std::map<std::string, std::uint32_t> known_;
     std::vector<const T*> first_;
 };
 

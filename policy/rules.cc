@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 
 #include "policy/estimators.h"
 
@@ -71,7 +70,7 @@ public:
     }
 
 private:
-    std::unordered_map<std::string, std::vector<std::uint32_t>> exact_;  // only looked up
+    std::map<std::string, std::vector<std::uint32_t>> exact_;
     std::vector<std::pair<std::string, std::uint32_t>> patterns_;
 };
 
