@@ -125,6 +125,7 @@ void Controller::configure_executor() {
 
 void Controller::set_policy(policy::Options policy) {
     policy_ = std::move(policy);
+    planner_.forget();
     configure_executor();
     want_cycle();
 }
@@ -220,7 +221,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     Inventory seen = inventory();
     memory_ = policy::observe(std::move(memory_), seen, policy_, begin);
     const Instant observed = clock_.now();
-    cycle.plan = policy::plan(seen, memory_, policy_, begin);
+    cycle.plan = planner_.plan(seen, memory_, policy_, begin);
     const Instant planned = clock_.now();
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
     keep_planned(cycle, std::move(seen), begin);

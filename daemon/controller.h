@@ -16,6 +16,7 @@
 #include "executor/executor.h"
 #include "interchange/cycle.h"
 #include "interchange/record.h"
+#include "policy/planner.h"
 #include "policy/policy.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
@@ -101,6 +102,7 @@ private:
     executor::Executor executor_;
     policy::Options policy_;
     policy::Memory memory_;
+    policy::Planner planner_;
     std::optional<policy::Mode> mode_override_;
     std::string paused_by_;
     std::deque<Cycle> cycles_;

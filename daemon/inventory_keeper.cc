@@ -25,11 +25,16 @@ void InventoryKeeper::configure(const std::vector<config::HostOptions>& options,
 }
 
 void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) {
-    hosts_[host].facts = std::move(facts);
+    Host& told = hosts_[host];
+    if (told.facts_revision != 0 && told.facts == facts) return;
+    told.facts = std::move(facts);
+    told.facts_revision = ++facts_revision_;
 }
 
 void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) {
-    facts_[vm] = std::move(facts);
+    KnownFacts& known = facts_[vm];
+    if (known.revision != 0 && known.facts == facts) return;
+    known = {std::move(facts), ++facts_revision_};
 }
 
 void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample) {
@@ -149,7 +154,7 @@ std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {
     for (const auto& [vm, sampled] : seen->second) {
         const auto facts = facts_.find(vm);
         if (!runs(sampled) || facts == facts_.end()) continue;
-        const auto& blockers = facts->second.blockers;
+        const auto& blockers = facts->second.facts.blockers;
         if (std::any_of(blockers.begin(), blockers.end(), passes)) due.push_back(vm);
     }
     return due;
@@ -177,7 +182,8 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
             vm.load = sampled.load;
             vm.facts.name = sampled.name;
             if (const auto facts = facts_.find(id); facts != facts_.end()) {
-                vm.facts = facts->second;
+                vm.facts = facts->second.facts;
+                vm.facts_revision = facts->second.revision;
                 vm.facts_known = true;
             }
             if (owner != owners_.end()) vm.started_at = owner->second.since;

@@ -57,6 +57,10 @@ private:
         Instant since;
         Instant last_seen;
     };
+    struct KnownFacts {
+        VmFacts facts;
+        std::uint64_t revision = 0;
+    };
     struct Twice {
         HostId first, second;
         Instant since;
@@ -70,7 +74,8 @@ private:
     std::map<HostId, Host> hosts_;
     Duration stale_after_{};
     std::map<HostId, std::map<VmId, collectors::Sample::SampledVm>> seen_;
-    std::map<VmId, VmFacts> facts_;
+    std::map<VmId, KnownFacts> facts_;
+    std::uint64_t facts_revision_ = 0;  // the last one given: each is given once
     std::map<VmId, Owner> owners_;
     std::map<VmId, Twice> twice_;      // seen running on two hosts
     std::map<VmId, HostId> expected_;  // where our own operations put them

@@ -20,6 +20,8 @@ struct CpuSupport {
     std::set<std::string> features;  // features of the host model, expanded
     std::string host_model;          // vendor and model of what host-passthrough gives
     std::set<std::string> machines;  // machine types, canonical names and aliases
+
+    friend bool operator==(const CpuSupport&, const CpuSupport&) = default;
 };
 
 /// One NUMA cell [libvirt capabilities XML: host/topology/cells].
@@ -46,6 +48,8 @@ struct HostFacts {
     std::map<unsigned, NumaCell> cells;        // by libvirt's id; empty: not known
     std::string libvirt_version;               // "9.0.0"
     std::string hypervisor_version;            // QEMU's, "7.2.0"
+
+    friend bool operator==(const HostFacts&, const HostFacts&) = default;
 };
 
 /// Pressure stall information, avg10 as ratios 0-1 [Linux Documentation/accounting/psi.rst].
@@ -80,6 +84,7 @@ struct Host {
     bool accepts_vms = true;            // false: never a target (operator's `target: false`)
     std::map<std::string, std::string> labels;  // the operator's: failure domains such as rack -> r1
     std::string problem;                        // why it is down or stale, for people; empty when fine
+    std::uint64_t facts_revision = 0;           // stands for these facts of this host and no others; 0: nobody counts
 };
 
 std::string to_string(Connection connection);

@@ -28,6 +28,8 @@ struct CpuRequirement {
     enum class Mode { custom, host_passthrough, maximum } mode = Mode::custom;
     std::string model;               // empty: the hypervisor's default model
     std::set<std::string> required;  // features the guest sees and needs
+
+    friend bool operator==(const CpuRequirement&, const CpuRequirement&) = default;
 };
 std::string to_string(CpuRequirement::Mode mode);
 
@@ -43,6 +45,8 @@ struct VmRequirements {
     std::map<Bytes, Bytes> huge_pages{};  // page size -> memory on such pages; size 0: the host's default size
     std::set<unsigned> pinned_cpus{};     // host CPUs named by its pinning: all have to exist
     std::set<unsigned> strict_cells{};    // host NUMA cells that all its memory has to come from; empty: any
+
+    friend bool operator==(const VmRequirements&, const VmRequirements&) = default;
 };
 
 /// The owner's wishes, from libvirt metadata (namespace urn:ballast:vm:1): they travel with the VM.
@@ -56,6 +60,8 @@ struct VmWishes {
     int priority = 0;                        // higher leaves an endangered host first, -1000..1000
     bool post_copy = false;
     std::string problem;  // what could not be understood in the metadata; empty when fine
+
+    friend bool operator==(const VmWishes&, const VmWishes&) = default;
 };
 
 /// What changes only when somebody edits the VM or moves it.
@@ -68,6 +74,8 @@ struct VmFacts {
     VmRequirements requirements;
     VmWishes wishes;
     std::vector<Blocker> blockers;
+
+    friend bool operator==(const VmFacts&, const VmFacts&) = default;
 };
 
 /// Measured over the last sampling interval.
@@ -90,9 +98,10 @@ struct Vm {
     VmId id;
     HostId host;  // where it runs now
     VmState state = VmState::other;
-    bool facts_known = false;  // false until its definition was read: then it is not moved
-    VmFacts facts;
+    bool facts_known = false;          // false until its definition was read: then it is not moved
+    std::uint64_t facts_revision = 0;  // stands for these facts of this VM and no others; 0: nobody counts
     VmLoad load;
+    VmFacts facts;
     std::optional<Instant> started_at;  // when this run of the guest was first seen
 };
 

@@ -19,6 +19,10 @@ namespace {
 // Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
 constexpr double downtime_weight = 10;
 
+// Among this many hosts or fewer a gain is taken as it is. Among more the same move weighs ever less in the mean over
+// all of them, though its two hosts gain as much by it: there it is judged as if there were only these.
+constexpr double reference_hosts = 16;
+
 double weight_sum(const BalanceOptions& options) {
     return std::max(options.cpu_weight + options.memory_weight, 1e-9);
 }
@@ -56,6 +60,13 @@ void set_objective(solver::Problem& problem, const BalanceOptions& options) {
     }
 }
 
+// What part of a gain among reference_hosts a move brings here.
+double gain_share(const solver::Problem& problem) {
+    const auto counted =
+        std::count_if(problem.hosts.begin(), problem.hosts.end(), [](const auto& h) { return h.counts; });
+    return reference_hosts / std::max(reference_hosts, static_cast<double>(counted));
+}
+
 struct Proposal {
     solver::VmIndex vm;
     solver::HostIndex to;
@@ -63,15 +74,15 @@ struct Proposal {
 };
 
 double cost_s(const Vm& vm, const Context& context) {
-    const auto memory = context.memory.vms.find(vm.id);
-    const Prediction cost =
-        predict(vm, memory == context.memory.vms.end() ? VmMemory{} : memory->second, context.options.migration);
+    const VmMemory* memory = context.guests.at(vm.id).memory;
+    const Prediction cost = predict(vm, memory == nullptr ? VmMemory{} : *memory, context.options.migration);
     if (!cost.converges) return solver::unlimited;
     return static_cast<double>((cost.duration + downtime_weight * cost.downtime).count()) / 1000;
 }
 
 // What is not worth its cost within the payback time goes home, the dearest first.
 void send_home(solver::Placement& placement, const Dense& dense, const Context& context) {
+    const double share = gain_share(dense.problem);
     const BalanceOptions& options = context.options.balance;
     const double payback_s = std::max(1.0, static_cast<double>(options.payback.count()) / 1000);
     std::vector<std::pair<double, solver::VmIndex>> by_cost;
@@ -82,7 +93,7 @@ void send_home(solver::Placement& placement, const Dense& dense, const Context& 
     for (const auto& [cost, vm] : by_cost) {
         const solver::HostIndex home = dense.problem.vms[vm].home;
         const double gain = placement.score_after(vm, home) - placement.score();
-        if (gain < std::max(options.min_gain, cost / payback_s)) placement.move(vm, home);
+        if (gain < share * std::max(options.min_gain, cost / payback_s)) placement.move(vm, home);
     }
 }
 
@@ -98,32 +109,23 @@ std::vector<Proposal> proposals_of(const solver::Placement& placement, const sol
     return proposals;
 }
 
-Draft draft_of(const ClusterView& view, const Vm& vm, const Host& to, const std::string& cause) {
-    auto choices = choices_for(view, vm, Purpose::relief);
-    const auto chosen =
-        std::find_if(choices.begin(), choices.end(), [&](const auto& choice) { return choice.host == to.id; });
-    std::rotate(choices.begin(), chosen, chosen + 1);  // it is accepted, so it is there
-    return {vm.id,
-            to.id,
-            Trigger::balance,
-            cause,
-            preference(choices, choices.front()),
-            not_chosen(view, vm, Purpose::relief, choices)};
-}
-
 // In the order of their gain, those that nothing forbids once the ones before are made, and that make it better by
 // themselves: a plan that is cut short must not leave it worse.
 void take(const std::vector<Proposal>& proposals, const Dense& dense, const std::string& cause, ClusterView& view,
           Balance& balance) {
     solver::Placement made(dense.problem);
+    TargetFinder targets(view);
+    const double least = gain_share(dense.problem) * view.context().options.balance.min_gain;
     for (const Proposal& proposal : proposals) {
         const Vm& vm = *dense.vms[proposal.vm];
         const Host& to = *dense.hosts[proposal.to];
-        const bool helps =
-            made.score() - made.score_after(proposal.vm, proposal.to) >= view.context().options.balance.min_gain;
+        const bool helps = made.score() - made.score_after(proposal.vm, proposal.to) >= least;
         if (!helps || !accepts(view, vm, to, Purpose::relief)) continue;
-        balance.drafts.push_back(draft_of(view, vm, to, cause));
+        balance.drafts.push_back({vm.id, to.id, Trigger::balance, cause, "", {}, 0});
+        targets.explain(vm, to.id, balance.drafts.back());
         view.apply(vm, to.id);
+        targets.changed(vm.host);
+        targets.changed(to.id);
         made.move(proposal.vm, proposal.to);
     }
 }
@@ -155,7 +157,7 @@ double imbalance_of(const Memory& memory, const Inventory& inventory, const Opti
            weight_sum(wanted);
 }
 
-Balance balance(ClusterView& view) {
+Balance balance(ClusterView& view, const SearchEffort& effort) {
     Balance result;
     const Context& context = view.context();
     const BalanceOptions& options = context.options.balance;
@@ -164,8 +166,9 @@ Balance balance(ClusterView& view) {
     Dense dense = dense_of(view, Purpose::relief);
     set_objective(dense.problem, options);
     solver::BalanceLimits limits;
+    limits.max_steps = effort.max_steps;
     limits.max_moves = options.max_moves_per_cycle;
-    limits.min_gain = options.min_gain;
+    limits.min_gain = options.min_gain * gain_share(dense.problem);
     const solver::Balanced found = solver::balance(dense.problem, limits);
     solver::Placement placement(dense.problem);
     for (solver::VmIndex vm = 0; vm < dense.vms.size(); ++vm) placement.move(vm, found.host_of[vm]);

@@ -17,6 +17,6 @@ struct Balance {
 };
 
 /// Plans balance on top of `view`, which then contains its moves.
-Balance balance(ClusterView& view);
+Balance balance(ClusterView& view, const SearchEffort& effort = {});
 
 }  // namespace ballast::policy

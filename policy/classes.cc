@@ -1,9 +1,12 @@
-// A class is a text: everything the static checks read of a VM or of a host, each part led by its length. Of hosts
+// A class is a list of numbers, one for each part of what the static checks ask. A part is a text: everything that they
+// read for it of a VM or of a host, each piece led by its length. Of hosts
 // only what some VM asks for goes in, so that hosts which differ in what nobody needs are one class; of the files of a
 // VM, only which shared folders they lie in.
 #include "policy/classes.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 #include <set>
 #include <string>
@@ -15,17 +18,21 @@ namespace ballast::policy {
 namespace {
 
 using Names = std::set<std::string>;
-using Folders = std::set<std::string>;
+using Folders = std::set<std::string, std::less<>>;
 
 class Key {
 public:
     Key& add(std::string_view part) {
-        text_ += std::to_string(part.size());
+        add_digits(part.size());
         text_ += ':';
         text_ += part;
         return *this;
     }
-    Key& add(std::uint64_t number) { return add(std::to_string(number)); }
+    Key& add(std::uint64_t number) {
+        add_digits(number);
+        text_ += ',';
+        return *this;
+    }
     template <class Range>
     Key& add_all(const Range& parts) {
         for (const auto& part : parts) add(part);
@@ -36,9 +43,31 @@ public:
         return *this;
     }
     const std::string& text() const { return text_; }
+    void clear() { text_.clear(); }
 
 private:
+    void add_digits(std::uint64_t number) {
+        char digits[20];
+        text_.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+    }
+
     std::string text_;
+};
+
+// Texts as numbers, in the order in which they came first, each with the first that had it.
+template <class T>
+class Interned {
+public:
+    std::uint32_t number_of(const std::string& text, const T& member) {
+        const auto [at, added] = known_.try_emplace(text, static_cast<std::uint32_t>(first_.size()));
+        if (added) first_.push_back(&member);
+        return at->second;
+    }
+    const std::vector<const T*>& first() const { return first_; }
+
+private:
+    std::map<std::string, std::uint32_t> known_;
+    std::vector<const T*> first_;
 };
 
 std::string trimmed(std::string folder) {
@@ -58,14 +87,18 @@ struct Wanted {
     std::vector<std::set<HostId>> host_sets;  // what rules and wishes that name hosts come down to
 };
 
-// Folders on the way to a file that are shared somewhere. A path that leads out of folders is in none [storage.cc].
-std::vector<std::string> folders_of(const std::string& file, const Folders& shared) {
-    std::vector<std::string> found;
-    if (file.find("/../") != std::string::npos) return found;
-    for (auto slash = file.find('/'); slash != std::string::npos; slash = file.find('/', slash + 1))
-        if (const auto folder = shared.find(file.substr(0, slash)); folder != shared.end()) found.push_back(*folder);
-    return found;
+// Folders on the way to a file that are shared somewhere, as a key. A path that leads out of folders is in none
+// [storage.cc].
+std::string folders_of(const std::string& file, const Folders& shared) {
+    Key key;
+    if (file.find("/../") != std::string::npos) return key.text();
+    const std::string_view path = file;
+    for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1))
+        if (shared.contains(path.substr(0, slash))) key.add(path.substr(0, slash));
+    return key.text();
 }
+
+using Parts = std::array<std::uint32_t, static_parts>;  // a number for each part of what is asked
 
 class Builder {
 public:
@@ -76,30 +109,41 @@ public:
 
     Classes build() {
         Classes classes;
-        std::map<std::string, std::uint32_t> known;
-        std::vector<const Host*> host_of;
-        std::vector<const Vm*> vm_of;
-        for (const auto& [id, vm] : inventory_.vms) classes.of_vm.push_back(class_of(key_of(vm), known, vm_of, vm));
-        for (const Vm* vm : vm_of) collect(*vm);  // one of each class asks for all that the class asks for
-        known.clear();
-        for (const auto& [id, host] : inventory_.hosts)
-            classes.of_host.push_back(class_of(key_of(host), known, host_of, host));
-        classes.host_classes = static_cast<std::uint32_t>(host_of.size());
-        classes.vm_classes = static_cast<std::uint32_t>(vm_of.size());
-        classes.allowed.reserve(host_of.size() * vm_of.size());
-        for (const Vm* vm : vm_of)
-            for (const Host* host : host_of)
-                classes.allowed.push_back(statically_accepts(context_, *vm, *host) ? 1 : 0);
+        std::vector<Parts> vm_parts, host_parts;
+        for (const auto& [id, vm] : inventory_.vms) classes.of_vm.push_back(class_of(parts_of(vm), vm_parts));
+        for (const auto& part : vms_)  // the first of each asks for all that the others ask for
+            for (const Vm* vm : part.first()) collect(*vm);
+        known_.clear();
+        for (const auto& [id, host] : inventory_.hosts) classes.of_host.push_back(class_of(parts_of(host), host_parts));
+        classes.host_classes = static_cast<std::uint32_t>(host_parts.size());
+        classes.vm_classes = static_cast<std::uint32_t>(vm_parts.size());
+        classes.allowed.reserve(host_parts.size() * vm_parts.size());
+        ask();
+        for (const Parts& vm : vm_parts)
+            for (const Parts& host : host_parts) classes.allowed.push_back(allows(vm, host) ? 1 : 0);
         return classes;
     }
 
 private:
-    template <class T>
-    static std::uint32_t class_of(std::string key, std::map<std::string, std::uint32_t>& known,
-                                  std::vector<const T*>& first, const T& member) {
-        const auto [at, added] = known.emplace(std::move(key), static_cast<std::uint32_t>(first.size()));
-        if (added) first.push_back(&member);
+    std::uint32_t class_of(const Parts& parts, std::vector<Parts>& classes) {
+        const auto [at, added] = known_.emplace(parts, static_cast<std::uint32_t>(classes.size()));
+        if (added) classes.push_back(parts);
         return at->second;
+    }
+
+    // Each part is asked for itself: few kinds of CPU, of networks and of storage make many classes.
+    void ask() {
+        for (std::size_t part = 0; part < static_parts; ++part)
+            for (const Vm* vm : vms_[part].first())
+                for (const Host* host : hosts_[part].first())
+                    allowed_[part].push_back(
+                        statically_accepts(context_, *vm, *host, static_cast<StaticPart>(part)) ? 1 : 0);
+    }
+
+    bool allows(const Parts& vm, const Parts& host) const {
+        for (std::size_t part = 0; part < static_parts; ++part)
+            if (allowed_[part][std::size_t{vm[part]} * hosts_[part].first().size() + host[part]] == 0) return false;
+        return true;
     }
 
     void collect_folders() {
@@ -109,8 +153,9 @@ private:
 
     // Only what some VM has to heed makes a host different from others. A set of hosts becomes a number.
     void collect_host_sets() {
+        auto rules = context_.book.of_vm.begin();
         for (const auto& [id, vm] : inventory_.vms) {
-            for (const std::uint32_t rule : context_.book.of_vm.at(id).only_on) {
+            for (const std::uint32_t rule : (rules++)->second.only_on) {
                 if (set_of_rule_.contains(rule)) continue;
                 const auto& hosts = context_.book.rules[rule].hosts;
                 set_of_rule_[rule] = number_of({hosts.begin(), hosts.end()});
@@ -144,60 +189,107 @@ private:
     }
 
     // What same_cpu() compares: the host model of the VM's own host.
-    std::string own_cpu_of(const Vm& vm) const {
-        const auto host = inventory_.hosts.find(vm.host);
-        if (host == inventory_.hosts.end()) return "?";
-        const auto& offers = host->second.facts.cpu_by_virt_type;
+    std::string_view own_cpu_of(const Vm& vm) const {
+        const Host* host = context_.guests.at(vm.id).on;
+        if (host == nullptr) return "?";
+        const auto& offers = host->facts.cpu_by_virt_type;
         const auto offer = offers.find(vm.facts.requirements.virt_type);
-        return offer == offers.end() ? "?" : offer->second.host_model;
+        return offer == offers.end() ? "?" : std::string_view(offer->second.host_model);
     }
 
-    std::string key_of(const Vm& vm) const {
+    template <class T, class Add>
+    std::uint32_t number(Interned<T>& known, const T& member, Add add) {
+        key_.clear();
+        add();
+        return known.number_of(key_.text(), member);
+    }
+
+    Parts parts_of(const Vm& vm) {
+        Parts parts;
+        const auto part = [&](StaticPart which, auto add) {
+            const auto at = static_cast<std::size_t>(which);
+            parts[at] = number(vms_[at], vm, add);
+        };
         const VmRequirements& needs = vm.facts.requirements;
-        Key key;
-        key.add(needs.virt_type).add(needs.arch).add(needs.machine).add(needs.cpu.model);
-        key.add(static_cast<std::uint64_t>(needs.cpu.mode)).add_all(needs.cpu.required);
-        if (needs.cpu.mode != CpuRequirement::Mode::custom) key.add(own_cpu_of(vm));
-        key.end().add_all(needs.networks).add_all(needs.bridges).add_all(needs.pools);
-        std::set<std::vector<std::string>> places;  // files in the same folders are the same to everybody
-        for (const std::string& file : needs.files) places.insert(folders_of(file, wanted_.folders));
-        for (const auto& folders : places) key.add_all(folders);
-        key.end().add_all(needs.pinned_cpus).add_all(needs.strict_cells);
-        // Only strict cells are compared with the memory of a VM.
-        if (!needs.strict_cells.empty()) key.add(vm.facts.memory.count);
-        for (const auto& [page, amount] : needs.huge_pages) key.add(page.count).add(amount.count);
-        add_host_sets(vm, key.end());
-        return key.text();
+        part(StaticPart::pins, [&] { add_host_sets(vm); });
+        part(StaticPart::machine, [&] { add_machine(vm); });
+        part(StaticPart::numa, [&] {
+            key_.add_all(needs.pinned_cpus).add_all(needs.strict_cells);
+            // Only strict cells are compared with the memory of a VM.
+            if (!needs.strict_cells.empty()) key_.add(vm.facts.memory.count);
+        });
+        part(StaticPart::pages, [&] {
+            for (const auto& [page, amount] : needs.huge_pages) key_.add(page.count).add(amount.count);
+        });
+        part(StaticPart::network, [&] { key_.add_all(needs.networks).add_all(needs.bridges); });
+        part(StaticPart::storage, [&] {
+            key_.add_all(needs.pools);
+            add_places(needs.files);
+        });
+        return parts;
     }
 
-    void add_host_sets(const Vm& vm, Key& key) const {
-        std::set<std::pair<bool, std::uint32_t>> sets;
-        for (const std::uint32_t rule : context_.book.of_vm.at(vm.id).only_on)
-            sets.emplace(context_.book.rules[rule].kind == Rule::Kind::avoid, set_of_rule_.at(rule));
+    void add_machine(const Vm& vm) {
+        const VmRequirements& needs = vm.facts.requirements;
+        key_.add(needs.virt_type).add(needs.arch).add(needs.machine).add(needs.cpu.model);
+        key_.add(static_cast<std::uint64_t>(needs.cpu.mode)).add_all(needs.cpu.required);
+        if (needs.cpu.mode != CpuRequirement::Mode::custom) key_.add(own_cpu_of(vm));
+    }
+
+    // Files in the same folders are the same to everybody.
+    void add_places(const std::set<std::string>& files) {
+        std::vector<std::string> places;
+        for (const std::string& file : files) places.push_back(folders_of(file, wanted_.folders));
+        std::sort(places.begin(), places.end());
+        places.erase(std::unique(places.begin(), places.end()), places.end());
+        key_.add_all(places);
+    }
+
+    void add_host_sets(const Vm& vm) {
+        const auto& rules = context_.book.of_vm.at(vm.id).only_on;
         const auto& wish = vm.facts.wishes.only_on;
+        if (rules.empty() && wish.empty()) return;
+        std::set<std::pair<bool, std::uint32_t>> sets;
+        for (const std::uint32_t rule : rules)
+            sets.emplace(context_.book.rules[rule].kind == Rule::Kind::avoid, set_of_rule_.at(rule));
         if (!wish.empty()) sets.emplace(false, numbers_.at({wish.begin(), wish.end()}));
-        for (const auto& [avoided, number] : sets) key.add(avoided ? "-" : "+").add(number);
+        for (const auto& [avoided, number] : sets) key_.add(avoided ? "-" : "+").add(number);
     }
 
-    std::string key_of(const Host& host) const {
-        Key key;
+    Parts parts_of(const Host& host) {
+        Parts parts;
+        const auto part = [&](StaticPart which, auto add) {
+            const auto at = static_cast<std::size_t>(which);
+            parts[at] = number(hosts_[at], host, add);
+        };
+        part(StaticPart::pins, [&] {
+            if (const auto sets = sets_with_.find(host.id); sets != sets_with_.end()) key_.add_all(sets->second);
+        });
+        part(StaticPart::machine, [&] { add_offers(host, key_); });
+        part(StaticPart::numa, [&] { add_cells(host, key_); });
+        part(StaticPart::pages, [&] { add_pages(host, key_); });
+        part(StaticPart::network, [&] {
+            add_common(wanted_.networks, host.facts.networks, key_);
+            add_common(wanted_.bridges, host.facts.bridges, key_);
+        });
+        part(StaticPart::storage, [&] { add_storage(host, key_); });
+        return parts;
+    }
+
+    void add_offers(const Host& host, Key& key) {
         key.add(host.facts.arch);
         for (const std::string& type : wanted_.virt_types)
             if (const auto offer = host.facts.cpu_by_virt_type.find(type); offer != host.facts.cpu_by_virt_type.end())
                 add_cpu(type, offer->second, key.add(type));
-        key.end();
-        add_common(wanted_.networks, host.facts.networks, key);
-        add_common(wanted_.bridges, host.facts.bridges, key);
+    }
+
+    void add_storage(const Host& host, Key& key) {
         for (const std::string& pool : wanted_.pools)
             if (host.facts.pools.contains(pool)) key.add(pool);
         key.end();
         Folders folders;
         for (const std::string& path : host.facts.shared_paths) folders.insert(trimmed(path));
         key.add_all(folders);
-        add_cells(host, key);
-        add_pages(host, key);
-        if (const auto sets = sets_with_.find(host.id); sets != sets_with_.end()) key.add_all(sets->second);
-        return key.text();
     }
 
     void add_cpu(const std::string& type, const CpuSupport& offer, Key& key) const {
@@ -240,6 +332,11 @@ private:
     std::map<std::set<HostId>, std::uint32_t> numbers_;   // of wanted_.host_sets
     std::map<std::uint32_t, std::uint32_t> set_of_rule_;  // by position in the rule book
     std::map<HostId, std::vector<std::uint32_t>> sets_with_;
+    Key key_;  // scratch
+    std::array<Interned<Vm>, static_parts> vms_;
+    std::array<Interned<Host>, static_parts> hosts_;
+    std::array<std::vector<std::uint8_t>, static_parts> allowed_;  // [number of the VM's part][of the host's]
+    std::map<Parts, std::uint32_t> known_;                         // classes of VMs, then those of hosts
 };
 
 }  // namespace

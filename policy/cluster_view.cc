@@ -33,18 +33,56 @@ double reserved_cpus(const Vm& vm) {
 
 }  // namespace
 
+namespace {
+
+// Both maps are in the order of ids: what is remembered is found by going along.
+ByVm<Guest> guests_of(const Inventory& inventory, const Memory& memory, const Options& options) {
+    ById<HostId, const Host*> hosts;
+    hosts.reserve(inventory.hosts.size());
+    for (const auto& [id, host] : inventory.hosts) hosts.add(id, &host);
+    ByVm<Guest> guests;
+    guests.reserve(inventory.vms.size());
+    auto remembered = memory.vms.begin();
+    for (const auto& [id, vm] : inventory.vms) {
+        while (remembered != memory.vms.end() && remembered->first < id) ++remembered;
+        const bool seen = remembered != memory.vms.end() && remembered->first == id;
+        Guest guest;
+        if (const auto on = hosts.find(vm.host); on != hosts.end()) guest.on = on->second;
+        guest.memory = seen ? &remembered->second : nullptr;
+        guest.demand_known = seen && remembered->second.last_sample.has_value();
+        guest.demand_cores = demand_cores(vm, guest.memory);
+        guest.ordinary_memory = ordinary_memory(vm);
+        guest.memory_resident = memory_resident(vm);
+        guest.memory_claim = memory_claim(vm, options);
+        guest.reserved_memory = reserved_memory_of(vm);
+        guests.add(id, guest);
+    }
+    return guests;
+}
+
+}  // namespace
+
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
-    Context context{inventory,           memory, options, now, rule_book(inventory, options), {}, {},
-                    inventory.in_flight, {},     {},      {}};
+    Context context{inventory,
+                    memory,
+                    options,
+                    now,
+                    rule_book(inventory, options),
+                    guests_of(inventory, memory, options),
+                    {},
+                    inventory.in_flight,
+                    {},
+                    {},
+                    {}};
     std::sort(context.in_flight.begin(), context.in_flight.end(), [](const InFlight& a, const InFlight& b) {
         return std::tie(a.operation, a.vm, a.from, a.to) < std::tie(b.operation, b.vm, b.from, b.to);
     });
     for (const InFlight& move : context.in_flight) context.on_its_way.emplace(move.vm, move.to);
     for (const PastMove& move : inventory.past_moves) context.past[move.vm].push_back(move);
+    auto guest = context.guests.begin();
     for (const auto& [id, vm] : inventory.vms) {
-        if (!occupies_host(vm)) continue;
-        context.vms_on[vm.host].push_back(id);
-        context.largest_vm = std::max(context.largest_vm, ordinary_memory(vm));
+        const Bytes memory_of_vm = (guest++)->second.ordinary_memory;
+        if (occupies_host(vm)) context.largest_vm = std::max(context.largest_vm, memory_of_vm);
     }
     return context;
 }
@@ -56,7 +94,11 @@ const HostMemory& remembered(const Context& context, const HostId& host) {
 }
 
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {
+    hosts_.reserve(context.inventory.hosts.size());
     for (const auto& [id, host] : context.inventory.hosts) add_host(host);
+    auto guest = context.guests.begin();
+    for (const auto& [id, vm] : context.inventory.vms) add_guest(vm, (guest++)->second);
+    for (auto& [id, use] : hosts_) measure(use);
     for (const InFlight& move : context.in_flight) add_in_flight(move);
     for (const auto& [vm, moves] : context.past)
         for (const PastMove& move : moves) correct_for(move);
@@ -69,31 +111,39 @@ void ClusterView::add_host(const Host& host) {
     const HostMemory& memory = remembered(*context_, host.id);
     use.host = &host;
     use.usable_cpus = ballast::policy::usable_cpus(host, context_->options);
+    use.allocatable = allocatable_memory(host, context_->options);
+    use.reserve = ballast::policy::reserved_memory(host, context_->options);
     use.cpu_now = known(memory.other_cpu_cores + memory.unattributed_cpu_cores).value_or(0);
     use.cpu_known = memory.cpu_known;
     use.available = host.load.memory_available;
     use.huge_pages = huge_pages_of(host);
-    if (const auto found = context_->vms_on.find(host.id); found != context_->vms_on.end())
-        for (const VmId& id : found->second) {
-            const Vm& vm = context_->inventory.vms.at(id);
-            // A VM never measured is inside the host's own use already.
-            if (demand_known(vm, context_->memory)) use.cpu_now += demand_cores(vm, context_->memory);
-            commit(use, vm);
-            occupy(use, vm);
-        }
+    hosts_.add(host.id, std::move(use));
+}
+
+void ClusterView::add_guest(const Vm& vm, const Guest& guest) {
+    if (guest.on == nullptr || !occupies_host(vm)) return;
+    HostUse& use = hosts_.at(vm.host);
+    // A VM never measured is inside the host's own use already.
+    if (guest.demand_known) use.cpu_now += guest.demand_cores;
+    commit(use, vm);
+    occupy(use, vm);
+}
+
+void ClusterView::measure(HostUse& use) {
     use.cpu = use.cpu_now;
-    const auto used = measured_memory_ratio(host);
-    use.memory_now = used ? *used * bytes(host.facts.memory_total) : bytes(use.committed);
+    const auto used = measured_memory_ratio(*use.host);
+    use.memory_now = used ? *used * bytes(use.host->facts.memory_total) : bytes(use.committed);
     use.memory_used = use.memory_now;
-    hosts_.emplace(host.id, std::move(use));
 }
 
 // What the host has promised to the VM, whether it uses it or not.
 void ClusterView::commit(HostUse& use, const Vm& vm) {
-    use.committed = add(use.committed, ordinary_memory(vm));
+    const Guest& figures = guest(vm);
+    use.committed = add(use.committed, figures.ordinary_memory);
     use.vcpus += vm.facts.vcpus;
     use.reserved_cpus += reserved_cpus(vm);
-    use.reserved_memory = add(use.reserved_memory, reserved_memory_of(vm));
+    use.reserved_memory = add(use.reserved_memory, figures.reserved_memory);
+    if (vm.facts.requirements.huge_pages.empty()) return;
     for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
         if (const auto pool = use.huge_pages.find(page); pool != use.huge_pages.end())
             pool->second.committed = add(pool->second.committed, amount);
@@ -108,27 +158,29 @@ void ClusterView::occupy(HostUse& use, const Vm& vm) {
 
 // The target holds the VM from now on, whatever becomes of the source.
 void ClusterView::arrive(HostUse& use, const Vm& vm) {
-    use.cpu += demand_cores(vm, context_->memory);
+    const Guest& figures = guest(vm);
+    use.cpu += figures.demand_cores;
     commit(use, vm);
-    if (use.available) *use.available -= memory_claim(vm, context_->options);
+    if (use.available) *use.available -= figures.memory_claim;
     for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
         if (const auto pool = use.huge_pages.find(page); pool != use.huge_pages.end() && pool->second.measured)
             *pool->second.measured -= amount;
-    use.memory_used += bytes(memory_resident(vm));
+    use.memory_used += bytes(figures.memory_resident);
     occupy(use, vm);
 }
 
 // Its load goes at once, its memory only when the move has ended.
 void ClusterView::leave(HostUse& use, const Vm& vm) {
-    use.cpu = std::max(0.0, use.cpu - demand_cores(vm, context_->memory));
-    use.memory_used = std::max(0.0, use.memory_used - bytes(memory_resident(vm)));
-    use.leaving = add(use.leaving, ordinary_memory(vm));
+    const Guest& figures = guest(vm);
+    use.cpu = std::max(0.0, use.cpu - figures.demand_cores);
+    use.memory_used = std::max(0.0, use.memory_used - bytes(figures.memory_resident));
+    use.leaving = add(use.leaving, figures.ordinary_memory);
 }
 
 void ClusterView::update_room(const HostUse& use) {
     const Host& host = *use.host;
     if (!is_fresh(host) || host.maintenance || !host.accepts_vms) return;
-    room_.set(host.id, allocatable_memory(host, context_->options), use.committed - use.leaving);
+    room_.set(host.id, use.allocatable, use.committed - use.leaving);
 }
 
 void ClusterView::add_in_flight(const InFlight& move) {
@@ -189,7 +241,7 @@ double ClusterView::cpu_ratio(const HostId& host) const {
 
 double ClusterView::cpu_ratio_with(const HostId& host, const Vm& vm) const {
     const HostUse& use = at(host);
-    return ratio_of(use.cpu + demand_cores(vm, context_->memory), use.usable_cpus);
+    return ratio_of(use.cpu + guest(vm).demand_cores, use.usable_cpus);
 }
 
 double ClusterView::memory_ratio(const HostId& host) const {
@@ -199,28 +251,29 @@ double ClusterView::memory_ratio(const HostId& host) const {
 
 double ClusterView::memory_ratio_with(const HostId& host, const Vm& vm) const {
     const HostUse& use = at(host);
-    return ratio_of(use.memory_used + bytes(memory_resident(vm)), bytes(use.host->facts.memory_total));
+    return ratio_of(use.memory_used + bytes(guest(vm).memory_resident), bytes(use.host->facts.memory_total));
 }
 
 Bytes ClusterView::free_by_allocation(const HostUse& use) const {
-    return allocatable_memory(*use.host, context_->options) - use.committed;
+    return use.allocatable - use.committed;
 }
 
 Bytes ClusterView::memory_free(const HostId& host) const {
     const HostUse& use = at(host);
     const Bytes by_allocation = free_by_allocation(use);
     if (!use.available) return by_allocation;
-    return std::min(by_allocation, *use.available - reserved_memory(*use.host, context_->options));
+    return std::min(by_allocation, *use.available - use.reserve);
 }
 
 std::optional<Bytes> ClusterView::memory_left_with(const HostId& host, const Vm& vm) const {
     const HostUse& use = at(host);
-    const Bytes promised = ordinary_memory(vm);
+    const Guest& figures = guest(vm);
+    const Bytes promised = figures.ordinary_memory;
     const Bytes by_allocation = free_by_allocation(use);
     if (promised > by_allocation) return std::nullopt;
     if (!use.available) return by_allocation - promised;
-    const Bytes claimed = memory_claim(vm, context_->options);
-    const Bytes by_measurement = *use.available - reserved_memory(*use.host, context_->options);
+    const Bytes claimed = figures.memory_claim;
+    const Bytes by_measurement = *use.available - use.reserve;
     if (claimed > by_measurement) return std::nullopt;
     return std::min(by_allocation - promised, by_measurement - claimed);
 }

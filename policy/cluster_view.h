@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/by_id.h"
 #include "policy/capacity.h"
 #include "policy/policy.h"
 #include "policy/room.h"
@@ -21,6 +22,15 @@ namespace ballast::policy {
 /// For whom is asked: what holds for relief need not hold for an operator's own command or for maintenance.
 enum class Purpose { relief, evacuation, manual };
 
+/// What constraints and planners ask of a VM again and again; see estimators.h for what the figures are.
+struct Guest {
+    const Host* on = nullptr;          // null: its host is not in the inventory
+    const VmMemory* memory = nullptr;  // null: nothing is remembered
+    bool demand_known = false;
+    double demand_cores = 0;
+    Bytes ordinary_memory, memory_resident, memory_claim, reserved_memory;
+};
+
 /// The arguments of plan() and what was derived from them once. Refers to them: they have to outlive it.
 struct Context {
     const Inventory& inventory;
@@ -28,13 +38,13 @@ struct Context {
     const Options& options;
     Instant now;
     RuleBook book;
-    std::map<HostId, std::vector<VmId>> vms_on;  // those that occupy the host, by id
+    ByVm<Guest> guests;                          // every VM of the inventory
     std::map<VmId, std::vector<PastMove>> past;  // by VM, oldest first
     std::vector<InFlight> in_flight;             // by operation: sums must not depend on the order of arrival
     std::map<VmId, HostId> on_its_way;           // the targets of in_flight
     Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
-    mutable std::array<std::map<VmId, std::vector<Rejection>>, 3> verdicts;
+    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 3> verdicts;  // by position in guests
 };
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
 
@@ -43,8 +53,9 @@ const HostMemory& remembered(const Context& context, const HostId& host);
 struct HostUse {
     const Host* host = nullptr;
     double usable_cpus = 0;
-    double cpu_now = 0;  // demand in CPUs before anything under way or planned
-    double cpu = 0;      // demand after it
+    Bytes allocatable, reserve;  // see capacity.h
+    double cpu_now = 0;          // demand in CPUs before anything under way or planned
+    double cpu = 0;              // demand after it
     bool cpu_known = false;
     Bytes committed;                 // most that its VMs can take, those coming and those leaving included
     Bytes leaving;                   // the part of it that is or will be on its way out
@@ -53,10 +64,10 @@ struct HostUse {
     double reserved_cpus = 0;        // by its VMs' wishes, likewise
     Bytes reserved_memory;
     std::map<Bytes, HugePages> huge_pages;  // by page size: of all sizes the host has
-    double memory_now = 0;     // bytes in use before anything under way or planned: measured, else committed
-    double memory_used = 0;    // bytes in use after it
-    std::set<VmId> occupants;  // running there, coming and leaving
-    unsigned incoming = 0;     // migrations under way now
+    double memory_now = 0;   // bytes in use before anything under way or planned: measured, else committed
+    double memory_used = 0;  // bytes in use after it
+    VmSet occupants;         // running there, coming and leaving
+    unsigned incoming = 0;   // migrations under way now
     unsigned outgoing = 0;
 };
 
@@ -66,7 +77,7 @@ public:
 
     const Context& context() const { return *context_; }
     const HostUse& at(const HostId& host) const { return hosts_.at(host); }
-    const std::map<HostId, HostUse>& hosts() const { return hosts_; }
+    const ById<HostId, HostUse>& hosts() const { return hosts_; }
     unsigned in_flight() const { return in_flight_; }
 
     /// Takes a planned move into account. Requires: both hosts exist and the VM runs on `vm.host`.
@@ -95,8 +106,11 @@ public:
 
 private:
     void add_host(const Host& host);
+    void add_guest(const Vm& vm, const Guest& guest);
+    void measure(HostUse& use);
     void add_in_flight(const InFlight& move);
     void correct_for(const PastMove& move);
+    const Guest& guest(const Vm& vm) const { return context_->guests.at(vm.id); }
     void commit(HostUse& use, const Vm& vm);
     void occupy(HostUse& use, const Vm& vm);
     void arrive(HostUse& use, const Vm& vm);
@@ -105,7 +119,7 @@ private:
     Bytes free_by_allocation(const HostUse& use) const;
 
     const Context* context_;
-    std::map<HostId, HostUse> hosts_;
+    ById<HostId, HostUse> hosts_;
     std::map<VmId, HostId> moving_;
     std::vector<std::map<std::string, std::set<VmId>>> members_;  // by group, by place
     RoomIndex room_;

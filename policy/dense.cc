@@ -48,6 +48,8 @@ public:
         choose_label();
         for (const SpreadGroup& group : context_.book.spread)
             problem.groups.push_back({!group.over.empty(), group.most, group.hard, 0});
+        problem.hosts.reserve(context_.inventory.hosts.size());
+        problem.vms.reserve(context_.inventory.vms.size());
         std::size_t position = 0;
         for (const auto& [id, host] : context_.inventory.hosts) add_host(host, classes.of_host[position++]);
         position = 0;
@@ -120,20 +122,21 @@ private:
         slot.domain = domain_of(host);
         slot.receives = receives(host);
         slot.counts = is_fresh(host) && use.cpu_known && !host.maintenance;
-        index_of_.emplace(host.id, static_cast<solver::HostIndex>(dense_.hosts.size()));
         dense_.problem.hosts.push_back(slot);
         dense_.hosts.push_back(&host);
     }
 
     Amounts demand_of(const Vm& vm, const Host& host) const {
         Amounts demand{};
-        demand[dense_cpu] = demand_cores(vm, context_.memory);
-        demand[dense_memory] = count(memory_resident(vm));
-        demand[dense_promised] = count(ordinary_memory(vm));
-        demand[dense_claimed] = count(memory_claim(vm, context_.options));
+        const Guest& guest = context_.guests.at(vm.id);
+        demand[dense_cpu] = guest.demand_cores;
+        demand[dense_memory] = count(guest.memory_resident);
+        demand[dense_promised] = count(guest.ordinary_memory);
+        demand[dense_claimed] = count(guest.memory_claim);
         demand[dense_vcpus] = vm.facts.vcpus;
         demand[dense_reserved_cpus] = known(vm.facts.wishes.reserved_cpus).value_or(0);
-        demand[dense_reserved_memory] = count(reserved_memory_of(vm));
+        demand[dense_reserved_memory] = count(guest.reserved_memory);
+        if (vm.facts.requirements.huge_pages.empty()) return demand;
         for (const auto& [page, amount] : huge_pages_on(host, vm))
             if (page == page_) demand[dense_huge_pages] = count(amount);
         return demand;
@@ -156,33 +159,31 @@ private:
     }
 
     bool movable(const Vm& vm, const RulesOfVm& rules) const {
-        if (purpose_ == Purpose::relief && !demand_known(vm, context_.memory)) return false;
+        if (purpose_ == Purpose::relief && !context_.guests.at(vm.id).demand_known) return false;
         return vm_refusals(context_, vm, purpose_).empty() && expressible(vm, rules);
     }
 
     double move_cost(const Vm& vm) const {
-        const auto memory = context_.memory.vms.find(vm.id);
-        const VmMemory nothing;
-        const auto prediction =
-            predict(vm, memory == context_.memory.vms.end() ? nothing : memory->second, context_.options.migration);
+        const VmMemory* memory = context_.guests.at(vm.id).memory;
+        const auto prediction = predict(vm, memory == nullptr ? VmMemory{} : *memory, context_.options.migration);
         return static_cast<double>(prediction.duration.count()) / 1000;
     }
 
     void add_vm(const Vm& vm, std::uint32_t vm_class) {
-        const auto home = index_of_.find(vm.host);
-        if (!occupies_host(vm) || home == index_of_.end() || view_.is_moving(vm.id)) return;
+        const std::size_t home = view_.hosts().index_of(vm.host);
+        if (!occupies_host(vm) || home == dense_.hosts.size() || view_.is_moving(vm.id)) return;
         const RulesOfVm& rules = context_.book.of_vm.at(vm.id);
         solver::VmSlot slot;
-        slot.demand = demand_of(vm, *dense_.hosts[home->second]);
-        slot.home = home->second;
+        slot.demand = demand_of(vm, *dense_.hosts[home]);
+        slot.home = static_cast<solver::HostIndex>(home);
         slot.vm_class = vm_class;
         slot.movable = movable(vm, rules);
         slot.move_cost = slot.movable ? move_cost(vm) : 1;
         slot.weight = std::max(1.0, 1001.0 + vm.facts.wishes.priority);
         slot.groups = rules.spread;
-        Amounts& base = dense_.problem.hosts[home->second].base;
+        Amounts& base = dense_.problem.hosts[home].base;
         // A VM never measured is inside the host's own use already.
-        if (!demand_known(vm, context_.memory)) slot.demand[dense_cpu] = 0;
+        if (!context_.guests.at(vm.id).demand_known) slot.demand[dense_cpu] = 0;
         for (std::size_t k = 0; k < dense_resources; ++k) base[k] -= slot.demand[k];
         dense_.problem.vms.push_back(std::move(slot));
         dense_.vms.push_back(&vm);
@@ -194,7 +195,6 @@ private:
     Bytes page_;
     std::string label_;
     std::map<std::string, std::uint32_t> domains_;
-    std::map<HostId, solver::HostIndex> index_of_;
     Dense dense_;
 };
 

@@ -25,7 +25,7 @@ struct Draft {
 /// room, even when these have to wait for slots. Requires: no limit is zero (constraint `limits`).
 std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& context);
 
-/// The moves, by wave, with predictions and effects as each builds upon the ones before it.
-std::vector<Move> finished(std::vector<Draft> drafts, const ClusterView& before);
+/// The moves, by wave, with predictions and effects as each builds upon the ones before it. `view`: before all of them.
+std::vector<Move> finished(std::vector<Draft> drafts, ClusterView view);
 
 }  // namespace ballast::policy

@@ -47,7 +47,12 @@ bool demand_known(const Vm& vm, const Memory& memory) {
 }
 
 double demand_cores(const Vm& vm, const Memory& memory) {
-    if (demand_known(vm, memory)) return known(memory.vms.at(vm.id).cpu_demand_cores).value_or(0);
+    const auto found = memory.vms.find(vm.id);
+    return demand_cores(vm, found == memory.vms.end() ? nullptr : &found->second);
+}
+
+double demand_cores(const Vm& vm, const VmMemory* memory) {
+    if (memory != nullptr && memory->last_sample) return known(memory->cpu_demand_cores).value_or(0);
     return assumed_vcpu_use * vm.facts.vcpus;
 }
 

@@ -35,6 +35,7 @@ std::optional<double> measured_demand(const Vm& vm);
 /// Smoothed demand in CPUs. A VM never measured is assumed to want half its vCPUs: between the idle and the busy
 /// guest, and only used for VMs that have to leave a host; relief never picks such a VM.
 double demand_cores(const Vm& vm, const Memory& memory);
+double demand_cores(const Vm& vm, const VmMemory* memory);  // null: nothing is remembered
 bool demand_known(const Vm& vm, const Memory& memory);
 
 /// Mean ready ratio over the vCPUs of `vms` where it was measured; zero of no VM at all, nothing when unmeasured.

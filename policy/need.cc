@@ -30,14 +30,14 @@ bool is_settling(const Context& context, const HostId& host) {
 }
 
 // CPUs that the host's vCPUs wait for beyond what the lower limit tolerates.
-double waiting_cores(const Context& context, const HostId& host) {
-    const auto on_host = context.vms_on.find(host);
-    if (on_host == context.vms_on.end()) return 0;
+double waiting_cores(const ClusterView& view, const HostId& host) {
+    const Context& context = view.context();
     double waiting = 0;
-    for (const VmId& id : on_host->second) {
-        const auto memory = context.memory.vms.find(id);
-        if (memory == context.memory.vms.end()) continue;
-        waiting += known(memory->second.ready_ratio).value_or(0) * context.inventory.vms.at(id).facts.vcpus;
+    for (const VmId& id : view.at(host).occupants) {
+        const VmMemory* memory = context.guests.at(id).memory;
+        const Vm& vm = context.inventory.vms.at(id);
+        if (memory == nullptr || vm.host != host) continue;  // coming or leaving: it waits elsewhere
+        waiting += known(memory->ready_ratio).value_or(0) * vm.facts.vcpus;
     }
     const double ready = remembered(context, host).ready_ratio;
     const double tolerated = context.options.overload.ready.below;
@@ -63,7 +63,7 @@ Goal goal_of(const ClusterView& view, const HostId& host) {
     Goal goal{unlimited, unlimited};
     if (detectors.cpu.set) goal.cpu_cores = limits.cpu.below * use.usable_cpus;
     if (detectors.ready.set && !settling)
-        goal.cpu_cores = std::min(goal.cpu_cores, use.cpu_now - waiting_cores(context, host));
+        goal.cpu_cores = std::min(goal.cpu_cores, use.cpu_now - waiting_cores(view, host));
     const double total = static_cast<double>(use.host->facts.memory_total.count);
     if (detectors.memory.set) goal.memory_bytes = limits.memory.below * total;
     if (detectors.memory_pressure.set && !settling)

@@ -46,9 +46,10 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
 }
 
 // All planners but that of restarts. Balance is for when nothing else is wanted: `calm` says that nothing is so far.
-Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now, bool calm) {
+Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+                const SearchEffort& effort, bool calm) {
     const Context context = make_context(inventory, memory, options, now);
-    const ClusterView before(context);
+    ClusterView before(context);
     ClusterView view = before;
     Plan plan;
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
@@ -60,9 +61,10 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     append(relief.drafts, std::move(evacuation.drafts));
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));
-    const Balance even = relief.drafts.empty() && calm ? balance(view) : Balance{};
+    const Balance even = relief.drafts.empty() && calm ? balance(view, effort) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
-    plan.moves = finished(std::move(relief.drafts), before);
+    plan.score_before = before.imbalance();
+    plan.moves = finished(std::move(relief.drafts), std::move(before));
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
     append(plan.findings, std::move(mending.findings));
@@ -74,7 +76,6 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
     append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
-    plan.score_before = before.imbalance();
     plan.score_after = view.imbalance();
     return plan;
 }
@@ -88,10 +89,11 @@ void prepend(std::vector<T>& all, std::vector<T>&& first) {
 
 }  // namespace
 
-Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
-    if (!any_lost(inventory)) return plan_moves(inventory, memory, options, now, true);
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+          const SearchEffort& effort) {
+    if (!any_lost(inventory)) return plan_moves(inventory, memory, options, now, effort, true);
     Aftermath after = restart(inventory, memory, options, now);
-    Plan plan = plan_moves(after.inventory, memory, options, now, after.restarts.empty());
+    Plan plan = plan_moves(after.inventory, memory, options, now, effort, after.restarts.empty());
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView seen(context);
     for (const auto& [id, use] : seen.hosts()) plan.hosts.insert_or_assign(id, view_of(seen, id));

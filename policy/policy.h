@@ -66,8 +66,14 @@ struct Memory {
 /// Feeds one inventory into the estimators and detectors. Stale hosts keep their last state and gain nothing.
 Memory observe(Memory memory, const Inventory& inventory, const Options& options, Instant now);
 
-/// Relief of overloaded hosts and evacuation of hosts in maintenance.
-Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
+/// How long to search for a better plan. Counted, not timed: the same on any machine.
+struct SearchEffort {
+    std::uint64_t max_steps = 0;  // of balance; 0: as many as are sensible for the size of the cluster
+};
+
+/// Relief of overloaded hosts, evacuation of hosts in maintenance, and balance.
+Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
+          const SearchEffort& effort = {});
 
 /// Why this VM can or cannot go to each host now: empty list = it can. For `migrate VM --to HOST` and explain.
 std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory, const Options& options, VmId vm,

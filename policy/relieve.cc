@@ -8,6 +8,7 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/need.h"
+#include "policy/step_aside.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
@@ -47,7 +48,6 @@ struct Candidate {
     const Vm* vm = nullptr;
     Gain gain;
     Prediction cost;
-    std::vector<TargetChoice> targets;
 };
 
 // Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
@@ -88,20 +88,59 @@ Pool pool_of(const ClusterView& view, const HostId& host, const Need& need) {
     return pool;
 }
 
-std::optional<Candidate> best_candidate(const ClusterView& view, const HostId& host, const Need& need) {
+// Who may go, the best first.
+std::vector<const Vm*> ranked(const ClusterView& view, const HostId& host, const Need& need) {
     const Context& context = view.context();
-    std::optional<Candidate> best;
-    for (const Vm* vm : pool_of(view, host, need).movable) {
-        Candidate candidate{vm, gain_of(*vm, need, context),
-                            predict(*vm, context.memory.vms.at(vm->id), context.options.migration),
-                            choices_for(view, *vm, Purpose::relief)};
-        if (candidate.targets.empty() || (best && !better(candidate, *best))) continue;
-        best = std::move(candidate);
-    }
-    return best;
+    std::vector<Candidate> candidates;
+    for (const Vm* vm : pool_of(view, host, need).movable)
+        candidates.push_back({vm, gain_of(*vm, need, context),
+                              predict(*vm, *context.guests.at(vm->id).memory, context.options.migration)});
+    std::sort(candidates.begin(), candidates.end(), better);
+    std::vector<const Vm*> vms;
+    for (const Candidate& candidate : candidates) vms.push_back(candidate.vm);
+    return vms;
 }
 
-std::vector<Rejection> rejections_of(const ClusterView& view, const HostId& host, const Need& need) {
+// One host's relief in the making.
+class HostRelief {
+public:
+    HostRelief(ClusterView& view, TargetFinder& targets, const HostId& host, std::string cause, Relief& relief)
+        : view_(view), targets_(targets), host_(host), cause_(std::move(cause)), relief_(relief) {}
+
+    /// Plans what brings the host nearer to its goal; false when there is nothing.
+    bool advance(const Need& need, std::size_t moves_left) {
+        const auto candidates = ranked(view_, host_, need);
+        for (const Vm* vm : candidates)
+            if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
+        if (moves_left < 2) return false;
+        const auto way = find_step_aside(view_, targets_, candidates);
+        if (!way) return false;
+        const HostId& place = way->aside->host;
+        const std::string& name = way->relieving->facts.name;
+        plan(*way->aside, way->aside_to, place.value + " makes room for " + name + " (" + cause_ + ")", 0);
+        return plan(*way->relieving, place,
+                    cause_ + " (" + way->aside->facts.name + " leaves " + place.value + " first to make room)", 1);
+    }
+
+private:
+    bool plan(const Vm& vm, const HostId& to, const std::string& cause, unsigned least_wave) {
+        relief_.drafts.push_back({vm.id, to, Trigger::overload, cause, "", {}, least_wave});
+        targets_.explain(vm, to, relief_.drafts.back());
+        view_.apply(vm, to);
+        targets_.changed(vm.host);
+        targets_.changed(to);
+        return true;
+    }
+
+    ClusterView& view_;
+    TargetFinder& targets_;
+    const HostId& host_;
+    std::string cause_;
+    Relief& relief_;
+};
+
+std::vector<Rejection> rejections_of(const ClusterView& view, const TargetFinder& targets, const HostId& host,
+                                     const Need& need) {
     Pool pool = pool_of(view, host, need);
     std::vector<Rejection> out = pool.refusals;
     // Those that would have helped most: what they are told is what people ask for.
@@ -111,9 +150,10 @@ std::vector<Rejection> rejections_of(const ClusterView& view, const HostId& host
     });
     int detailed = 0;
     for (const Vm* vm : pool.movable) {
-        if (!choices_for(view, *vm, Purpose::relief).empty()) continue;
-        const auto refused = refusals_everywhere(view, *vm, Purpose::relief);
-        out.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
+        if (targets.has_target(*vm)) continue;
+        std::size_t more = 0;
+        const auto refused = targets.refusals(*vm, more);
+        out.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused, more)});
         if (++detailed > most_detailed) continue;
         out.insert(out.end(), refused.begin(), refused.end());
     }
@@ -148,23 +188,20 @@ std::string outcome_text(const ClusterView& view, const HostId& host, std::size_
     return "now at " + reached + ", to be measured again";
 }
 
-void relieve_host(ClusterView& view, const HostId& host, std::size_t most_moves, Relief& relief) {
+void relieve_host(ClusterView& view, TargetFinder& targets, const HostId& host, std::size_t most_moves,
+                  Relief& relief) {
     const std::string cause = overload_text(view, host);
     const Goal goal = goal_of(view, host);
     const std::size_t before = relief.drafts.size();
+    HostRelief making(view, targets, host, cause, relief);
     Need need = need_of(view, host, goal);
     while (!need.none() && relief.drafts.size() < most_moves) {
-        auto best = best_candidate(view, host, need);
-        if (!best) break;
-        relief.drafts.push_back({best->vm->id, best->targets.front().host, Trigger::overload, cause,
-                                 preference(best->targets, best->targets.front()),
-                                 not_chosen(view, *best->vm, Purpose::relief, best->targets)});
-        view.apply(*best->vm, best->targets.front().host);
+        if (!making.advance(need, most_moves - relief.drafts.size())) break;
         need = need_of(view, host, goal);
     }
     std::string text = cause + "; " + outcome_text(view, host, relief.drafts.size() - before, need.none());
     if (!need.none()) {
-        const auto rejections = rejections_of(view, host, need);
+        const auto rejections = rejections_of(view, targets, host, need);
         text += relief.drafts.size() < most_moves ? staying_text(rejections) : limit_text(most_moves);
         relief.rejections.insert(relief.rejections.end(), rejections.begin(), rejections.end());
     }
@@ -191,7 +228,8 @@ Relief relieve(ClusterView& view) {
     if (!options.enabled) return relief;
     std::size_t most = options.max_moves_per_cycle;
     if (view.context().memory.audit.braked) most = view.in_flight() == 0 ? 1 : 0;
-    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, host, most, relief);
+    TargetFinder targets(view);
+    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, targets, host, most, relief);
     return relief;
 }
 

@@ -5,10 +5,14 @@
 namespace ballast::policy {
 
 void RoomIndex::set(const HostId& host, Bytes allocatable, Bytes committed) {
-    const auto [at, added] = hosts_.try_emplace(host);
-    if (!added) by_free_.erase({at->second.free(), host});
-    at->second = {allocatable, committed};
-    by_free_.insert({at->second.free(), host});
+    const Entry entry{allocatable, committed};
+    if (const auto at = hosts_.find(host); at == hosts_.end()) {
+        hosts_.add(host, entry);
+    } else {
+        by_free_.erase({at->second.free(), host});
+        at->second = entry;
+    }
+    by_free_.insert({entry.free(), host});
 }
 
 Bytes RoomIndex::largest_piece(unsigned lost) const {

@@ -9,13 +9,15 @@
 
 #include "model/ids.h"
 #include "model/units.h"
+#include "policy/by_id.h"
 #include "policy/options.h"
 
 namespace ballast::policy {
 
 class RoomIndex {
 public:
-    /// A host that could take VMs, with what it may promise and what it has promised.
+    /// A host that could take VMs, with what it may promise and what it has promised. Hosts are named in the order of
+    /// their ids first, then in any.
     void set(const HostId& host, Bytes allocatable, Bytes committed);
     bool empty() const { return hosts_.empty(); }
 
@@ -32,7 +34,7 @@ private:
         Bytes allocatable, committed;
         Bytes free() const { return allocatable - committed; }
     };
-    std::map<HostId, Entry> hosts_;
+    ById<HostId, Entry> hosts_;
     std::set<std::pair<Bytes, HostId>> by_free_;
 };
 

@@ -87,6 +87,7 @@ public:
     }
 
     RuleBook finish() {
+        book_.of_vm.reserve(inventory_.vms.size());
         for (const auto& [id, vm] : inventory_.vms) match(vm);
         for (SpreadGroup& group : book_.spread)
             if (group.most == 0) group.most = even_share(group);
@@ -146,7 +147,7 @@ private:
     }
 
     void match(const Vm& vm) {
-        RulesOfVm& found = book_.of_vm[vm.id];
+        RulesOfVm& found = book_.of_vm.add(vm.id, {});
         const bool counts = occupies_host(vm);
         for (const std::uint32_t rule : matcher_.lists_with(vm)) note(rule, vm, counts, found);
         found.windows = window_matcher_.lists_with(vm);

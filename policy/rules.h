@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/inventory.h"
+#include "policy/by_id.h"
 #include "policy/options.h"
 
 namespace ballast::policy {
@@ -51,7 +52,7 @@ struct RuleBook {
     std::vector<SpreadGroup> spread;
     std::vector<TogetherGroup> together;
     std::vector<WindowState> windows;  // as in Options::windows
-    std::map<VmId, RulesOfVm> of_vm;   // every VM of the inventory
+    ByVm<RulesOfVm> of_vm;             // every VM of the inventory, which has to outlive it
 };
 
 RuleBook rule_book(const Inventory& inventory, const Options& options);

@@ -112,12 +112,11 @@ std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& 
     return result;
 }
 
-std::vector<Move> finished(std::vector<Draft> drafts, const ClusterView& before) {
-    const std::vector<unsigned> waves = waves_of(drafts, before.context());
+std::vector<Move> finished(std::vector<Draft> drafts, ClusterView view) {
+    const std::vector<unsigned> waves = waves_of(drafts, view.context());
     std::vector<std::size_t> order(drafts.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return waves[a] < waves[b]; });
-    ClusterView view = before;
     std::vector<Move> moves;
     for (const std::size_t index : order) moves.push_back(finish(std::move(drafts[index]), waves[index], view));
     return moves;

@@ -2,6 +2,7 @@
 // (list.cc). A rule adds its objections, with figures, and knows nothing of the other rules.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +35,10 @@ bool accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose 
 
 /// The two parts of accepts(). What statically_accepts() says holds for a whole plan.
 bool statically_accepts(const Context& context, const Vm& vm, const Host& target);
+/// What static checks ask about; classes.cc knows what each part reads of VMs and of hosts.
+enum class StaticPart : std::uint8_t { pins, machine, numa, pages, network, storage };
+inline constexpr std::size_t static_parts = 6;
+bool statically_accepts(const Context& context, const Vm& vm, const Host& target, StaticPart part);
 bool dynamically_accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose);
 
 /// The soft rules the VM would break on this host; the fewer, the better the target.

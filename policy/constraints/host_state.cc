@@ -20,12 +20,11 @@ void reachable(const Host& host, const std::string& whose, Objections& out) {
 }  // namespace
 
 void source_state(const Context& context, const Vm& vm, Purpose, Objections& out) {
-    const auto& hosts = context.inventory.hosts;
-    const auto source = hosts.find(vm.host);
-    if (source == hosts.end())
+    const Host* source = context.guests.at(vm.id).on;
+    if (source == nullptr)
         out.push_back({Reason::host_unreachable, "its host " + vm.host.value + " is not known"});
     else
-        reachable(source->second, "its own host: ", out);
+        reachable(*source, "its own host: ", out);
 }
 
 void same_host(const ClusterView&, const Vm& vm, const Host& target, Purpose, Objections& out) {

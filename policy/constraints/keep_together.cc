@@ -9,11 +9,9 @@ namespace {
 
 // Where the member will be when everything under way and planned has ended; nothing when it has to leave from there.
 const HostId* anchor(const ClusterView& view, const VmId& member) {
-    const Inventory& inventory = view.context().inventory;
     if (const HostId* to = view.target_of(member)) return to;
-    const Vm& vm = inventory.vms.at(member);
-    const auto host = inventory.hosts.find(vm.host);
-    return host == inventory.hosts.end() || host->second.maintenance ? nullptr : &vm.host;
+    const Host* host = view.context().guests.at(member).on;
+    return host == nullptr || host->maintenance ? nullptr : &host->id;
 }
 
 // A member elsewhere, when none is on the target; nothing when the target is fine.

@@ -18,9 +18,14 @@ constexpr VmCheck vm_checks[] = {
 // Whether the target is there at all; comes before the facts of a host that may not have told them.
 constexpr DynamicCheck state_checks[] = {constraints::same_host, constraints::host_state};
 
-constexpr StaticCheck static_checks[] = {
-    constraints::pins,       constraints::machine_type, constraints::cpu_model, constraints::numa,
-    constraints::page_sizes, constraints::network,      constraints::storage,
+constexpr struct {
+    StaticPart part;
+    StaticCheck check;
+} static_checks[] = {
+    {StaticPart::pins, constraints::pins},         {StaticPart::machine, constraints::machine_type},
+    {StaticPart::machine, constraints::cpu_model}, {StaticPart::numa, constraints::numa},
+    {StaticPart::pages, constraints::page_sizes},  {StaticPart::network, constraints::network},
+    {StaticPart::storage, constraints::storage},
 };
 
 constexpr DynamicCheck load_checks[] = {
@@ -45,7 +50,7 @@ std::vector<Rejection> as_rejections(const VmId& vm, const std::optional<HostId>
 template <class Checks, class Ask>
 bool none_objects(const Checks& checks, Ask ask) {
     Objections objections;
-    return std::all_of(std::begin(checks), std::end(checks), [&](const auto check) {
+    return std::all_of(std::begin(checks), std::end(checks), [&](const auto& check) {
         ask(check, objections);
         return objections.empty();
     });
@@ -55,17 +60,18 @@ bool none_objects(const Checks& checks, Ask ask) {
 
 const std::vector<Rejection>& vm_refusals(const Context& context, const Vm& vm, Purpose purpose) {
     auto& verdicts = context.verdicts.at(static_cast<std::size_t>(purpose));
-    const auto [verdict, asked_first] = verdicts.try_emplace(vm.id);
-    if (!asked_first) return verdict->second;
+    if (verdicts.empty()) verdicts.resize(context.guests.size());
+    auto& verdict = verdicts.at(context.guests.index_of(vm.id));
+    if (verdict) return *verdict;
     Objections objections;
     for (const VmCheck check : vm_checks) check(context, vm, purpose, objections);
-    return verdict->second = as_rejections(vm.id, std::nullopt, std::move(objections));
+    return verdict.emplace(as_rejections(vm.id, std::nullopt, std::move(objections)));
 }
 
 std::vector<Rejection> target_refusals(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {
     Objections objections;
     for (const DynamicCheck check : state_checks) check(view, vm, target, purpose, objections);
-    for (const StaticCheck check : static_checks) check(view.context(), vm, target, objections);
+    for (const auto& [part, check] : static_checks) check(view.context(), vm, target, objections);
     for (const DynamicCheck check : load_checks) check(view, vm, target, purpose, objections);
     return as_rejections(vm.id, target.id, std::move(objections));
 }
@@ -75,8 +81,15 @@ bool accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose 
 }
 
 bool statically_accepts(const Context& context, const Vm& vm, const Host& target) {
-    return none_objects(static_checks,
-                        [&](StaticCheck check, Objections& objections) { check(context, vm, target, objections); });
+    return none_objects(static_checks, [&](const auto& entry, Objections& objections) {
+        entry.check(context, vm, target, objections);
+    });
+}
+
+bool statically_accepts(const Context& context, const Vm& vm, const Host& target, StaticPart part) {
+    return none_objects(static_checks, [&](const auto& entry, Objections& objections) {
+        if (entry.part == part) entry.check(context, vm, target, objections);
+    });
 }
 
 bool dynamically_accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose) {

@@ -26,9 +26,8 @@ const std::set<VmId>* crowd(const ClusterView& view, const Vm& vm, const Host& t
     const std::size_t others = members.size() - members.count(vm.id);
     if (others < group.most) return nullptr;
     // From one host to another of the same place changes nothing for the place.
-    const auto& hosts = view.context().inventory.hosts;
-    const auto source = hosts.find(vm.host);
-    const bool stays = !group.over.empty() && source != hosts.end() && place_of(source->second, group.over) == place;
+    const Host* source = view.context().guests.at(vm.id).on;
+    const bool stays = !group.over.empty() && source != nullptr && place_of(*source, group.over) == place;
     return stays ? nullptr : &members;
 }
 

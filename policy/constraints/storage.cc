@@ -22,11 +22,10 @@ bool is_shared(const Host& host, const std::string& file) {
 }  // namespace
 
 void local_storage(const Context& context, const Vm& vm, Purpose, Objections& out) {
-    const auto& hosts = context.inventory.hosts;
-    const auto source = hosts.find(vm.host);
-    if (source == hosts.end()) return;  // source_state() has said so
+    const Host* source = context.guests.at(vm.id).on;
+    if (source == nullptr) return;  // source_state() has said so
     for (const std::string& file : vm.facts.requirements.files)
-        if (!is_shared(source->second, file))
+        if (!is_shared(*source, file))
             out.push_back({Reason::local_storage, file + " is not on storage declared shared"});
 }
 

@@ -368,3 +368,35 @@ TEST_CASE("A move that failed is not tried on the same target at once, but on an
     REQUIRE(cluster.plan().moves.size() == 1);
     CHECK(cluster.plan().moves[0].to.value == "host3");
 }
+
+TEST_CASE("Where no VM can leave directly, one of another host makes room first") {
+    Cluster cluster = hot_and_cool();
+    for (const char* name : {"a", "b", "c"}) cluster.guest(name).facts.wishes.only_on = {{"host1"}, {"host2"}};
+    cluster.vm("e", "host2", 2);  // 5.6 of 9: with 2.4 more it would be at 89 %
+    cluster.host("host3");
+    const Plan plan = cluster.plan_after(6min);
+    REQUIRE(plan.moves.size() == 2);
+    const Move& aside = plan.moves[0];
+    CHECK(aside.from.value == "host2");
+    CHECK(aside.to.value == "host3");
+    CHECK(aside.wave == 0);
+    CHECK(aside.reason.find("host2 makes room for b (host1 wants 93 % of its usable CPU") == 0);
+    const Move& relieving = plan.moves[1];
+    CHECK(relieving.vm.value == "id-b");
+    CHECK(relieving.to.value == "host2");
+    CHECK(relieving.wave == 1);
+    CHECK(relieving.reason.find(" leaves host2 first to make room); moving b ") != std::string::npos);
+    CHECK(finding_of(plan, "host1")->resolved_by_plan);
+    SECTION("but nobody who must not be moved, and no more moves than allowed") {
+        cluster.options.overload.max_moves_per_cycle = 1;
+        CHECK(cluster.plan().moves.empty());
+        cluster.options.overload.max_moves_per_cycle = 4;
+        for (const char* name : {"d", "e"}) cluster.guest(name).facts.wishes.no_migrate = true;
+        CHECK(cluster.plan().moves.empty());
+    }
+    SECTION("carried out, nothing is left to do") {
+        cluster.options.cooldown = {0s, 0s, 0s, 0s};
+        cluster.carry_out(plan);
+        CHECK(cluster.plan_after(10min).moves.empty());
+    }
+}

@@ -1,0 +1,251 @@
+// Each struct is taken apart by a structured binding: a member that is added later does not compile before it was
+// decided here whether a plan depends on it.
+#include "policy/fingerprint.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+class Hash {
+public:
+    Fingerprint value() const { return {high_, low_}; }
+
+    void word(std::uint64_t w) {
+        // Two lanes of multiply and shift with the constants of SplitMix64 (Steele, Lea, Flood, 2014).
+        high_ = (high_ ^ w) * 0xbf58476d1ce4e5b9;
+        high_ ^= high_ >> 29;
+        low_ = (low_ + w + 0x9e3779b97f4a7c15) * 0x94d049bb133111eb;
+        low_ ^= low_ >> 32;
+    }
+
+    template <class T>
+    requires std::is_integral_v<T> || std::is_enum_v<T>
+    void add(T value) { word(static_cast<std::uint64_t>(value)); }
+    void add(double value) { word(std::bit_cast<std::uint64_t>(value)); }
+    void add(Bytes bytes) { word(bytes.count); }
+    void add(const std::string& text) {
+        word(text.size());
+        std::size_t at = 0;
+        for (; at + 8 <= text.size(); at += 8) word(eight(text.data() + at, 8));
+        if (at < text.size()) word(eight(text.data() + at, text.size() - at));
+    }
+    template <class Tag>
+    void add(const Id<Tag>& id) {
+        add(id.value);
+    }
+    template <class A, class B>
+    void add(const std::pair<A, B>& pair) {
+        add(pair.first);
+        add(pair.second);
+    }
+    template <class T>
+    void add(const std::optional<T>& value) {
+        add(value.has_value());
+        if (value) add(*value);
+    }
+    template <class T>
+    void add(const std::vector<T>& values) {
+        add_all(values);
+    }
+    template <class T>
+    void add(const std::set<T>& values) {
+        add_all(values);
+    }
+    template <class K, class V>
+    void add(const std::map<K, V>& values) {
+        add_all(values);
+    }
+    template <class... Ts>
+    requires(sizeof...(Ts) > 1) void add(const Ts&... values) { (add(values), ...); }
+
+    void add(const Blocker& blocker) {
+        const auto& [reason, detail] = blocker;
+        add(reason, detail);
+    }
+    void add(const CpuSupport& cpu) {
+        const auto& [models, features, host_model, machines] = cpu;
+        add(models, features, host_model, machines);
+    }
+    void add(const NumaCell& cell) {
+        const auto& [cpus, memory, huge_pages] = cell;
+        add(cpus, memory, huge_pages);
+    }
+    void add(const CpuRequirement& cpu) {
+        const auto& [mode, model, required] = cpu;
+        add(mode, model, required);
+    }
+
+private:
+    static std::uint64_t eight(const char* from, std::size_t size) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, from, size);
+        return word;
+    }
+    template <class Range>
+    void add_all(const Range& values) {
+        add(values.size());
+        for (const auto& value : values) add(value);
+    }
+
+    std::uint64_t high_ = 1, low_ = 2;
+};
+
+void add(Hash& hash, const HostFacts& facts) {
+    const auto& [uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, shared_paths,
+                 cells, libvirt_version, hypervisor_version] = facts;
+    hash.add(uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, shared_paths, cells,
+             libvirt_version, hypervisor_version);
+}
+
+void add(Hash& hash, const HostLoad& load) {
+    const auto& [cpu_used_cores, memory_available, swap_in_mib_per_s, pressure, free_huge_pages] = load;
+    const auto& [cpu_some, memory_some, memory_full, io_some, io_full] = pressure;
+    hash.add(cpu_used_cores, memory_available, swap_in_mib_per_s, free_huge_pages);
+    hash.add(cpu_some, memory_some, memory_full, io_some, io_full);
+}
+
+void add(Hash& hash, const Host& host) {
+    const auto& [id, facts, load, connection, sampled_at, stale, maintenance, accepts_vms, labels, problem, revision] =
+        host;
+    hash.add(id, connection, stale, maintenance, accepts_vms, labels, problem, revision);
+    hash.add(sampled_at.has_value());  // when: see add_past()
+    if (revision == 0) add(hash, facts);
+    add(hash, load);
+}
+
+void add(Hash& hash, const VmRequirements& needs) {
+    const auto& [virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus,
+                 strict_cells] = needs;
+    hash.add(virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus, strict_cells);
+}
+
+void add(Hash& hash, const VmWishes& wishes) {
+    const auto& [no_migrate, only_on, keep_apart, keep_together, reserved_cpus, reserved_memory, priority, post_copy,
+                 problem] = wishes;
+    hash.add(no_migrate, only_on, keep_apart, keep_together, reserved_cpus, reserved_memory, priority, post_copy,
+             problem);
+}
+
+void add(Hash& hash, const VmFacts& facts) {
+    const auto& [name, vcpus, memory, persistent, autostart, requirements, wishes, blockers] = facts;
+    hash.add(name, vcpus, memory, persistent, autostart, blockers);
+    add(hash, requirements);
+    add(hash, wishes);
+}
+
+// Most of what is measured reaches a plan through what observe() makes of it, which is in the memory.
+void add(Hash& hash, const VmLoad& load) {
+    const auto& [cpu, ready, rss, balloon, usable, swap, faults, block_read, block_write, net_rx, net_tx, dirty] = load;
+    hash.add(rss, dirty);
+    (void)cpu, (void)ready, (void)balloon, (void)usable, (void)swap, (void)faults;
+    (void)block_read, (void)block_write, (void)net_rx, (void)net_tx;
+}
+
+void add(Hash& hash, const Vm& vm) {
+    const auto& [id, host, state, facts_known, revision, load, facts, started_at] = vm;
+    hash.add(host, state, facts_known, revision);
+    (void)started_at;  // no plan asks since when
+    if (revision == 0) {
+        hash.add(id);  // else the revision is this VM's alone
+        add(hash, facts);
+    }
+    add(hash, load);
+}
+
+// A detector's times matter to observe() alone.
+void add(Hash& hash, const DetectorState& detector) {
+    const auto& [above_since, set, last_value] = detector;
+    hash.add(above_since.has_value(), set);
+    (void)last_value;
+}
+
+void add(Hash& hash, const HostMemory& memory) {
+    const auto& [cpu, ready, ram, pressure, demand, ready_ratio, last_sample, other, other_known, unattributed,
+                 cpu_known] = memory;
+    for (const DetectorState* detector : {&cpu, &ready, &ram, &pressure}) add(hash, *detector);
+    hash.add(demand, ready_ratio, other, other_known, unattributed, cpu_known);
+    hash.add(last_sample.has_value());  // when: see add_past()
+}
+
+void add(Hash& hash, const VmMemory& memory) {
+    const auto& [demand, dirty, last_sample, ready_ratio, dirty_known, duration_factor, downtime_factor] = memory;
+    hash.add(demand, dirty, last_sample.has_value(), ready_ratio, dirty_known, duration_factor, downtime_factor);
+}
+
+void add(Hash& hash, const Memory& memory) {
+    const auto& [hosts, vms, imbalance, audit, learned_until] = memory;
+    for (const auto& [id, host] : hosts) hash.add(id), add(hash, host);
+    for (const auto& [id, vm] : vms) hash.add(id), add(hash, vm);
+    add(hash, imbalance);
+    const auto& [open, effect, audited, braked] = audit;
+    hash.add(effect, audited, braked);
+    (void)open, (void)learned_until;  // for observe()
+}
+
+class Past {
+public:
+    Past(const Inventory& inventory, const Memory& memory, const Options& options, Instant now)
+        : inventory_(inventory),
+          memory_(memory),
+          now_(now),
+          settling_(2 * smoothing_time(options.overload)),
+          waits_{options.cooldown.vm, options.cooldown.no_return, options.cooldown.after_failure,
+                 options.cooldown.by_hand} {}
+
+    void add(Hash& hash, const PastMove& move) const {
+        const auto& [vm, from, to, ended, succeeded, by_hand, experience] = move;
+        (void)experience;  // for observe()
+        hash.add(vm, from, to, succeeded, by_hand);
+        const Duration age = now_ - ended;
+        for (const Duration wait : waits_) hash.add(age < wait);
+        if (age < *std::max_element(std::begin(waits_), std::end(waits_))) hash.add(to_string(age));
+        hash.add(unseen(from, ended), unseen(to, ended), settles(from, ended));
+    }
+
+private:
+    // Was the host sampled after the move ended? [ClusterView::correct_for]
+    bool unseen(const HostId& host, Instant ended) const {
+        const auto found = inventory_.hosts.find(host);
+        return found != inventory_.hosts.end() && found->second.sampled_at <= ended;
+    }
+    // And long after it? [goal_of]
+    bool settles(const HostId& host, Instant ended) const {
+        const auto found = memory_.hosts.find(host);
+        return found == memory_.hosts.end() || !found->second.last_sample ||
+               *found->second.last_sample < ended + settling_;
+    }
+
+    const Inventory& inventory_;
+    const Memory& memory_;
+    Instant now_;
+    Duration settling_;
+    Duration waits_[4];
+};
+
+}  // namespace
+
+Fingerprint fingerprint_of(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
+    Hash hash;
+    const auto& [hosts, vms, in_flight, past_moves, wall_time] = inventory;
+    hash.add(hosts.size(), vms.size(), in_flight.size(), past_moves.size(), memory.hosts.size(), memory.vms.size());
+    for (const auto& [id, host] : hosts) add(hash, host);
+    for (const auto& [id, vm] : vms) add(hash, vm);
+    for (const auto& [operation, vm, from, to] : in_flight) hash.add(operation, vm, from, to);
+    const Past past(inventory, memory, options, now);
+    for (const PastMove& move : past_moves) past.add(hash, move);
+    // Windows open and close at full minutes.
+    hash.add(wall_time.has_value());
+    if (wall_time && !options.windows.empty())
+        hash.add(std::chrono::floor<std::chrono::minutes>(*wall_time).time_since_epoch().count());
+    add(hash, memory);
+    return hash.value();
+}
+
+}  // namespace ballast::policy
