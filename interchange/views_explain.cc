@@ -149,7 +149,7 @@ std::string verdict(const policy::ClusterView& view, const Seen& seen, const Hos
         return host.id.value + " is in maintenance; VMs on it or on their way: " + std::to_string(left);
     }
     if (!seen.options.overload.enabled) return "overload detection is switched off";
-    if (policy::any_set(memory)) return policy::overload_text(view, host.id);
+    if (policy::wants_relief(memory)) return policy::overload_text(view, host.id);
     const std::string rising = rising_text(seen, detectors);
     return rising.empty() ? host.id.value + " is not overloaded: no value is above its limit"
                           : "not overloaded yet: " + rising;

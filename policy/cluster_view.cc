@@ -108,7 +108,7 @@ void ClusterView::occupy(HostUse& use, const Vm& vm) {
 
 // The target holds the VM from now on, whatever becomes of the source.
 void ClusterView::arrive(HostUse& use, const Vm& vm) {
-    use.cpu += demand_cores(vm, context_->memory);
+    use.cpu += planned_cores(vm, context_->memory);
     commit(use, vm);
     if (use.available) *use.available -= memory_claim(vm, context_->options);
     for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
@@ -189,7 +189,7 @@ double ClusterView::cpu_ratio(const HostId& host) const {
 
 double ClusterView::cpu_ratio_with(const HostId& host, const Vm& vm) const {
     const HostUse& use = at(host);
-    return ratio_of(use.cpu + demand_cores(vm, context_->memory), use.usable_cpus);
+    return ratio_of(use.cpu + planned_cores(vm, context_->memory), use.usable_cpus);
 }
 
 double ClusterView::memory_ratio(const HostId& host) const {
