@@ -257,8 +257,8 @@ Constraint<Options> below_is_less(const std::string& section, Section Options::*
             [section, part, member, write](const Options& options) -> std::optional<std::string> {
                 const Threshold& threshold = options.*part.*member;
                 if (threshold.below < threshold.above) return std::nullopt;
-                return "`" + section + ".below` (" + write(threshold.below) + ") has to be less than `" +
-                       section + ".above` (" + write(threshold.above) + ")";
+                return "`" + section + ".below` (" + write(threshold.below) + ") has to be less than `" + section +
+                       ".above` (" + write(threshold.above) + ")";
             }};
 }
 

@@ -217,9 +217,8 @@ struct Described<policy::Outlook> {
 template <>
 struct Described<policy::HourlyDemand> {
     using T = policy::HourlyDemand;
-    static constexpr auto fields =
-        std::tuple{field("hours", &T::hours, {0, 65535}), field("hour", &T::hour, local_hours),
-                   field("core_minutes", &T::core_minutes), field("minutes", &T::minutes)};
+    static constexpr auto fields = std::tuple{field("hours", &T::hours), field("hour", &T::hour, local_hours),
+                                              field("core_minutes", &T::core_minutes), field("minutes", &T::minutes)};
 };
 template <>
 struct Described<policy::Seasons> {

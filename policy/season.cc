@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "policy/estimators.h"
 #include "policy/policy.h"
@@ -16,25 +17,40 @@ constexpr Duration cadence = std::chrono::minutes{1};
 // A look stands for the time since the one before it, but not for an outage.
 constexpr Duration longest_look = std::chrono::minutes{10};
 constexpr double least_minutes = 30;
-constexpr double steps_per_core = 100, most_steps = 65534;
+constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view unknown = "...";
+constexpr std::size_t width = unknown.size();
+constexpr double steps_per_core = 100, most_steps = 64 * 64 * 64 - 1;
 
 std::size_t place_of(LocalHour hour) {
-    return static_cast<std::size_t>((hour % hours_kept + hours_kept) % hours_kept);
+    return width * static_cast<std::size_t>((hour % hours_kept + hours_kept) % hours_kept);
 }
 
-std::uint16_t mean_of(const HourlyDemand& season) {
-    if (season.minutes < least_minutes) return 0;
-    const double steps = std::round(season.core_minutes / season.minutes * steps_per_core);
-    return static_cast<std::uint16_t>(1 + std::clamp(steps, 0.0, most_steps));
+std::string mean_of(const HourlyDemand& season) {
+    if (season.minutes < least_minutes) return std::string(unknown);
+    const double mean = std::round(season.core_minutes / season.minutes * steps_per_core);
+    const auto steps = static_cast<unsigned>(std::clamp(mean, 0.0, most_steps));
+    return {digits[steps / 4096], digits[steps / 64 % 64], digits[steps % 64]};
+}
+
+std::optional<double> cores_of(std::string_view text) {
+    unsigned steps = 0;
+    for (const char c : text) {
+        const auto digit = digits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        steps = steps * 64 + static_cast<unsigned>(digit);
+    }
+    return steps / steps_per_core;
 }
 
 void close_hour(HourlyDemand& season, LocalHour next) {
-    const std::uint16_t mean = mean_of(season);
-    if (season.hours.empty() && mean == 0) return;
-    season.hours.resize(season_hours);
-    season.hours[place_of(season.hour)] = mean;
+    const std::string mean = mean_of(season);
+    if (season.hours.empty() && mean == unknown) return;
+    season.hours.resize(width * season_hours, unknown.front());
+    season.hours.replace(place_of(season.hour), width, mean);
     const LocalHour missed_until = std::min(next, season.hour + hours_kept);
-    for (LocalHour hour = season.hour + 1; hour < missed_until; ++hour) season.hours[place_of(hour)] = 0;
+    for (LocalHour hour = season.hour + 1; hour < missed_until; ++hour)
+        season.hours.replace(place_of(hour), width, unknown);
 }
 
 void add(HourlyDemand& season, double cores, double minutes, LocalHour hour) {
@@ -66,10 +82,9 @@ void learn_all(Memory& memory, const Inventory& inventory, double minutes, Local
 
 // Nothing when not known.
 std::optional<double> demand_in(const HourlyDemand& season, LocalHour hour) {
-    if (season.hours.size() != season_hours || hour >= season.hour || hour < season.hour - hours_kept)
-        return std::nullopt;
-    const std::uint16_t steps = season.hours[place_of(hour)];
-    return steps == 0 ? std::nullopt : std::optional((steps - 1) / steps_per_core);
+    const bool kept = hour < season.hour && hour >= season.hour - hours_kept;
+    if (!kept || season.hours.size() != width * season_hours) return std::nullopt;
+    return cores_of(std::string_view(season.hours).substr(place_of(hour), width));
 }
 
 struct Habit {

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,9 +25,11 @@ inline constexpr unsigned least_days = 3;
 inline constexpr Duration farthest_ahead = std::chrono::hours{12};
 
 struct HourlyDemand {
-    /// Mean demand of hour h at [h % season_hours], in hundredths of a CPU plus one; 0: not known. Empty before the
-    /// first hour that is known. 672 bytes a VM.
-    std::vector<std::uint16_t> hours;
+    /// Mean demand of hour h in hundredths of a CPU, three base-64 digits (A-Z a-z 0-9 + /, the highest first) at 3 *
+    /// (h % season_hours); "..." where it is not known. Empty before the first hour that is known. A text because that
+    /// is what it is in records and in the daemon's file: a number for each hour would take a hundred times as much to
+    /// read as the 1 KiB that a VM has here.
+    std::string hours;
     LocalHour hour = 0;  // the one that fills now; those before it are known as far as they are
     double core_minutes = 0, minutes = 0;
 };

@@ -88,8 +88,8 @@ SyntheticLoad::SyntheticLoad(const SyntheticOptions& options) : options_(options
     const auto seed = options.seed;
     for (unsigned service = 0; service * vms_per_service < options.vms; ++service) {
         // Most services peak by day, within a few hours of each other: that is what makes their load correlated.
-        services_.push_back(
-            {options.phase_spread * normal(seed, key(phase, service), 0), 0.2 + 0.4 * uniform(seed, key(swing, service), 0, 0)});
+        services_.push_back({options.phase_spread * normal(seed, key(phase, service), 0),
+                             0.2 + 0.4 * uniform(seed, key(swing, service), 0, 0)});
     }
     double sum = 0;
     for (unsigned number = 0; number < options.vms; ++number) {

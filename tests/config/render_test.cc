@@ -99,13 +99,12 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown, migration, groups, rules,
-                 windows] = a;
-    return mode == b.mode && same(overload, b.overload) && same(estimator, b.estimator) &&
-           same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
-           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
-           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows);
+    const auto& [mode, overload, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
+                 migration, groups, rules, windows] = a;
+    return mode == b.mode && same(overload, b.overload) && same(estimator, b.estimator) && same(forecast, b.forecast) &&
+           same(balance, b.balance) && same(reserve, b.reserve) && same(overcommit, b.overcommit) &&
+           same(admission, b.admission) && same(limits, b.limits) && same(cooldown, b.cooldown) &&
+           same(migration, b.migration) && same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
@@ -185,7 +184,9 @@ private:
         return {above, ratio(0, above * 0.99), duration(1000, 3'600'000)};
     }
     policy::OverloadOptions overload() {
-        policy::OverloadOptions made{coin(), threshold()};
+        policy::OverloadOptions made;
+        made.enabled = coin();
+        made.cpu = threshold();
         made.cpu_method = static_cast<policy::CpuMethod>(below(4));
         if (coin()) made.cpu_safety = ratio(0.1, 10);
         made.cpu_floor = ratio(0.1, 1);

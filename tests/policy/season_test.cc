@@ -92,7 +92,7 @@ TEST_CASE("Two weeks are remembered, not more") {
     weeks.days(14, 6);
     weeks.days(14, 7);
     CHECK(weeks.past(weeks.this_hour() + 10) == std::vector<double>(10, 7.0));
-    CHECK(weeks.memory.seasons.vms.at({"id-a"}).hours.size() == policy::season_hours);
+    CHECK(weeks.memory.seasons.vms.at({"id-a"}).hours.size() == 3 * policy::season_hours);
 }
 
 TEST_CASE("An hour that was hardly watched, or not at all, is not known") {
@@ -188,7 +188,7 @@ TEST_CASE("Seasons that were not made here are looked at with care") {
     CHECK(weeks.past(weeks.this_hour() + 9).empty());
     weeks.hour({});
     weeks.hour({});
-    CHECK(weeks.memory.seasons.vms.at({"id-a"}).hours.size() == policy::season_hours);
+    CHECK(weeks.memory.seasons.vms.at({"id-a"}).hours.size() == 3 * policy::season_hours);
 }
 
 namespace {
