@@ -55,9 +55,10 @@ double demand_cores(const Vm& vm, const Memory& memory) {
 }
 
 double planned_cores(const Vm& vm, const Memory& memory) {
-    const double mean = demand_cores(vm, memory);
-    if (!demand_known(vm, memory)) return mean;
-    return std::max(mean, known(memory.vms.at(vm.id).planned_cpu_cores).value_or(0));
+    const auto found = memory.vms.find(vm.id);
+    if (found == memory.vms.end() || !found->second.last_sample) return demand_cores(vm, memory);
+    return std::max(known(found->second.cpu_demand_cores).value_or(0),
+                    known(found->second.planned_cpu_cores).value_or(0));
 }
 
 double estimated_cores(const VmMemory& memory, const EstimatorOptions& options) {
