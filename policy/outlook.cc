@@ -5,21 +5,20 @@
 #include "policy/capacity.h"
 #include "policy/estimators.h"
 #include "policy/overload_limit.h"
-#include "policy/series/statistics.h"
 
 namespace ballast::policy {
 
 namespace {
 
-Outlook outlook_in(LocalHour hour, std::vector<double> days, double limit_cores, double confidence) {
+Outlook outlook_in(LocalHour hour, const std::vector<double>& days, double limit_cores, double confidence) {
     Outlook outlook;
     outlook.hour = hour;
     outlook.days = static_cast<unsigned>(days.size());
     outlook.above = static_cast<unsigned>(
         std::count_if(days.begin(), days.end(), [&](double cores) { return cores > limit_cores; }));
-    outlook.cores = series::percentile(days, 1 - confidence);
-    outlook.most_cores = series::percentile(days, confidence);
-    outlook.overload = outlook.above > 0 && outlook.above >= confidence * outlook.days;
+    outlook.cores = reached(days, confidence);
+    outlook.most_cores = not_exceeded(days, confidence);
+    outlook.overload = outlook.cores > limit_cores;
     return outlook;
 }
 
@@ -39,7 +38,7 @@ std::optional<Outlook> outlook_of(const std::vector<const Vm*>& vms, const Host&
         auto days = past_demand(vms, memory, hour, now);
         if (days.size() < least_days) continue;
         for (double& cores : days) cores += own->second.other_cpu_cores;
-        const Outlook outlook = outlook_in(hour, std::move(days), limit, wanted.confidence);
+        const Outlook outlook = outlook_in(hour, days, limit, wanted.confidence);
         most = std::max(most, outlook.most_cores);
         if (!worst || std::pair(outlook.overload, outlook.cores) > std::pair(worst->overload, worst->cores))
             worst = outlook;

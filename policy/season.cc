@@ -6,7 +6,6 @@
 
 #include "policy/estimators.h"
 #include "policy/policy.h"
-#include "policy/series/statistics.h"
 
 namespace ballast::policy {
 
@@ -87,6 +86,12 @@ std::optional<double> demand_in(const HourlyDemand& season, LocalHour hour) {
     return cores_of(std::string_view(season.hours).substr(place_of(hour), width));
 }
 
+// The least number of `days` that is the share of them; a hair less than a whole number is one.
+std::size_t enough_of(std::size_t days, double share) {
+    const double count = std::ceil(share * static_cast<double>(days) - 1e-9);
+    return static_cast<std::size_t>(std::clamp(count, 1.0, static_cast<double>(days)));
+}
+
 struct Habit {
     const HourlyDemand* season = nullptr;
     double now = 0;
@@ -141,6 +146,16 @@ std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory&
     return past_demand(habits_of(vms, memory), hour, now);
 }
 
+double not_exceeded(std::vector<double> days, double confidence) {
+    std::sort(days.begin(), days.end());
+    return days[enough_of(days.size(), confidence) - 1];
+}
+
+double reached(std::vector<double> days, double confidence) {
+    std::sort(days.begin(), days.end());
+    return days[days.size() - enough_of(days.size(), confidence)];
+}
+
 std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const Memory& memory,
                                         const Inventory& inventory, const TimeZone& zone, double confidence,
                                         Duration ahead) {
@@ -152,7 +167,7 @@ std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const
     for (LocalHour hour = now + 1; hour <= last; ++hour) {
         const auto days = past_demand(habits, hour, now);
         if (days.size() < least_days) return std::nullopt;
-        const double cores = series::percentile(days, confidence);
+        const double cores = not_exceeded(days, confidence);
         if (!most || cores > most->cores) most = Expected{hour, cores, static_cast<unsigned>(days.size())};
     }
     return most;

@@ -74,6 +74,12 @@ TEST_CASE("What only matters for replay in rare cases is kept as well") {
     auto& host = record.memory->hosts.begin()->second;
     host.memory_pressure = {Instant{} - 5h, true, Instant{} + 7ms};
     host.unattributed_cpu_cores = 5e-324;
+    host.outlook = policy::Outlook{490'000, 7.25, 8.5, 5, 4, true};
+    host.cpu_limit = 0.1 + 0.7;
+    record.options.overload.cpu_method = policy::CpuMethod::lr;
+    record.options.forecast = {true, 2h, 0.75, {"Europe/Berlin", {}}};
+    record.memory->seasons = {"Europe/Berlin", WallTime{} + 1h, {}};
+    record.memory->seasons.vms[{"gone"}] = {std::string(3 * policy::season_hours, '/'), -17, 1.0 / 3, 30};
     Vm& vm = record.inventory.vms.begin()->second;
     vm.facts.name = "a\"}],\"x\":{\"\\\n\x1b[31m \xE2\x80\xAE \xF0\x9F\x98\x80";
     vm.facts.requirements.cpu = {CpuRequirement::Mode::maximum, "m", {"f"}};
