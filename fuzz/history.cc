@@ -2,6 +2,7 @@
 // find. What is accepted is tried under the default policy.
 #include "interchange/history.h"
 
+#include <algorithm>
 #include <boost/crc.hpp>
 #include <cstdio>
 #include <string>
