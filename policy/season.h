@@ -51,8 +51,8 @@ void learn_season(Memory& memory, const Inventory& inventory, const TimeZone& zo
 /// not known counts with what it wants now. Requires: hour > `now`, which is the present one.
 std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour, LocalHour now);
 
-/// The least demand that was not exceeded, and the most that was reached, on the share `confidence` (0-1) of the days or
-/// more. Requires: at least one day.
+/// The least demand that was not exceeded, and the most that was reached, on the share `confidence` (0-1) of the days
+/// or more. Requires: at least one day.
 double not_exceeded(std::vector<double> days, double confidence);
 double reached(std::vector<double> days, double confidence);
 
