@@ -1,10 +1,13 @@
 // Every key of policy.d/*.yaml. The defaults stand in policy/options.h with their sources; here is what an operator
 // may write and what he is told about it.
+#include <algorithm>
+
 #include "config/names.h"
 #include "config/option_table.h"
 #include "config/quantities.h"
 #include "config/rules_table.h"
 #include "config/text.h"
+#include "config/week_time.h"
 
 namespace ballast::config {
 
@@ -13,6 +16,9 @@ namespace {
 using policy::AdmissionOptions;
 using policy::BalanceOptions;
 using policy::CooldownOptions;
+using policy::CpuMethod;
+using policy::EstimatorOptions;
+using policy::ForecastOptions;
 using policy::LimitOptions;
 using policy::MigrationOptions;
 using policy::Mode;
@@ -22,6 +28,7 @@ using policy::OverloadOptions;
 using policy::RepairOptions;
 using policy::ReserveOptions;
 using policy::Threshold;
+using policy::TimeZone;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
@@ -36,15 +43,29 @@ Codec<Mode> mode() {
         [](const Mode& value) { return to_string(value); });
 }
 
+Codec<CpuMethod> cpu_method() {
+    std::vector<std::string> words;
+    for (const CpuMethod method : {CpuMethod::threshold, CpuMethod::iqr, CpuMethod::mad, CpuMethod::lr})
+        words.push_back(to_string(method));
+    return converted<CpuMethod, std::string>(
+        choice(words),
+        [words](const std::string& word) {
+            return static_cast<CpuMethod>(std::find(words.begin(), words.end(), word) - words.begin());
+        },
+        [](const CpuMethod& value) { return to_string(value); });
+}
+
+// Limits may be from `least` to `most`.
 template <class Section>
 void add_threshold(Rows& rows, const std::string& key, Section Options::*section, Threshold Section::*member,
-                   const std::string& sets, const std::string& clears) {
-    rows.push_back(option<Options>(key + ".above", ratio(0.001, 1), field(section, member, &Threshold::above),
+                   const std::string& sets, const std::string& clears, Codec<double> (*codec)(double, double) = ratio,
+                   double least = 0.001, double most = 1) {
+    rows.push_back(option<Options>(key + ".above", codec(least, most), field(section, member, &Threshold::above),
                                    sets + " when above this ..."));
     rows.push_back(option<Options>(key + ".for", duration(seconds{1}, hours{24}),
                                    field(section, member, &Threshold::persistence),
                                    "... for this long without a break"));
-    rows.push_back(option<Options>(key + ".below", ratio(0, 0.999), field(section, member, &Threshold::below),
+    rows.push_back(option<Options>(key + ".below", codec(0, most - least), field(section, member, &Threshold::below),
                                    clears + " when below this; has to be less than `above`"));
 }
 
@@ -59,9 +80,52 @@ void add_overload(Rows& rows) {
                                    field(&Options::overload, &OverloadOptions::max_moves_per_cycle),
                                    "VMs moved before the hosts are measured again; more may overshoot"));
     add_overload_threshold(rows, "cpu", &OverloadOptions::cpu);
+    rows.push_back(option<Options>("overload.cpu.method", cpu_method(),
+                                   field(&Options::overload, &OverloadOptions::cpu_method),
+                                   "threshold: `above` is the limit; iqr, mad, lr: lower where demand is restless"));
+    rows.push_back(option<Options>("overload.cpu.safety", or_word(number(0.1, 10), "published"),
+                                   field(&Options::overload, &OverloadOptions::cpu_safety),
+                                   "how much restlessness counts; published: iqr 1.5, mad 2.5, lr 1.2"));
+    rows.push_back(option<Options>("overload.cpu.floor", ratio(0.1, 1),
+                                   field(&Options::overload, &OverloadOptions::cpu_floor),
+                                   "no method sets the limit lower than this, nor higher than `above`"));
     add_overload_threshold(rows, "ready_time", &OverloadOptions::ready);
     add_overload_threshold(rows, "memory", &OverloadOptions::memory);
     add_overload_threshold(rows, "memory_pressure", &OverloadOptions::memory_pressure);
+    add_threshold(rows, "overload.swap", &Options::overload, &OverloadOptions::swap, "overloaded", "relieved", rate,
+                  0.001, 102400);
+}
+
+void add_estimator(Rows& rows) {
+    using Method = EstimatorOptions::Method;
+    const auto method = converted<Method, std::string>(
+        choice({to_string(Method::ewma), to_string(Method::percentile)}),
+        [](const std::string& word) { return word == to_string(Method::ewma) ? Method::ewma : Method::percentile; },
+        [](const Method& value) { return to_string(value); });
+    rows.push_back(option<Options>("estimator.method", method, field(&Options::estimator, &EstimatorOptions::method),
+                                   "ewma: the smoothed mean; percentile: what it did not exceed for most of `window`"));
+    rows.push_back(option<Options>("estimator.percentile", ratio(0.5, 1),
+                                   field(&Options::estimator, &EstimatorOptions::percentile),
+                                   "share of the window's five-minute means that may not exceed the estimate"));
+    rows.push_back(option<Options>("estimator.window", duration(minutes{5}, hours{2}),
+                                   field(&Options::estimator, &EstimatorOptions::window),
+                                   "how far back the percentile looks"));
+}
+
+void add_forecast(Rows& rows) {
+    rows.push_back(option<Options>("forecast.enabled", boolean(), field(&Options::forecast, &ForecastOptions::enabled),
+                                   "relieve hosts before the hour in which they used to be overloaded"));
+    rows.push_back(option<Options>("forecast.horizon", duration(minutes{15}, hours{12}),
+                                   field(&Options::forecast, &ForecastOptions::horizon),
+                                   "hours that begin within this are looked at"));
+    rows.push_back(option<Options>("forecast.confidence", ratio(0.5, 1),
+                                   field(&Options::forecast, &ForecastOptions::confidence),
+                                   "share of the past working days (on weekends, days of weekend) on which it was so"));
+    rows.push_back(option<Options>(
+        "forecast.time_zone",
+        scalar<TimeZone>("time zone", false, load_time_zone, [](const TimeZone& zone) { return yaml_text(zone.name); }),
+        field(&Options::forecast, &ForecastOptions::zone),
+        "whose days and hours count, such as `Europe/Berlin`; another one begins anew"));
 }
 
 Codec<BalanceOptions::Objective> objective() {
@@ -203,13 +267,14 @@ void add_migration_patience(Rows& rows) {
 }
 
 template <class Section>
-Constraint<Options> below_is_less(const std::string& section, Section Options::*part, Threshold Section::*member) {
+Constraint<Options> below_is_less(const std::string& section, Section Options::*part, Threshold Section::*member,
+                                  std::string (*write)(double) = write_ratio) {
     return {{section + ".above", section + ".below"},
-            [section, part, member](const Options& options) -> std::optional<std::string> {
+            [section, part, member, write](const Options& options) -> std::optional<std::string> {
                 const Threshold& threshold = options.*part.*member;
                 if (threshold.below < threshold.above) return std::nullopt;
-                return "`" + section + ".below` (" + write_ratio(threshold.below) + ") has to be less than `" +
-                       section + ".above` (" + write_ratio(threshold.above) + ")";
+                return "`" + section + ".below` (" + write(threshold.below) + ") has to be less than `" + section +
+                       ".above` (" + write(threshold.above) + ")";
             }};
 }
 
@@ -240,6 +305,8 @@ Rows rows() {
                                 "observe: recommend only; confirm: wait for an operator's approval; automatic: act")};
     add_overload(all);
     add_repair(all);
+    add_estimator(all);
+    add_forecast(all);
     add_balance(all);
     add_reserve(all);
     add_promises(all);
@@ -263,6 +330,9 @@ const Table<Options>& policy_table() {
          {"overload.memory_pressure",
           "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
          {"repair", "Moving VMs whose placement breaks a rule or an owner's wish now."},
+         {"overload.swap", "What the host reads back from swap, and guests whose balloon took memory from them."},
+         {"estimator", "What a VM is taken to want where it is moved to."},
+         {"forecast", "Relief before the overload, from what VMs wanted at this time of the last two weeks."},
          {"balance", "Evening out the load of hosts none of which is overloaded, when nothing else is to be done."},
          {"balance.imbalance", "Standard deviation of the hosts' load, CPU and memory by their weights."},
          {"reserve", "Room that stays free on every host whatever is planned."},
@@ -276,6 +346,7 @@ const Table<Options>& policy_table() {
          below_is_less("overload.ready_time", &Options::overload, &OverloadOptions::ready),
          below_is_less("overload.memory", &Options::overload, &OverloadOptions::memory),
          below_is_less("overload.memory_pressure", &Options::overload, &OverloadOptions::memory_pressure),
+         below_is_less("overload.swap", &Options::overload, &OverloadOptions::swap, write_rate),
          below_is_less("balance.imbalance", &Options::balance, &BalanceOptions::imbalance), steps_rise(),
          no_parallel_post_copy()}};
     return table;

@@ -18,6 +18,7 @@
 #include "daemon/notify.h"
 #include "daemon/preflight.h"
 #include "daemon/real_clock.h"
+#include "daemon/season_file.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "store/embedded_store.h"
 
@@ -25,6 +26,7 @@ namespace ballast::daemon {
 
 namespace {
 
+constexpr const char* seasons_name = "/seasons.json";
 constexpr int exit_cannot_run = 1, exit_bad_configuration = 2;
 
 std::string short_hostname() {
@@ -96,6 +98,8 @@ public:
                      preflight::sources_of(hypervisor_, io.get_executor())),
           history_(configuration_.daemon.state_dir + "/history", configuration_.daemon.history_size,
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
+          season_file_(configuration_.daemon.state_dir + seasons_name,
+                       [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
           controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
@@ -108,6 +112,7 @@ public:
         store_->on_note([](const std::string& note) { spdlog::warn("store: {}", note); });
         stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
+        resume_forecast();
         boost::asio::co_spawn(io_, run_watchdog(), boost::asio::detached);
         boost::asio::co_spawn(io_, controller_.start(configuration_.policy),
                               [this](std::exception_ptr, Result<void> started) { this->started(started); });
@@ -130,7 +135,10 @@ public:
     }
 
     int exit_status() const { return exit_status_; }
-    void close() { store_.reset(); }
+    void close() {
+        season_file_.close(controller_.memory().seasons);
+        store_.reset();
+    }
 
 private:
     ControllerListener listener() {
@@ -141,6 +149,7 @@ private:
             metrics_.set_double_running(cycle.double_runs);
             notify_status(status_line(cycle));
             keep_history(cycle);
+            season_file_.keep(cycle.at, controller_.memory().seasons);
             api_.changed();
         };
         listener.operation_changed = [this](const Operation& op) {
@@ -153,6 +162,15 @@ private:
             metrics_.source_read(host, source, ok);
         };
         return listener;
+    }
+
+    // Without it the forecast learns anew: no reason not to start.
+    void resume_forecast() {
+        auto seasons = read_seasons(configuration_.daemon.state_dir + seasons_name);
+        if (!seasons)
+            spdlog::warn("forecast: {}; it is learnt anew", to_string(seasons.error()));
+        else if (*seasons)
+            controller_.resume(std::move(**seasons));
     }
 
     void keep_history(const Cycle& cycle) {
@@ -245,6 +263,7 @@ private:
     hypervisor::LibvirtHypervisor hypervisor_;
     preflight::Preflight preflight_;
     History history_;
+    SeasonFile season_file_;
     Controller controller_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;

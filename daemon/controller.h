@@ -42,6 +42,8 @@ public:
     /// Loads what the store remembers (maintenance, pause, mode, journal), then samples and plans until the executor
     /// stops. Error: the store cannot be read; nothing was started then.
     Task<void> start(policy::Options policy);
+    /// What was learnt before this start. Call it before start().
+    void resume(policy::Seasons seasons) { memory_.seasons = std::move(seasons); }
 
     // Looking.
     Inventory inventory() const;

@@ -68,6 +68,7 @@ public:
         if (!record_.memory) return;
         rename_keys(record_.memory->hosts, hosts_, [](auto&) {});
         rename_keys(record_.memory->vms, vms_, [](auto&) {});
+        rename_keys(record_.memory->seasons.vms, vms_, [](auto&) {});
     }
 
 private:
@@ -85,6 +86,7 @@ private:
         if (!record_.memory) return;
         for (const auto& [id, memory] : record_.memory->hosts) hosts_.add(id.value);
         for (const auto& [id, memory] : record_.memory->vms) vms_.add(id.value);
+        for (const auto& [id, season] : record_.memory->seasons.vms) vms_.add(id.value);
     }
     void gather(const Host& host) {
         hosts_.add(host.id.value);

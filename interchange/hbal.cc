@@ -10,10 +10,13 @@ namespace ballast::interchange {
 
 namespace {
 
-// Beyond these a figure is a mistake of whoever wrote the file: 1 PiB of memory, 1 EiB of disk, a million CPUs.
+// Beyond these a figure is a mistake of whoever wrote the file: 1 PiB of memory, 1 EiB of disk, as many CPUs as an
+// inventory may have.
 constexpr std::int64_t most_memory_mib = std::int64_t{1} << 30;
 constexpr std::int64_t most_disk_mib = std::int64_t{1} << 40;
-constexpr std::int64_t most_cpus = 1'000'000;
+constexpr std::int64_t most_cpus = 65536;
+// Each group is allowed or forbidden for each other's nodes.
+constexpr std::size_t most_groups = 1000;
 constexpr double most_speed = 1'000;
 constexpr double most_vcpu_ratio = 10'000;
 constexpr double most_utilisation = 1e9;
@@ -66,6 +69,17 @@ std::vector<std::vector<Line>> sections_of(std::string_view text) {
             sections.back().push_back(line);
     }
     return sections;
+}
+
+// Names go into inventories, which are UTF-8; Ganeti's are host names.
+bool is_plain(char c) {
+    return c == '\n' || c == '\r' || (c >= ' ' && c <= '~');
+}
+
+Field field_at(std::string_view text, std::size_t offset) {
+    const std::string_view before = text.substr(0, offset);
+    const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    return {{}, line + 1, offset - (before.rfind('\n') + 1) + 1};
 }
 
 // Reads figures out of fields. The first complaint is kept, later ones are its consequences.
@@ -122,7 +136,10 @@ public:
 
     Result<HbalCluster> read(std::string_view text) {
         const auto sections = sections_of(text);
-        if (sections.size() < 3)
+        if (const auto odd = std::find_if_not(text.begin(), text.end(), is_plain); odd != text.end())
+            reader_.complain(field_at(text, static_cast<std::size_t>(odd - text.begin())),
+                             "only printable ASCII characters are expected");
+        else if (sections.size() < 3)
             reader_.complain({{}, 1, 1}, "groups, nodes and instances are needed, each closed by an empty line");
         else
             read_sections(sections);
@@ -168,6 +185,7 @@ private:
 
     void group(const std::vector<Field>& fields) {  // name|uuid|allocation policy|tags|networks
         if (!has(fields, 2, "a group")) return;
+        if (cluster_.groups.size() == most_groups) reader_.complain(fields[0], "more than 1000 groups");
         enter(group_names_, fields[0], cluster_.groups.size());
         enter(group_uuids_, fields[1], cluster_.groups.size());
         cluster_.groups.push_back({std::string(fields[0].text), std::string(fields[1].text), 0});

@@ -109,9 +109,17 @@ Inventory PolicyTrial::as_tried(const Inventory& seen) const {
     return tried;
 }
 
+// Habits outlast a gap: they are told by the clock.
+void PolicyTrial::forget_all_but_seasons() {
+    policy::Memory kept;
+    kept.seasons = std::move(memory_.seasons);
+    memory_ = std::move(kept);
+}
+
 void PolicyTrial::decide(Inventory tried, Instant now) {
     std::erase_if(past_, [&](const PastMove& move) { return now - move.ended > moves_remembered; });
     tried.past_moves = past_;
+    tried.wall_time = WallTime(now.time_since_epoch());
     memory_ = policy::observe(std::move(memory_), tried, options_, now);
     const Plan plan = policy::plan(tried, memory_, options_, now);
     for (const Move& move : plan.moves) {
@@ -133,7 +141,7 @@ void PolicyTrial::add(const Snapshot& snapshot) {
         // What happened in between is not known: begin anew from where things are now.
         happened_.clear();
         tried_.clear();
-        memory_ = {};
+        forget_all_but_seasons();
         past_.clear();
     }
     follow_history(snapshot.inventory);

@@ -39,6 +39,7 @@ public:
 private:
     void follow_history(const Inventory& seen);
     Inventory as_tried(const Inventory& seen) const;
+    void forget_all_but_seasons();
     void decide(Inventory tried, Instant now);
 
     policy::Options options_;

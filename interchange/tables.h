@@ -197,11 +197,35 @@ struct Described<Inventory> {
                    field("past_moves", &T::past_moves), field("wall_time_ms", &T::wall_time)};
 };
 
+inline constexpr Range local_hours{-farthest_ms / 3.6e6, farthest_ms / 3.6e6};
+
 template <>
 struct Described<policy::DetectorState> {
     using T = policy::DetectorState;
     static constexpr auto fields = std::tuple{field("above_since_ms", &T::above_since), field("set", &T::set),
                                               field("last_value_ms", &T::last_value)};
+};
+template <>
+struct Described<policy::Outlook> {
+    using T = policy::Outlook;
+    static constexpr auto fields = std::tuple{field("hour", &T::hour, local_hours),
+                                              field("cores", &T::cores),
+                                              field("most_cores", &T::most_cores),
+                                              field("days", &T::days),
+                                              field("above", &T::above),
+                                              field("overload", &T::overload)};
+};
+template <>
+struct Described<policy::HourlyDemand> {
+    using T = policy::HourlyDemand;
+    static constexpr auto fields = std::tuple{field("hours", &T::hours), field("hour", &T::hour, local_hours),
+                                              field("core_minutes", &T::core_minutes), field("minutes", &T::minutes)};
+};
+template <>
+struct Described<policy::Seasons> {
+    using T = policy::Seasons;
+    static constexpr auto fields =
+        std::tuple{field("zone", &T::zone), field("learned_at_ms", &T::learned_at), field("vms", &T::vms)};
 };
 template <>
 struct Described<policy::HostMemory> {
@@ -218,16 +242,32 @@ struct Described<policy::HostMemory> {
         field("other_known", &T::other_known),
         field("unattributed_cpu_cores", &T::unattributed_cpu_cores),
         field("cpu_known", &T::cpu_known),
+        field("cpu_limit_ratio", &T::cpu_limit),
+        field("cpu_expected_ratio", &T::cpu_expected),
+        field("swap", &T::swap),
+        field("swap_in_mib_per_s", &T::swap_in_mib_per_s),
+        field("outlook", &T::outlook),
     };
+};
+template <>
+struct Described<policy::DemandHistory> {
+    using T = policy::DemandHistory;
+    static constexpr auto fields = std::tuple{field("means_cores", &T::means), field("slot_ms", &T::slot),
+                                              field("sum_cores", &T::sum_cores), field("samples", &T::samples)};
 };
 template <>
 struct Described<policy::VmMemory> {
     using T = policy::VmMemory;
     static constexpr auto fields = std::tuple{
-        field("cpu_demand_cores", &T::cpu_demand_cores), field("dirty_mib_per_s", &T::dirty_mib_per_s),
-        field("last_sample_ms", &T::last_sample),        field("ready_ratio", &T::ready_ratio),
-        field("dirty_known", &T::dirty_known),           field("duration_factor", &T::duration_factor),
+        field("cpu_demand_cores", &T::cpu_demand_cores),
+        field("dirty_mib_per_s", &T::dirty_mib_per_s),
+        field("last_sample_ms", &T::last_sample),
+        field("ready_ratio", &T::ready_ratio),
+        field("dirty_known", &T::dirty_known),
+        field("duration_factor", &T::duration_factor),
         field("downtime_factor", &T::downtime_factor),
+        field("history", &T::history),
+        field("planned_cpu_cores", &T::planned_cpu_cores),
     };
 };
 template <>
@@ -246,9 +286,9 @@ struct Described<policy::Audit> {
 template <>
 struct Described<policy::Memory> {
     using T = policy::Memory;
-    static constexpr auto fields =
-        std::tuple{field("hosts", &T::hosts), field("vms", &T::vms), field("imbalance", &T::imbalance),
-                   field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
+    static constexpr auto fields = std::tuple{
+        field("hosts", &T::hosts),         field("vms", &T::vms),     field("seasons", &T::seasons),
+        field("imbalance", &T::imbalance), field("audit", &T::audit), field("learned_until_ms", &T::learned_until)};
 };
 
 template <>
@@ -263,9 +303,13 @@ struct Described<policy::OverloadOptions> {
     static constexpr auto fields = std::tuple{
         field("enabled", &T::enabled),
         field("cpu", &T::cpu),
+        field("cpu_method", &T::cpu_method),
+        field("cpu_safety", &T::cpu_safety),
+        field("cpu_floor_ratio", &T::cpu_floor),
         field("ready", &T::ready),
         field("memory", &T::memory),
         field("memory_pressure", &T::memory_pressure),
+        field("swap_mib_per_s", &T::swap),
         field("max_moves_per_cycle", &T::max_moves_per_cycle),
     };
 };
@@ -275,6 +319,18 @@ struct Described<policy::RepairOptions> {
     static constexpr auto fields =
         std::tuple{field("enabled", &T::enabled), field("soft", &T::soft), field("soft_cost_ms", &T::soft_cost),
                    field("max_moves_per_cycle", &T::max_moves_per_cycle)};
+};
+template <>
+struct Described<policy::EstimatorOptions> {
+    using T = policy::EstimatorOptions;
+    static constexpr auto fields = std::tuple{field("method", &T::method), field("percentile", &T::percentile, {0, 1}),
+                                              field("window_ms", &T::window)};
+};
+template <>
+struct Described<policy::ForecastOptions> {
+    using T = policy::ForecastOptions;
+    static constexpr auto fields = std::tuple{field("enabled", &T::enabled), field("horizon_ms", &T::horizon),
+                                              field("confidence", &T::confidence, {0, 1}), field("zone", &T::zone)};
 };
 template <>
 struct Described<policy::BalanceOptions> {
@@ -373,11 +429,11 @@ template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
-        field("mode", &T::mode),           field("overload", &T::overload),   field("repair", &T::repair),
-        field("balance", &T::balance),     field("reserve", &T::reserve),     field("limits", &T::limits),
-        field("cooldown", &T::cooldown),   field("migration", &T::migration), field("overcommit", &T::overcommit),
-        field("admission", &T::admission), field("groups", &T::groups),       field("rules", &T::rules),
-        field("windows", &T::windows),
+        field("mode", &T::mode),           field("overload", &T::overload),     field("repair", &T::repair),
+        field("balance", &T::balance),     field("estimator", &T::estimator),   field("forecast", &T::forecast),
+        field("reserve", &T::reserve),     field("limits", &T::limits),         field("cooldown", &T::cooldown),
+        field("migration", &T::migration), field("overcommit", &T::overcommit), field("admission", &T::admission),
+        field("groups", &T::groups),       field("rules", &T::rules),           field("windows", &T::windows),
     };
 };
 

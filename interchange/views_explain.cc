@@ -7,6 +7,7 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/need.h"
+#include "policy/overload_limit.h"
 
 namespace ballast::views {
 
@@ -96,7 +97,7 @@ json::array cycles_naming(const Seen& seen, const Id& subject) {
 struct Detector {
     const char* name;
     std::optional<double> value;
-    const policy::Threshold& limit;
+    policy::Threshold limit;  // in force
     const policy::DetectorState& state;
 };
 
@@ -106,7 +107,7 @@ std::vector<Detector> detectors_of(const Seen& seen, const Host& host, const pol
     std::optional<double> cpu, ready;
     if (memory.cpu_known && usable > 0) cpu = memory.cpu_demand_cores / usable;
     if (memory.last_sample) ready = memory.ready_ratio;
-    return {{"cpu", cpu, limits.cpu, memory.cpu},
+    return {{"cpu", cpu, policy::cpu_threshold(memory, limits), memory.cpu},
             {"ready", ready, limits.ready, memory.ready},
             {"memory", policy::measured_memory_ratio(host), limits.memory, memory.memory},
             {"memory_pressure", host.load.pressure.memory_some, limits.memory_pressure, memory.memory_pressure}};
@@ -149,7 +150,7 @@ std::string verdict(const policy::ClusterView& view, const Seen& seen, const Hos
         return host.id.value + " is in maintenance; VMs on it or on their way: " + std::to_string(left);
     }
     if (!seen.options.overload.enabled) return "overload detection is switched off";
-    if (policy::any_set(memory)) return policy::overload_text(view, host.id);
+    if (policy::wants_relief(memory)) return policy::overload_text(view, host.id);
     const std::string rising = rising_text(seen, detectors);
     return rising.empty() ? host.id.value + " is not overloaded: no value is above its limit"
                           : "not overloaded yet: " + rising;

@@ -36,6 +36,21 @@ unsigned minute_of_week(WallTime time, const TimeZone& zone) {
     return static_cast<unsigned>(((local + thursday) % week + week) % week);
 }
 
+LocalHour local_hour(WallTime time, const TimeZone& zone) {
+    using namespace std::chrono;
+    const auto utc = floor<seconds>(time);
+    return floor<hours>(utc + offset_at(utc, zone)).time_since_epoch().count();
+}
+
+bool is_weekend(LocalHour hour) {
+    const LocalHour day = (hour >= 0 ? hour : hour - 23) / 24;
+    return ((day + 3) % 7 + 7) % 7 >= 5;  // 1970-01-01 was a Thursday
+}
+
+std::string clock_time(LocalHour hour) {
+    return two_digits(static_cast<unsigned>((hour % 24 + 24) % 24)) + ":00";
+}
+
 bool contains(const WeekSpan& span, unsigned minute_of_week) {
     const unsigned day = minute_of_week / minutes_per_day;
     const unsigned minute = minute_of_week % minutes_per_day;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,15 @@ inline constexpr unsigned minutes_per_week = 7 * minutes_per_day;
 
 /// Minutes since Monday 00:00 on the clocks of the zone: below minutes_per_week.
 unsigned minute_of_week(WallTime time, const TimeZone& zone);
+
+/// Hours of a zone's clocks since they showed 1970-01-01 00:00: 24 * day + hour of the day. Clocks put forward skip
+/// one, clocks put back repeat one.
+using LocalHour = std::int64_t;
+LocalHour local_hour(WallTime time, const TimeZone& zone);
+/// Saturday or Sunday.
+bool is_weekend(LocalHour hour);
+/// "08:00".
+std::string clock_time(LocalHour hour);
 
 /// The same clock time on several days of a week. Ends on the next day when `to` is not after `from`; it then belongs
 /// to the day on which it begins. Clocks that are put forward skip a part of it, clocks put back repeat one.

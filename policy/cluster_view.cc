@@ -51,6 +51,7 @@ ByVm<Guest> guests_of(const Inventory& inventory, const Memory& memory, const Op
         guest.memory = seen ? &remembered->second : nullptr;
         guest.demand_known = seen && remembered->second.last_sample.has_value();
         guest.demand_cores = demand_cores(vm, guest.memory);
+        guest.planned_cores = planned_cores(vm, guest.memory);
         guest.ordinary_memory = ordinary_memory(vm);
         guest.memory_resident = memory_resident(vm);
         guest.memory_claim = memory_claim(vm, options);
@@ -159,7 +160,7 @@ void ClusterView::occupy(HostUse& use, const Vm& vm) {
 // The target holds the VM from now on, whatever becomes of the source.
 void ClusterView::arrive(HostUse& use, const Vm& vm) {
     const Guest& figures = guest(vm);
-    use.cpu += figures.demand_cores;
+    use.cpu += figures.planned_cores;
     commit(use, vm);
     if (use.available) *use.available -= figures.memory_claim;
     for (const auto& [page, amount] : huge_pages_on(*use.host, vm))
@@ -241,7 +242,7 @@ double ClusterView::cpu_ratio(const HostId& host) const {
 
 double ClusterView::cpu_ratio_with(const HostId& host, const Vm& vm) const {
     const HostUse& use = at(host);
-    return ratio_of(use.cpu + guest(vm).demand_cores, use.usable_cpus);
+    return ratio_of(use.cpu + guest(vm).planned_cores, use.usable_cpus);
 }
 
 double ClusterView::memory_ratio(const HostId& host) const {

@@ -28,6 +28,7 @@ struct Guest {
     const VmMemory* memory = nullptr;  // null: nothing is remembered
     bool demand_known = false;
     double demand_cores = 0;
+    double planned_cores = 0;  // where it comes to
     Bytes ordinary_memory, memory_resident, memory_claim, reserved_memory;
 };
 

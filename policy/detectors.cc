@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/outlook.h"
+
 namespace ballast::policy {
 
 Duration longest_gap(const Threshold& threshold) {
@@ -33,12 +35,16 @@ DetectorState step(DetectorState state, std::optional<double> value, const Thres
 }
 
 bool any_set(const HostMemory& memory) {
-    return memory.cpu.set || memory.ready.set || memory.memory.set || memory.memory_pressure.set;
+    return memory.cpu.set || memory.ready.set || memory.memory.set || memory.memory_pressure.set || memory.swap.set;
+}
+
+bool wants_relief(const HostMemory& memory) {
+    return any_set(memory) || overload_expected(memory);
 }
 
 bool any_above(const HostMemory& memory) {
     return memory.cpu.above_since || memory.ready.above_since || memory.memory.above_since ||
-           memory.memory_pressure.above_since;
+           memory.memory_pressure.above_since || memory.swap.above_since;
 }
 
 }  // namespace ballast::policy

@@ -16,6 +16,8 @@ Duration longest_gap(const Threshold& threshold);
 DetectorState step(DetectorState state, std::optional<double> value, const Threshold& threshold, Instant sampled_at);
 
 bool any_set(const HostMemory& memory);
+/// Overloaded, or sure enough to be so soon.
+bool wants_relief(const HostMemory& memory);
 /// Above a limit right now, persisted or not.
 bool any_above(const HostMemory& memory);
 

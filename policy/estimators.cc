@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/demand_history.h"
+#include "policy/series/statistics.h"
+
 namespace ballast::policy {
 
 namespace {
@@ -54,6 +57,32 @@ double demand_cores(const Vm& vm, const Memory& memory) {
 double demand_cores(const Vm& vm, const VmMemory* memory) {
     if (memory != nullptr && memory->last_sample) return known(memory->cpu_demand_cores).value_or(0);
     return assumed_vcpu_use * vm.facts.vcpus;
+}
+
+double planned_cores(const Vm& vm, const Memory& memory) {
+    const auto found = memory.vms.find(vm.id);
+    if (found == memory.vms.end() || !found->second.last_sample) return demand_cores(vm, memory);
+    return std::max(known(found->second.cpu_demand_cores).value_or(0),
+                    known(found->second.planned_cpu_cores).value_or(0));
+}
+
+double estimated_cores(const VmMemory& memory, const EstimatorOptions& options) {
+    if (options.method == EstimatorOptions::Method::ewma) return memory.cpu_demand_cores;
+    std::vector<double> means = known_means(memory.history);
+    const auto wanted = static_cast<std::size_t>(std::max<Duration::rep>(1, options.window / demand_slot));
+    if (means.size() > wanted) means.erase(means.begin(), means.end() - static_cast<std::ptrdiff_t>(wanted));
+    return std::max(memory.cpu_demand_cores, series::percentile(means, options.percentile));
+}
+
+void SwapRate::add(const Host& host) {
+    if (const auto rate = known(host.load.swap_in_mib_per_s)) rate_ = rate_.value_or(0) + *rate;
+}
+
+void SwapRate::add(const Vm& vm) {
+    const auto rate = known(vm.load.swap_in_mib_per_s);
+    if (!rate || !vm.load.memory_balloon) return;
+    const bool ballooned = *vm.load.memory_balloon < vm.facts.memory;
+    rate_ = rate_.value_or(0) + (ballooned ? *rate : 0);
 }
 
 void ReadyMean::add(const Vm& vm) {

@@ -37,6 +37,23 @@ std::optional<double> measured_demand(const Vm& vm);
 double demand_cores(const Vm& vm, const Memory& memory);
 double demand_cores(const Vm& vm, const VmMemory* memory);  // null: nothing is remembered
 bool demand_known(const Vm& vm, const Memory& memory);
+/// Demand in CPUs that a host has to have room for when the VM comes: what the estimator makes of it, at least
+/// demand_cores().
+double planned_cores(const Vm& vm, const VmMemory* memory);
+/// What the estimator makes of a VM's past: the mean, or the percentile over its window where that is more.
+double estimated_cores(const VmMemory& memory, const EstimatorOptions& options);
+
+/// MiB/s that the host reads back from its swap, and guests from theirs while their balloon keeps memory from them: a
+/// guest that swaps with all its memory in hand would do so on any host. Nothing when none of it was measured.
+class SwapRate {
+public:
+    void add(const Host& host);
+    void add(const Vm& vm);
+    std::optional<double> value() const { return rate_; }
+
+private:
+    std::optional<double> rate_;
+};
 
 /// Mean ready ratio over the vCPUs of `vms` where it was measured; zero of no VM at all, nothing when unmeasured.
 struct ReadyMean {

@@ -25,7 +25,8 @@ struct Need {
 };
 Need need_of(const ClusterView& view, const HostId& host, const Goal& goal);
 
-/// "host1 wants 93 % of its usable CPU (limit 80 % for 2 min)", one clause for each detector that is set.
+/// "host1 wants 93 % of its usable CPU (limit 80 % for 2 min)", one clause for each detector that is set, and one for
+/// an overload that is expected.
 std::string overload_text(const ClusterView& view, const HostId& host);
 
 }  // namespace ballast::policy

@@ -7,6 +7,8 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/experience.h"
+#include "policy/outlook.h"
+#include "policy/overload_limit.h"
 #include "policy/policy.h"
 
 namespace ballast::policy {
@@ -24,11 +26,14 @@ void forget_the_vanished(Memory& memory, const Inventory& inventory, Instant now
     });
 }
 
-void observe_vm(VmMemory& memory, const Vm& vm, Instant at, Duration smoothing) {
+void observe_vm(VmMemory& memory, const Vm& vm, Instant at, const Options& options) {
     const auto demand = measured_demand(vm);
     if (!demand || (memory.last_sample && *memory.last_sample >= at)) return;
-    const double weight = memory.last_sample ? weight_of(at - *memory.last_sample, smoothing) : 1;
+    const double weight =
+        memory.last_sample ? weight_of(at - *memory.last_sample, smoothing_time(options.overload)) : 1;
     memory.cpu_demand_cores = blend(memory.cpu_demand_cores, *demand, weight);
+    remember_demand(memory.history, *demand, at);
+    memory.planned_cpu_cores = estimated_cores(memory, options.estimator);
     if (const auto ready = known(vm.load.ready_ratio))
         memory.ready_ratio = blend(memory.ready_ratio, std::min(*ready, 1.0), weight);
     if (const auto dirty = known(vm.load.dirty_rate_mib_per_s)) {
@@ -43,6 +48,9 @@ struct Totals {
     double raw_used = 0, raw_demand = 0, smoothed_demand = 0;
     bool all_known = true;
     ReadyMean ready;
+    SwapRate swap;
+    std::vector<const Vm*> vms;
+    std::vector<const VmMemory*> measured;  // those of them that ever were
 };
 
 void add_vm(Totals& totals, const Vm& vm, const VmMemory& memory) {
@@ -53,6 +61,19 @@ void add_vm(Totals& totals, const Vm& vm, const VmMemory& memory) {
     totals.smoothed_demand += memory.cpu_demand_cores;
     totals.all_known = totals.all_known && memory.last_sample.has_value();
     totals.ready.add(vm);
+    totals.swap.add(vm);
+    totals.vms.push_back(&vm);
+    if (memory.last_sample) totals.measured.push_back(&memory);
+}
+
+// The limit in force, and what a local regression expects: nothing of either with a fixed threshold.
+void adapt_cpu_limit(HostMemory& memory, const Totals& totals, double usable, const OverloadOptions& options) {
+    memory.cpu_limit.reset();
+    memory.cpu_expected.reset();
+    if (options.cpu_method == CpuMethod::threshold || usable <= 0) return;
+    const CpuLimit limit = cpu_limit(host_history(totals.measured, memory.other_cpu_cores, usable), options);
+    if (limit.adapted) memory.cpu_limit = limit.above;
+    memory.cpu_expected = limit.expected;
 }
 
 void step_detectors(HostMemory& memory, const Host& host, const Totals& totals, double other_raw,
@@ -63,12 +84,18 @@ void step_detectors(HostMemory& memory, const Host& host, const Totals& totals, 
     // Rises with the sample at once, falls with the smoothed value: a dip of one sample does not start the wait anew.
     std::optional<double> cpu;
     if (memory.cpu_known && usable > 0) cpu = std::max(totals.raw_demand + other_raw, memory.cpu_demand_cores) / usable;
-    memory.cpu = step(memory.cpu, cpu, limits.cpu, at);
+    adapt_cpu_limit(memory, totals, usable, limits);
+    if (cpu && memory.cpu_expected) cpu = std::max(*cpu, *memory.cpu_expected);
+    memory.cpu = step(memory.cpu, cpu, cpu_threshold(memory, limits), at);
     if (ready) ready = std::max(*ready, memory.ready_ratio);
     memory.ready = step(memory.ready, ready, limits.ready, at);
     memory.memory = step(memory.memory, measured_memory_ratio(host), limits.memory, at);
     memory.memory_pressure =
         step(memory.memory_pressure, known(host.load.pressure.memory_some), limits.memory_pressure, at);
+    SwapRate swap = totals.swap;
+    swap.add(host);
+    memory.swap_in_mib_per_s = swap.value().value_or(0);
+    memory.swap = step(memory.swap, swap.value(), limits.swap, at);
 }
 
 // What the host uses beyond its VMs. While one of them was never measured the rest may be its use: then it counts
@@ -124,12 +151,19 @@ Memory observe(Memory memory, const Inventory& inventory, const Options& options
         const auto host = inventory.hosts.find(vm.host);
         if (host == inventory.hosts.end() || !occupies_host(vm) || !is_fresh(host->second)) continue;
         VmMemory& remembered = memory.vms[id];
-        observe_vm(remembered, vm, *host->second.sampled_at, smoothing_time(options.overload));
+        observe_vm(remembered, vm, *host->second.sampled_at, options);
         add_vm(totals[vm.host], vm, remembered);
     }
     for (const auto& [id, host] : inventory.hosts) {
         HostMemory& remembered = memory.hosts[id];
         if (has_new_sample(host, remembered)) observe_host(remembered, host, totals[id], options);
+    }
+    learn_season(memory, inventory, options.forecast.zone);
+    for (auto& [id, remembered] : memory.hosts) {
+        const auto on_host = totals.find(id);
+        const bool seen = on_host != totals.end() && !on_host->second.vms.empty();
+        remembered.outlook =
+            seen ? outlook_of(on_host->second.vms, inventory.hosts.at(id), memory, inventory, options) : std::nullopt;
     }
     audit_moves(memory, options);
     observe_imbalance(memory, inventory, options);

@@ -15,6 +15,20 @@ std::string to_string(BalanceOptions::Objective objective) {
     return objective == BalanceOptions::Objective::headroom ? "headroom" : "used";
 }
 
+std::string to_string(CpuMethod method) {
+    switch (method) {
+        case CpuMethod::threshold: return "threshold";
+        case CpuMethod::iqr: return "iqr";
+        case CpuMethod::mad: return "mad";
+        case CpuMethod::lr: return "lr";
+    }
+    return "threshold";
+}
+
+std::string to_string(EstimatorOptions::Method method) {
+    return method == EstimatorOptions::Method::percentile ? "percentile" : "ewma";
+}
+
 std::string to_string(Rule::Kind kind) {
     switch (kind) {
         case Rule::Kind::keep_apart: return "keep_apart";

@@ -26,17 +26,55 @@ struct Threshold {
     Duration persistence = std::chrono::minutes{5};
 };
 
+/// What is compared with which limit to call a host's CPU overloaded [A. Beloglazov, R. Buyya, CCPE 24(13), 2012,
+/// section 5]. All but the first adapt the limit to the host's last two hours: the more restless it was, the more room
+/// it keeps.
+enum class CpuMethod {
+    threshold,  // demand, with `above`
+    iqr,        // demand, with 1 - safety * interquartile range
+    mad,        // demand, with 1 - safety * median absolute deviation
+    lr,         // the demand a local regression expects in five minutes, with 1 / safety
+};
+std::string to_string(CpuMethod method);
+
 struct OverloadOptions {
     bool enabled = true;
     // Of the usable CPUs: with the default reserve, 81 % of all [VMware DPM acts on 81 %, vSphere Resource Management].
     // Nobody waits yet at that load, and bursts are over within ten minutes: what hurts earlier shows as ready time.
     Threshold cpu{0.90, 0.75, std::chrono::minutes{10}};
+    CpuMethod cpu_method = CpuMethod::threshold;
+    std::optional<double> cpu_safety;  // none: the published best of the method, see published_safety()
+    // An adapted limit is never above cpu.above nor below this: a single outlier would else empty an idle host.
+    double cpu_floor = 0.70;
     // 5 % CPU Ready per vCPU is VMware's usual warning level, 10 % its critical one.
     Threshold ready{0.05, 0.02, std::chrono::minutes{5}};
     Threshold memory{0.92, 0.85, std::chrono::minutes{5}};
     // PSI memory "some" avg10; only hosts whose kernel is local report it.
     Threshold memory_pressure{0.20, 0.05, std::chrono::minutes{5}};
+    // MiB/s read back from swap. Pages that nobody needs rest there and hurt nobody; 1 MiB/s is 256 faults a second
+    // that wait for a disk, and after five minutes it is not an application that woke up.
+    Threshold swap{1, 0.1, std::chrono::minutes{5}};
     unsigned max_moves_per_cycle = 4;  // do not overshoot: measure again before moving more
+};
+
+/// What a VM is taken to want where it is moved to. What it wants where it is stays the smoothed demand.
+struct EstimatorOptions {
+    enum class Method {
+        ewma,        // the exponentially weighted mean, as everywhere else
+        percentile,  // what it did not exceed for most of `window`, at least the mean
+    };
+    Method method = Method::ewma;
+    double percentile = 0.90;
+    Duration window = std::chrono::hours{2};  // at most what is remembered, see policy/demand_history.h
+};
+std::string to_string(EstimatorOptions::Method method);
+
+/// Relief before the overload, of hosts that were overloaded at this time of the day before.
+struct ForecastOptions {
+    bool enabled = false;                      // docs/policy.md has the figures
+    Duration horizon = std::chrono::hours{1};  // hours that begin within this
+    double confidence = 0.8;                   // share of the past days on which it was so
+    TimeZone zone;                             // whose days: people get up by their clocks
 };
 
 /// Evening out the load of hosts none of which is overloaded.
@@ -151,6 +189,8 @@ struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
     RepairOptions repair;
+    EstimatorOptions estimator;
+    ForecastOptions forecast;
     BalanceOptions balance;
     ReserveOptions reserve;
     OvercommitOptions overcommit;

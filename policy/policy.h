@@ -7,7 +7,9 @@
 
 #include "model/inventory.h"
 #include "model/plan.h"
+#include "policy/demand_history.h"
 #include "policy/options.h"
+#include "policy/season.h"
 
 namespace ballast::policy {
 
@@ -18,6 +20,16 @@ struct DetectorState {
     std::optional<Instant> last_value;   // sample time of the last known value; a long gap starts the detector anew
 };
 
+/// What past days say of a host's CPU demand in the hours that begin within the forecast's horizon.
+struct Outlook {
+    LocalHour hour = 0;     // the one that looks worst
+    double cores = 0;       // demand that was reached in it on the share `confidence` of the past days
+    double most_cores = 0;  // demand that was not exceeded on that share, in the worst of these hours
+    unsigned days = 0;      // past days of its kind
+    unsigned above = 0;     // those on which demand was above the limit
+    bool overload = false;  // that is the share `confidence` of them or more
+};
+
 struct HostMemory {
     DetectorState cpu, ready, memory, memory_pressure;
     double cpu_demand_cores = 0;  // smoothed demand of its VMs and of itself
@@ -26,7 +38,12 @@ struct HostMemory {
     double other_cpu_cores = 0;          // smoothed use by anything but its VMs (kernel, vhost, other processes)
     bool other_known = false;            // false: other_cpu_cores was never measured
     double unattributed_cpu_cores = 0;   // of the last sample: use that may be that of VMs not measured yet
-    bool cpu_known = false;  // its own use or that of all its VMs was measured; else the demand means nothing
+    bool cpu_known = false;           // its own use or that of all its VMs was measured; else the demand means nothing
+    std::optional<double> cpu_limit;  // limit of CPU demand in force, where the method has adapted it
+    std::optional<double> cpu_expected;  // demand ratio in five minutes, by local regression
+    DetectorState swap;
+    double swap_in_mib_per_s = 0;    // of the last sample, the host's own and that of guests whose balloon took memory
+    std::optional<Outlook> outlook;  // absent: no forecast is wanted or possible
 };
 
 struct VmMemory {
@@ -37,6 +54,8 @@ struct VmMemory {
     bool dirty_known = false;            // false: dirty_mib_per_s means nothing
     double duration_factor = 1;          // what its migrations took beside the model's prediction, see learn()
     double downtime_factor = 1;
+    DemandHistory history;
+    double planned_cpu_cores = 0;  // what it is taken to want where it is moved to, by the estimator
 };
 
 /// Did the moves away from a host bring what they promised? A host under audit waits for samples well after them.
@@ -58,6 +77,7 @@ struct Audit {
 struct Memory {
     std::map<HostId, HostMemory> hosts;
     std::map<VmId, VmMemory> vms;
+    Seasons seasons;
     DetectorState imbalance;  // of the cluster
     Audit audit;
     std::optional<Instant> learned_until;  // past moves that ended up to then were learnt from

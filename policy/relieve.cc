@@ -212,7 +212,7 @@ void relieve_host(ClusterView& view, TargetFinder& targets, const HostId& host, 
 std::vector<HostId> overloaded_hosts(const ClusterView& view) {
     std::vector<HostId> hosts;
     for (const auto& [id, use] : view.hosts())
-        if (is_fresh(*use.host) && !use.host->maintenance && any_set(remembered(view.context(), id)))
+        if (is_fresh(*use.host) && !use.host->maintenance && wants_relief(remembered(view.context(), id)))
             hosts.push_back(id);
     std::stable_sort(hosts.begin(), hosts.end(), [&](const HostId& a, const HostId& b) {
         return std::max(view.cpu_ratio(a), view.memory_ratio(a)) > std::max(view.cpu_ratio(b), view.memory_ratio(b));

@@ -33,7 +33,7 @@ TargetChoice load_after(const ClusterView& view, const Vm& vm, const HostUse& us
     const Guest& guest = view.context().guests.at(vm.id);
     const double memory = use.memory_used + static_cast<double>(guest.memory_resident.count);
     return {use.host->id,
-            ratio_of(use.cpu + guest.demand_cores, use.usable_cpus),
+            ratio_of(use.cpu + guest.planned_cores, use.usable_cpus),
             ratio_of(memory, static_cast<double>(use.host->facts.memory_total.count)),
             {},
             {}};

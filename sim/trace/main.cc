@@ -60,6 +60,13 @@ void add_synthetic(CLI::App& app, Arguments& arguments) {
     app.add_option("--load", command.cluster.mean_load, "mean share of all CPUs wanted")
         ->check(CLI::Range(0.01, 0.95))
         ->capture_default_str();
+    app.add_option("--phase-spread", command.cluster.phase_spread,
+                   "standard deviation of the time at which services peak, radians of a day: 0.26 is an hour")
+        ->check(CLI::Range(0.0, 10.0))
+        ->capture_default_str();
+    app.add_option("--weekend", command.cluster.weekend, "load on weekends, of a working day's")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
     app.add_option("--policy", arguments.policy_file, "policy file to test");
     app.add_flag("--json", command.json, "one JSON object");
 }

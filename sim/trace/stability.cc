@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration interval = std::chrono::minutes{1};
 constexpr Duration hour = std::chrono::hours{1};
+constexpr WallTime first_monday = std::chrono::sys_days{std::chrono::year{2026} / 1 / 5};
 // The inventory's keeper forgets moves after a while as well; nothing in the policy looks further back than a cooldown.
 constexpr Duration remembered = std::chrono::hours{24};
 
@@ -37,6 +38,7 @@ private:
 
     void cycle(unsigned minute) {
         now_ += interval;
+        inventory_.wall_time = first_monday + (now_ - Instant{});
         finish_migrations();
         sample(minute);
         memory_ = policy::observe(std::move(memory_), inventory_, policy_, now_);

@@ -88,8 +88,8 @@ SyntheticLoad::SyntheticLoad(const SyntheticOptions& options) : options_(options
     const auto seed = options.seed;
     for (unsigned service = 0; service * vms_per_service < options.vms; ++service) {
         // Most services peak by day, within a few hours of each other: that is what makes their load correlated.
-        services_.push_back(
-            {0.25 * normal(seed, key(phase, service), 0), 0.2 + 0.4 * uniform(seed, key(swing, service), 0, 0)});
+        services_.push_back({options.phase_spread * normal(seed, key(phase, service), 0),
+                             0.2 + 0.4 * uniform(seed, key(swing, service), 0, 0)});
     }
     double sum = 0;
     for (unsigned number = 0; number < options.vms; ++number) {
@@ -125,8 +125,9 @@ double SyntheticLoad::wanted(unsigned number, unsigned minute) const {
     const double rhythm = 1 + service.swing * std::sin(day + service.phase);
     const double shared =
         1 + options_.shared_noise * normal(options_.seed, key(service_noise, vm.service), minute / 10);
+    const double weekend = minute / minutes_per_day % 7 >= 5 ? options_.weekend : 1;
     const double own = 1 + options_.noise * normal(options_.seed, key(own_noise, number), minute);
-    return std::clamp(vm.mean * rhythm * shared * own, 0.0, most);
+    return std::clamp(vm.mean * rhythm * weekend * shared * own, 0.0, most);
 }
 
 Inventory balanced_inventory(const SyntheticOptions& options, const SyntheticLoad& load) {

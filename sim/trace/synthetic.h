@@ -18,6 +18,8 @@ struct SyntheticOptions {
     double shared_noise = 0.05;  // of all VMs of a service together, for ten minutes at a time
     double bursts_per_day = 1;   // of each VM: it wants all its vCPUs for 1 to 15 minutes
     double mean_load = 0.5;      // of all CPUs, mean over the day
+    double phase_spread = 0.25;  // standard deviation of the time at which services peak, radians of a day: 0.26 is 1 h
+    double weekend = 1;          // of a working day's load; the first day is a Monday
 };
 
 /// The load of each VM at any minute. Immutable once made.

@@ -23,9 +23,20 @@ bool same(const policy::Threshold& a, const policy::Threshold& b) {
     return std::tie(above, below, persistence) == std::tie(b.above, b.below, b.persistence);
 }
 bool same(const policy::OverloadOptions& a, const policy::OverloadOptions& b) {
-    const auto& [enabled, cpu, ready, memory, pressure, moves] = a;
+    const auto& [enabled, cpu, method, safety, least, ready, memory, pressure, swap, moves] = a;
     return enabled == b.enabled && same(cpu, b.cpu) && same(ready, b.ready) && same(memory, b.memory) &&
-           same(pressure, b.memory_pressure) && moves == b.max_moves_per_cycle;
+           same(pressure, b.memory_pressure) && same(swap, b.swap) &&
+           std::tie(method, safety, least, moves) ==
+               std::tie(b.cpu_method, b.cpu_safety, b.cpu_floor, b.max_moves_per_cycle);
+}
+bool same(const policy::EstimatorOptions& a, const policy::EstimatorOptions& b) {
+    const auto& [method, percentile, window] = a;
+    return std::tie(method, percentile, window) == std::tie(b.method, b.percentile, b.window);
+}
+bool same(const policy::ForecastOptions& a, const policy::ForecastOptions& b) {
+    const auto& [enabled, horizon, confidence, zone] = a;
+    return std::tie(enabled, horizon, confidence, zone.name, zone.offsets) ==
+           std::tie(b.enabled, b.horizon, b.confidence, b.zone.name, b.zone.offsets);
 }
 bool same(const policy::ReserveOptions& a, const policy::ReserveOptions& b) {
     const auto& [cpu, memory, memory_min] = a;
@@ -92,12 +103,13 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, repair, balance, reserve, overcommit, admission, limits, cooldown, migration, groups,
-                 rules, windows] = a;
-    return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(balance, b.balance) &&
-           same(reserve, b.reserve) && same(overcommit, b.overcommit) && same(admission, b.admission) &&
-           same(limits, b.limits) && same(cooldown, b.cooldown) && same(migration, b.migration) &&
-           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows);
+    const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
+                 migration, groups, rules, windows] = a;
+    return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
+           same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
+           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
+           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
+           same(rules, b.rules) && same(windows, b.windows);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
@@ -118,6 +130,8 @@ public:
         policy::Options made;
         made.mode = static_cast<policy::Mode>(below(3));
         made.overload = overload();
+        made.estimator = estimator();
+        made.forecast = forecast();
         made.balance = balance();
         made.reserve = {ratio(0, 0.9), ratio(0, 0.9), Bytes{below(1ULL << 40U)}};
         made.limits = {number(1, 5), number(1, 5), number(5, 1000)};
@@ -175,7 +189,26 @@ private:
         return {above, ratio(0, above * 0.99), duration(1000, 3'600'000)};
     }
     policy::OverloadOptions overload() {
-        return {coin(), threshold(), threshold(), threshold(), threshold(), number(1, 100)};
+        policy::OverloadOptions made;
+        made.enabled = coin();
+        made.cpu = threshold();
+        made.cpu_method = static_cast<policy::CpuMethod>(below(4));
+        if (coin()) made.cpu_safety = ratio(0.1, 10);
+        made.cpu_floor = ratio(0.1, 1);
+        made.ready = threshold();
+        made.memory = threshold();
+        made.memory_pressure = threshold();
+        made.swap = {ratio(1, 100), ratio(0.001, 0.9), duration(1000, 3'600'000)};
+        made.max_moves_per_cycle = number(1, 100);
+        return made;
+    }
+    policy::EstimatorOptions estimator() {
+        using Method = policy::EstimatorOptions::Method;
+        return {coin() ? Method::ewma : Method::percentile, ratio(0.5, 1), duration(300'000, 7'200'000)};
+    }
+    policy::ForecastOptions forecast() {
+        return {coin(), duration(900'000, 43'200'000), ratio(0.5, 1),
+                coin() ? policy::TimeZone{} : *load_time_zone("Europe/Berlin")};
     }
 
     policy::BalanceOptions balance() {

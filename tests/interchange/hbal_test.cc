@@ -161,7 +161,7 @@ TEST_CASE("What is wrong in a cluster's text is named with file, line and column
         {"16384|20480|4", "|20480|4", "cluster.data:7:5: memory: a whole number is needed here"},
         {"0|1.0\n", "0|nan\n", "cluster.data:3:91: CPU speed: not a number"},
         {"0|1.0\n", "0|0\n", "cluster.data:3:91: CPU speed must not be 0"},
-        {"|16|N|", "|0|N|", "cluster.data:3:40: CPUs must be 1 to 1000000"},
+        {"|16|N|", "|0|N|", "cluster.data:3:40: CPUs must be 1 to 65536"},
         {"|16|N|", "|16|?|", "cluster.data:3:43: offline must be Y, N, or M for the master"},
         {"vm2|", "vm1|", "cluster.data:8:1: 'vm1' is there twice"},
         {"Y|hostB|", "Y|hostX|", "cluster.data:10:28: unknown node 'hostX'"},

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "tests/interchange/samples.h"
@@ -74,6 +76,12 @@ TEST_CASE("What only matters for replay in rare cases is kept as well") {
     auto& host = record.memory->hosts.begin()->second;
     host.memory_pressure = {Instant{} - 5h, true, Instant{} + 7ms};
     host.unattributed_cpu_cores = 5e-324;
+    host.outlook = policy::Outlook{490'000, 7.25, 8.5, 5, 4, true};
+    host.cpu_limit = 0.1 + 0.7;
+    record.options.overload.cpu_method = policy::CpuMethod::lr;
+    record.options.forecast = {true, 2h, 0.75, {"Europe/Berlin", {}}};
+    record.memory->seasons = {"Europe/Berlin", WallTime{} + 1h, {}};
+    record.memory->seasons.vms[{"gone"}] = {std::string(3 * policy::season_hours, '/'), -17, 1.0 / 3, 30};
     Vm& vm = record.inventory.vms.begin()->second;
     vm.facts.name = "a\"}],\"x\":{\"\\\n\x1b[31m \xE2\x80\xAE \xF0\x9F\x98\x80";
     vm.facts.requirements.cpu = {CpuRequirement::Mode::maximum, "m", {"f"}};
@@ -139,6 +147,34 @@ TEST_CASE("Whatever is wrong in an inventory is told with its place and its path
     CHECK(problem_of("") == "1:1: expected a value, found the end");
     CHECK(problem_of("[]") == "1:1: expected an object, found a list");
     CHECK_THAT(problem_of(std::string(100000, '[')), Catch::Contains("nested too deeply"));
+}
+
+TEST_CASE("No figure of a record takes what is no number, and no measured one takes a negative") {
+    static const std::set<std::string> may_be_negative = {"priority", "effect", "score_before", "score_after"};
+    const std::string text = to_text(random_record(5));
+    const std::regex figure("\"([a-z_]+)\": (-?[0-9][-+.0-9e]*)");
+    std::size_t tried = 0;
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), figure); at != std::sregex_iterator(); ++at) {
+        const std::string key = (*at)[1];
+        const auto with = [&](const std::string& value) {
+            return parse_record(text.substr(0, static_cast<std::size_t>(at->position(2))) + value +
+                                std::string((*at)[2].second, text.end()));
+        };
+        if (++tried % 7 != 0) continue;
+        INFO(key << " at " << at->position());
+        for (const std::string value :
+             {"\"x\"", "[]", "{}", "true", "1e999", "1e300", "NaN", "Infinity", "-", "0x10"}) {
+            const auto read = with(value);
+            REQUIRE_FALSE(read.has_value());
+            CHECK_FALSE(read.error().message.empty());
+            CHECK(read.error().subject.find(':') != std::string::npos);
+        }
+        CHECK_THAT(with("[]").error().message, Catch::Contains(key));
+        const bool signed_figure = key.ends_with("_ms") || may_be_negative.contains(key);
+        if (!signed_figure)
+            CHECK_THAT(with("-1").error().message, Catch::Contains(key) && Catch::Contains("out of range"));
+    }
+    CHECK(tried > 200);
 }
 
 TEST_CASE("A document that was damaged anywhere gives a record or one error, and never anything else") {
