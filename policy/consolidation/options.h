@@ -8,7 +8,7 @@ namespace ballast::policy::consolidation {
 struct Options {
     /// 0 keeps much in reserve and moves little, 1 packs tightly and moves often. It sets how many standard deviations
     /// of a host's demand stay free above its expected demand: 4 - 2.5 * aggressiveness.
-    double aggressiveness = 0.64;
+    double aggressiveness = 0.62;
 
     /// A VM is not moved again within this, unless its host is overloaded.
     double cooldown_s = 3600;
@@ -23,7 +23,7 @@ struct Options {
 inline constexpr std::size_t window = 24;
 /// An estimate from n measurements counts them n to this against what is usual in the cluster.
 inline constexpr double usual_level_weight = 0.5;
-inline constexpr double usual_variance_weight = 18;
+inline constexpr double usual_variance_weight = 30;
 /// Usual variance of a VM's demand: this times its size times its level, as of a VM that is either idle or busy
 /// (p (1 - p) size^2 = (1 - p) size * level) but mostly in between.
 inline constexpr double usual_variance = 0.04;
