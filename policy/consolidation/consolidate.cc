@@ -7,9 +7,10 @@
 
 namespace ballast::policy::consolidation {
 
-double disturbance(const VmSlot& vm) {
-    // Even an idle VM is some work to move: as if it wanted a twelfth of its size.
-    return vm.memory * vm.memory * vm.memory * (vm.now + 0.08 * vm.size);
+double disturbance(const Load& load, VmIndex vm) {
+    const auto& its = load.problem().vms[vm];
+    const double host = load.problem().hosts[load.host_of(vm)].cpu;
+    return (its.memory + memory_of_any_move) * (its.now + host_share_disturbed * host);
 }
 
 Decision consolidate(const Problem& problem, const Options& options) {

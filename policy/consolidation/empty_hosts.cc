@@ -17,7 +17,7 @@ struct Emptying {
 
 double cost_of(const Load& load, HostIndex host) {
     double sum = 0;
-    for (const auto vm : load.at(host).vms) sum += disturbance(load.problem().vms[vm]);
+    for (const auto vm : load.at(host).vms) sum += disturbance(load, vm);
     return sum;
 }
 

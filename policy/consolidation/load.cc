@@ -4,8 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "policy/consolidation/options.h"
-
 namespace ballast::policy::consolidation {
 
 Load::Load(const Problem& problem, const std::vector<Estimate>& estimates)
@@ -42,7 +40,7 @@ bool Load::fits(VmIndex vm, HostIndex host, double deviations) const {
     const auto& target = problem_->hosts[host];
     if (!target.receives || its.size > target.core) return false;
     if (hosts_[host].memory + its.memory > target.memory) return false;
-    if (hosts_[host].now + its.now > target.cpu * fullest_now) return false;
+    if (hosts_[host].now + its.now > target.cpu) return false;
     return free_with(host, vm, deviations) >= 0;
 }
 

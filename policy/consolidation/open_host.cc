@@ -56,7 +56,7 @@ std::optional<VmIndex> best_to_take(const Draft& draft, HostIndex from, HostInde
     double most = 0;
     for (const auto vm : draft.load.at(from).vms) {
         if (!draft.rested(vm) || !draft.load.fits(vm, to, margin)) continue;
-        const double worth = room_gained(draft.load, from, vm, margin) / disturbance(draft.load.problem().vms[vm]);
+        const double worth = room_gained(draft.load, from, vm, margin) / disturbance(draft.load, vm);
         if (worth <= most) continue;
         best = vm;
         most = worth;

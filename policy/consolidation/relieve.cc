@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "policy/consolidation/steps.h"
@@ -24,29 +25,76 @@ std::optional<HostIndex> relief_target(const Draft& draft, VmIndex vm) {
     return best;
 }
 
-/// VMs that are enough alone first, the least disturbing of them in front; then those that come nearest.
-std::vector<VmIndex> relief_candidates(const Draft& draft, HostIndex host, double excess) {
+struct Candidate {
+    VmIndex vm;
+    double now, cost;
+};
+
+/// Those that may go and have somewhere to go, the least disturbing first.
+std::vector<Candidate> candidates_of(const Draft& draft, HostIndex host) {
     const auto& vms = draft.load.problem().vms;
-    std::vector<VmIndex> candidates;
+    std::vector<Candidate> candidates;
     for (const auto vm : draft.load.at(host).vms) {
-        if (vms[vm].movable && vms[vm].now > 0) candidates.push_back(vm);
+        if (!vms[vm].movable || vms[vm].now <= 0 || !relief_target(draft, vm)) continue;
+        candidates.push_back({vm, vms[vm].now, disturbance(draft.load, vm)});
     }
-    std::ranges::stable_sort(candidates, [&](VmIndex a, VmIndex b) {
-        const bool enough_a = vms[a].now >= excess, enough_b = vms[b].now >= excess;
-        if (enough_a != enough_b) return enough_a;
-        return enough_a ? disturbance(vms[a]) < disturbance(vms[b]) : vms[a].now > vms[b].now;
-    });
+    std::ranges::stable_sort(candidates, {}, &Candidate::cost);
     return candidates;
 }
 
-bool relieve_once(Draft& draft, HostIndex host, double excess) {
-    for (const auto vm : relief_candidates(draft, host, excess)) {
-        const auto target = relief_target(draft, vm);
-        if (!target) continue;
-        draft.move(vm, *target);
-        return true;
+/// The set of candidates that costs least among those that want `excess` or more, by branch and bound: costs add up, so
+/// that a set that is as dear as the best one cannot become better.
+class CheapestSet {
+public:
+    CheapestSet(const std::vector<Candidate>& candidates, double excess) : candidates_(candidates), excess_(excess) {
+        search(0, 0, 0);
     }
-    return false;
+    /// Empty where none is enough.
+    const std::vector<VmIndex>& vms() const { return best_; }
+
+private:
+    void search(std::size_t from, double now, double cost) {
+        if (now >= excess_) {
+            best_ = chosen_;
+            lowest_ = cost;
+            return;
+        }
+        if (chosen_.size() == relief_moves) return;
+        for (std::size_t i = from; i < candidates_.size() && tried_ < most_tried; ++i) {
+            // They are in the order of their costs: none of the rest is cheaper.
+            if (cost + candidates_[i].cost >= lowest_) return;
+            ++tried_;
+            chosen_.push_back(candidates_[i].vm);
+            search(i + 1, now + candidates_[i].now, cost + candidates_[i].cost);
+            chosen_.pop_back();
+        }
+    }
+
+    /// Hosts of hundreds of VMs have more sets than can be tried; what is found by then is good enough.
+    static constexpr int most_tried = 100'000;
+    const std::vector<Candidate>& candidates_;
+    double excess_, lowest_ = std::numeric_limits<double>::infinity();
+    int tried_ = 0;
+    std::vector<VmIndex> best_, chosen_;
+};
+
+/// Where no set is enough: those that want most.
+std::vector<VmIndex> largest(std::vector<Candidate> candidates) {
+    std::ranges::stable_sort(candidates, std::ranges::greater{}, &Candidate::now);
+    std::vector<VmIndex> vms;
+    for (const auto& candidate : candidates) {
+        if (vms.size() < relief_moves) vms.push_back(candidate.vm);
+    }
+    return vms;
+}
+
+void relieve_host(Draft& draft, HostIndex host, double excess) {
+    const auto candidates = candidates_of(draft, host);
+    const CheapestSet cheapest(candidates, excess);
+    for (const auto vm : cheapest.vms().empty() ? largest(candidates) : cheapest.vms()) {
+        // The moves before it may have taken the room.
+        if (const auto target = relief_target(draft, vm)) draft.move(vm, *target);
+    }
 }
 
 }  // namespace
@@ -54,10 +102,8 @@ bool relieve_once(Draft& draft, HostIndex host, double excess) {
 void relieve(Draft& draft) {
     const auto& hosts = draft.load.problem().hosts;
     for (HostIndex host = 0; host < hosts.size(); ++host) {
-        for (int moves = 0; moves < relief_moves; ++moves) {
-            const double excess = draft.load.at(host).now - hosts[host].cpu;
-            if (excess <= 0 || !relieve_once(draft, host, excess)) break;
-        }
+        const double excess = draft.load.at(host).now - hosts[host].cpu;
+        if (excess > 0) relieve_host(draft, host, excess);
     }
 }
 

@@ -24,12 +24,11 @@ struct Draft {
     }
 };
 
-/// What moving this VM disturbs: the demand that suffers, by the time it takes (the memory), cubed because the VM, its
-/// source and its target suffer each for that long.
-double disturbance(const VmSlot& vm);
+/// What moving this VM from where it is disturbs: the CPU that suffers, which is its own and a share of its host's, by
+/// the time it takes, which goes with its memory.
+double disturbance(const Load& load, VmIndex vm);
 
-/// Takes from each host whose VMs want more than it has the VMs that disturb least, until they want no more than it
-/// has.
+/// Takes from each host whose VMs want more than it has the set of VMs that is enough and disturbs least.
 void relieve(Draft& draft);
 /// Switches one host on when the hosts in use are too full on average, and takes load off the fullest.
 void open_host(Draft& draft);

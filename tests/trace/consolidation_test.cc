@@ -104,6 +104,23 @@ TEST_CASE("An overloaded host gives the VM that disturbs least to the host with 
     CHECK(decision.moves.front() == Move{4, 2});
 }
 
+TEST_CASE("Two small quiet VMs are moved rather than a large one that disturbs more") {
+    const std::vector<double> big(30, 7.0), small(30, 1.0), few(30, 2.0);
+    Problem problem;
+    for (int i = 0; i < 2; ++i) problem.hosts.push_back({32, 16, 2560, 300, true, true});
+    for (int i = 0; i < 4; ++i) problem.vms.push_back(steady(0, big));
+    for (int i = 0; i < 6; ++i) problem.vms.push_back(steady(0, small));  // 34 of 32 CPUs wanted
+    problem.vms.push_back(steady(1, few));
+    problem.vms.back().movable = false;
+    for (VmIndex vm = 0; vm < 4; ++vm) problem.vms[vm].memory = 400;
+    const auto decision = consolidate(problem, {});
+    REQUIRE(decision.moves.size() == 2);
+    for (const auto& move : decision.moves) {
+        CHECK(problem.vms[move.vm].now == 1.0);
+        CHECK(move.to == 1);
+    }
+}
+
 TEST_CASE("When all hosts are too full another one is switched on and takes load off them") {
     const std::vector<double> history(30, 5.8);
     Problem problem;
