@@ -220,13 +220,19 @@ struct Described<policy::HostMemory> {
     };
 };
 template <>
+struct Described<policy::DemandHistory> {
+    using T = policy::DemandHistory;
+    static constexpr auto fields = std::tuple{field("means_cores", &T::means), field("slot_ms", &T::slot),
+                                              field("sum_cores", &T::sum_cores), field("samples", &T::samples)};
+};
+template <>
 struct Described<policy::VmMemory> {
     using T = policy::VmMemory;
     static constexpr auto fields = std::tuple{
         field("cpu_demand_cores", &T::cpu_demand_cores), field("dirty_mib_per_s", &T::dirty_mib_per_s),
         field("last_sample_ms", &T::last_sample),        field("ready_ratio", &T::ready_ratio),
         field("dirty_known", &T::dirty_known),           field("duration_factor", &T::duration_factor),
-        field("downtime_factor", &T::downtime_factor),
+        field("downtime_factor", &T::downtime_factor),   field("history", &T::history),
     };
 };
 template <>

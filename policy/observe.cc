@@ -29,6 +29,7 @@ void observe_vm(VmMemory& memory, const Vm& vm, Instant at, Duration smoothing) 
     if (!demand || (memory.last_sample && *memory.last_sample >= at)) return;
     const double weight = memory.last_sample ? weight_of(at - *memory.last_sample, smoothing) : 1;
     memory.cpu_demand_cores = blend(memory.cpu_demand_cores, *demand, weight);
+    remember_demand(memory.history, *demand, at);
     if (const auto ready = known(vm.load.ready_ratio))
         memory.ready_ratio = blend(memory.ready_ratio, std::min(*ready, 1.0), weight);
     if (const auto dirty = known(vm.load.dirty_rate_mib_per_s)) {

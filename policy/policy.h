@@ -7,6 +7,7 @@
 
 #include "model/inventory.h"
 #include "model/plan.h"
+#include "policy/demand_history.h"
 #include "policy/options.h"
 
 namespace ballast::policy {
@@ -37,6 +38,7 @@ struct VmMemory {
     bool dirty_known = false;            // false: dirty_mib_per_s means nothing
     double duration_factor = 1;          // what its migrations took beside the model's prediction, see learn()
     double downtime_factor = 1;
+    DemandHistory history;
 };
 
 /// Did the moves away from a host bring what they promised? A host under audit waits for samples well after them.
