@@ -10,7 +10,8 @@ using prometheus::Histogram;
 using Buckets = Histogram::BucketBoundaries;
 
 constexpr const char* results[] = {"done", "rolled_back", "cancelled", "failed", "not_started", "withdrawn"};
-constexpr Trigger triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual};
+constexpr Trigger triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual,
+                                Trigger::consolidation};
 
 // A cycle over a few hosts takes a millisecond; one that waits for the store's disk up to a second.
 const Buckets cycle_buckets = {0.001, 0.005, 0.02, 0.1, 0.5, 1, 5};

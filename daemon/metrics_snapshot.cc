@@ -10,7 +10,8 @@ namespace ballast::daemon {
 namespace {
 
 // Every state of HostView: those without a host are exported as zero.
-constexpr const char* host_states[] = {"ok", "hot", "overloaded", "stale", "down", "maintenance", "draining"};
+constexpr const char* host_states[] = {"ok",          "hot",      "overloaded", "stale",         "down",
+                                       "maintenance", "draining", "off",        "switching_off", "switching_on"};
 
 prometheus::MetricFamily single(const char* name, std::optional<double> value) {
     auto family = metric_family(name);
@@ -32,8 +33,10 @@ std::map<std::string, double> hosts_by_state(const Plan& plan) {
 }
 
 std::map<std::string, double> moves_by_trigger(const Plan& plan) {
-    std::map<std::string, double> counts = {
-        {to_string(Trigger::overload), 0}, {to_string(Trigger::maintenance), 0}, {to_string(Trigger::balance), 0}};
+    std::map<std::string, double> counts = {{to_string(Trigger::overload), 0},
+                                            {to_string(Trigger::maintenance), 0},
+                                            {to_string(Trigger::balance), 0},
+                                            {to_string(Trigger::consolidation), 0}};
     for (const Move& move : plan.moves) ++counts[to_string(move.trigger)];
     return counts;
 }

@@ -57,7 +57,8 @@ Outcome outcome_from(const json::object& o) {
 }
 
 Trigger trigger_from(const std::string& name) {
-    for (const Trigger trigger : {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual})
+    for (const Trigger trigger :
+         {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual, Trigger::consolidation})
         if (to_string(trigger) == name) return trigger;
     throw std::invalid_argument("unknown trigger " + name);
 }

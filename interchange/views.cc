@@ -128,6 +128,10 @@ json::object move(const Move& move, const VmNames& names) {
             {"refused_targets", rejections(move.refused_targets, names)}};
 }
 
+json::object power_change(const PowerChange& change) {
+    return {{"host", change.host.value}, {"on", change.on}, {"wave", change.wave}, {"reason", change.reason}};
+}
+
 json::array moves(const std::vector<Move>& moves, const VmNames& names) {
     return each(moves, [&](const Move& one) { return move(one, names); });
 }
@@ -138,6 +142,7 @@ json::object plan(const Plan& plan, const VmNames& names) {
     return {{"findings", each(plan.findings, finding)},
             {"warnings", texts(plan.warnings)},
             {"moves", moves(plan.moves, names)},
+            {"power", each(plan.power, power_change)},
             {"immovable", rejections(plan.immovable, names)},
             {"rejections", rejections(plan.rejections, names)},
             {"hosts", std::move(hosts)},

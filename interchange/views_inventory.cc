@@ -135,8 +135,13 @@ json::object host_counts(const Seen& seen) {
     const auto& hosts = seen.inventory.hosts;
     const auto& views = seen.last_cycle.plan.hosts;
     return {{"total", hosts.size()},
-            {"up", count(hosts, [](const auto& host) { return host.second.connection == Connection::up; })},
-            {"stale", count(hosts, [](const auto& host) { return host.second.stale; })},
+            {"up", count(hosts,
+                         [](const auto& host) {
+                             return host.second.power == PowerState::on && host.second.connection == Connection::up;
+                         })},
+            {"off", count(hosts, [](const auto& host) { return host.second.power != PowerState::on; })},
+            {"stale",
+             count(hosts, [](const auto& host) { return host.second.power == PowerState::on && host.second.stale; })},
             {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
@@ -161,6 +166,8 @@ json::object host(const Seen& seen, const Host& host) {
             {"stale", host.stale},
             {"maintenance", host.maintenance},
             {"accepts_vms", host.accepts_vms},
+            {"power", to_string(host.power)},
+            {"power_managed", host.power_managed},
             {"problem", host.problem},
             {"sample_age_ms", milliseconds(age)},
             {"overloaded", view && view->overloaded},

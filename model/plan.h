@@ -12,7 +12,7 @@
 
 namespace ballast {
 
-enum class Trigger { overload, maintenance, balance, manual };
+enum class Trigger { overload, maintenance, balance, manual, consolidation };
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.
@@ -51,18 +51,30 @@ struct Finding {
     bool resolved_by_plan = false;  // the plan's moves bring it below its limits (or empty it)
 };
 
+/// A host to be switched on or off.
+struct PowerChange {
+    HostId host;
+    bool on = false;     // what it shall be
+    unsigned wave = 0;   // when all moves of the waves before this one have ended and, to be off, no VM is left on it
+    std::string reason;  // one sentence for people
+
+    friend bool operator==(const PowerChange&, const PowerChange&) = default;
+};
+
 /// Scores and load of one host as the policy saw them; kept for status, metrics and explain.
 struct HostView {
     double cpu_demand = 0;  // demand / usable capacity
     double memory_demand = 0;
     double ready = 0;         // mean ready ratio over its vCPUs
     bool overloaded = false;  // by a detector that persisted
-    std::string state;        // "ok" | "hot" | "overloaded" | "stale" | "down" | "maintenance" | "draining"
+    std::string
+        state;  // "ok" | "hot" | "overloaded" | "stale" | "down" | "maintenance" | "draining", or a PowerState but on
 };
 
 struct Plan {
     std::vector<Finding> findings;
     std::vector<Move> moves;            // in order; see Move::wave
+    std::vector<PowerChange> power;     // hosts to be switched on, then those to be switched off
     std::vector<Rejection> immovable;   // VMs that had to leave but cannot: listed first to people
     std::vector<Rejection> rejections;  // further refusals worth telling
     std::vector<std::string> warnings;  // rules that cannot all be kept, room that is missing: not of one host alone

@@ -16,7 +16,8 @@ std::optional<double> known(const std::optional<double>& measured) {
 }
 
 bool is_fresh(const Host& host) {
-    return host.connection == Connection::up && !host.stale && host.sampled_at.has_value();
+    return host.power == PowerState::on && host.connection == Connection::up && !host.stale &&
+           host.sampled_at.has_value();
 }
 
 Duration smoothing_time(const OverloadOptions& overload) {

@@ -44,6 +44,7 @@ void make_startable(Vm& vm) {
 // The evacuation planner empties hosts in maintenance that report: to it the lost host is one.
 void make_empty(Host& host, Instant now) {
     host.maintenance = true;
+    host.power = PowerState::on;
     host.connection = Connection::up;
     host.stale = false;
     if (!host.sampled_at) host.sampled_at = now;

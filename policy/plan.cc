@@ -1,8 +1,10 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
+#include <algorithm>
 #include <iterator>
 
 #include "policy/balance.h"
 #include "policy/capacity.h"
+#include "policy/consolidate.h"
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
@@ -18,6 +20,7 @@ namespace {
 std::string state_of(const ClusterView& view, const HostUse& use) {
     const Host& host = *use.host;
     const HostMemory& detectors = remembered(view.context(), host.id);
+    if (host.power != PowerState::on) return to_string(host.power);
     if (host.connection == Connection::down) return "down";
     if (!is_fresh(host)) return "stale";
     if (host.maintenance) return use.occupants.empty() ? "maintenance" : "draining";
@@ -42,6 +45,21 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+void after_their_moves(Plan& plan) {
+    for (PowerChange& change : plan.power)
+        for (const Move& move : plan.moves)
+            if (move.from == change.host) change.wave = std::max(change.wave, move.wave + 1);
+}
+
+Unmet unmet_of(const Relief& relief, const Evacuation& evacuation) {
+    Unmet unmet;
+    for (const Finding& finding : relief.findings)
+        if (!finding.resolved_by_plan) unmet.overloaded.push_back(finding.host);
+    for (const Rejection& rejection : evacuation.immovable)
+        if (rejection.reason == Reason::no_target) unmet.stranded.push_back(rejection.vm);
+    return unmet;
+}
+
 }  // namespace
 
 Plan plan(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
@@ -54,12 +72,18 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
     // its moves are few, and somebody suffers now.
     Evacuation evacuation = evacuate(view);
     Relief relief = relieve(view);
+    const Unmet unmet = unmet_of(relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
-    const Balance even = relief.drafts.empty() ? balance(view) : Balance{};
+    Consolidation few = consolidate(view, unmet, relief.drafts.empty());
+    append(relief.drafts, std::move(few.drafts));
+    const Balance even = relief.drafts.empty() && few.power.empty() ? balance(view) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
     plan.moves = finished(std::move(relief.drafts), before);
+    plan.power = std::move(few.power);
+    after_their_moves(plan);
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
+    append(plan.findings, std::move(few.findings));
     append(plan.findings, std::vector(even.findings));
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);

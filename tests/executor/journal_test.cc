@@ -58,7 +58,8 @@ TEST_CASE("A record is read back as it was written") {
 }
 
 TEST_CASE("Whatever asked for a move is read back from its record") {
-    for (const Trigger trigger : {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual}) {
+    for (const Trigger trigger :
+         {Trigger::overload, Trigger::maintenance, Trigger::balance, Trigger::manual, Trigger::consolidation}) {
         Record record = full_record();
         record.op.trigger = trigger;
         const auto read = executor::record_from_json(boost::json::parse(text(record)));
