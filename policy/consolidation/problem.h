@@ -33,8 +33,8 @@ struct VmSlot {
     double now = 0;                   // CPU it wants, as measured last
     std::span<const double> history;  // the same at past decisions, oldest first, `now` last; never empty
     double since_move_s = unlimited;  // since its last move began
-    double forecast = 0;              // CPU it is expected to want in the hours to come; 0 where nothing is forecast
     bool movable = true;              // false: under way, or not to be touched
+    double forecast = 0;              // CPU it is expected to want in the hours to come; 0 where nothing is forecast
 };
 
 /// Requires: every home is a host; a VM that is under way counts where it is going.

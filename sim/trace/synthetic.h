@@ -14,10 +14,12 @@ struct SyntheticOptions {
     unsigned vms = 160;
     unsigned days = 7;
     std::uint64_t seed = 1;
-    double noise = 0.10;         // standard deviation of each sample, of the VM's demand
-    double shared_noise = 0.05;  // of all VMs of a service together, for ten minutes at a time
-    double bursts_per_day = 1;   // of each VM: it wants all its vCPUs for 1 to 15 minutes
-    double mean_load = 0.5;      // of all CPUs, mean over the day
+    double noise = 0.10;                          // standard deviation of each sample, of the VM's demand
+    double shared_noise = 0.05;                   // of all VMs of a service together, for ten minutes at a time
+    double bursts_per_day = 1;                    // of each VM: it wants all its vCPUs for 1 to 15 minutes
+    double mean_load = 0.5;                       // of all CPUs, mean over the day
+    Duration boot = std::chrono::seconds{150};    // of a host that is switched on, until it takes VMs
+    Duration shutdown = std::chrono::minutes{1};  // of one that is switched off
 };
 
 /// The load of each VM at any minute. Immutable once made.
