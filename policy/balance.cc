@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <set>
 
 #include "policy/capacity.h"
 #include "policy/constraints/constraint.h"
@@ -56,13 +55,6 @@ void set_objective(solver::Problem& problem, const BalanceOptions& options) {
             host.scale[k] = std::max(capacity / std::max(hosts, 1.0), 1e-9);
         }
     }
-}
-
-// What consolidation emptied shall stay empty while it may.
-void close_empty_hosts(Dense& dense, const ClusterView& view) {
-    for (std::size_t host = 0; host < dense.hosts.size(); ++host)
-        if (view.at(dense.hosts[host]->id).occupants.empty())
-            dense.problem.hosts[host].receives = dense.problem.hosts[host].counts = false;
 }
 
 struct Proposal {
@@ -148,18 +140,12 @@ std::string cause_of(const Context& context) {
 
 double imbalance_of(const Memory& memory, const Inventory& inventory, const Options& options) {
     std::vector<Load> cpu, ram;
-    std::set<HostId> in_use;  // while hosts shall be empty, their emptiness is no imbalance
-    const bool empty_is_fine = consolidation_is_open(inventory, options.consolidation);
-    if (empty_is_fine)
-        for (const auto& [id, vm] : inventory.vms)
-            if (occupies_host(vm)) in_use.insert(vm.host);
     for (const auto& [id, host] : inventory.hosts) {
         const auto seen = memory.hosts.find(id);
         const double cpus = usable_cpus(host, options);
         const auto used = measured_memory_ratio(host);
         if (!is_fresh(host) || host.maintenance || seen == memory.hosts.end() || !seen->second.cpu_known || cpus <= 0)
             continue;
-        if (empty_is_fine && !in_use.contains(id)) continue;
         const double total = static_cast<double>(host.facts.memory_total.count);
         cpu.push_back({seen->second.cpu_demand_cores, cpus});
         if (used) ram.push_back({*used * total, total});
@@ -176,8 +162,9 @@ Balance balance(ClusterView& view) {
     const BalanceOptions& options = context.options.balance;
     if (!options.enabled || !context.memory.imbalance.set || context.memory.audit.braked || view.in_flight() > 0)
         return result;
+    // Packed hosts beside empty ones are meant to be uneven; evening them out would fill what was emptied.
+    if (consolidation_is_open(context.inventory, context.options.consolidation)) return result;
     Dense dense = dense_of(view, Purpose::relief);
-    if (consolidation_is_open(context.inventory, context.options.consolidation)) close_empty_hosts(dense, view);
     set_objective(dense.problem, options);
     solver::BalanceLimits limits;
     limits.max_moves = options.max_moves_per_cycle;

@@ -293,7 +293,7 @@ TEST_CASE("When demand has risen a host is woken before there is overload, and V
     }
 }
 
-TEST_CASE("Balance does not fill hosts that consolidation keeps empty, and does once the window is closed") {
+TEST_CASE("Balance rests while hosts may be kept empty, and fills them once that is over") {
     Cluster cluster = quiet(false);
     cluster.options.balance.imbalance = {0.05, 0.03, 5min};
     settle(cluster, 40);
