@@ -121,7 +121,7 @@ json::array problems(const Seen& seen) {
     const auto told = [](const Operation& op) { return op.id.value + " (" + op.vm_name + "): " + op.message; };
     json::array out;
     for (const auto& [id, host] : seen.inventory.hosts)
-        if (!host.problem.empty()) out.emplace_back(id.value + ": " + host.problem);
+        if (!host.problem.empty() && host.power == PowerState::on) out.emplace_back(id.value + ": " + host.problem);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
