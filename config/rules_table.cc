@@ -342,10 +342,18 @@ void add_rules(std::vector<Option<Options>>& rows) {
 }
 
 void add_consolidation_windows(std::vector<Option<Options>>& rows) {
-    rows.push_back(list_option("consolidation.windows", open_times_rows(),
-                               field(&Options::consolidation, &policy::ConsolidationOptions::windows),
-                               finish_open_times, form_of_open_times,
-                               "when hosts may be kept empty; none: always; every file may add to the list"));
+    auto row =
+        list_option("consolidation.windows", open_times_rows(),
+                    field(&Options::consolidation, &policy::ConsolidationOptions::windows), finish_open_times,
+                    form_of_open_times, "when hosts may be kept empty; none: always; every file may add to the list");
+    // Entries of a key within a section stand further to the right.
+    row.write = [write = row.write](const Options& options) {
+        std::string text = write(options);
+        for (std::size_t at = 0; (at = text.find("\n  - ", at)) != std::string::npos; at += 4)
+            text.insert(at + 1, "    ");
+        return text;
+    };
+    rows.push_back(std::move(row));
 }
 
 }  // namespace ballast::config

@@ -233,7 +233,8 @@ TEST_CASE("Windows of consolidation are read with their zone, and what is wrong 
     CHECK(read->consolidation.windows[0].zone.name == "Europe/Berlin");
     CHECK(read->consolidation.never_off == std::vector<HostId>{{"host1"}});
     const auto problem = [](const std::string& text) { return problem_of("consolidation:\n  " + text + "\n"); };
-    CHECK_THAT(problem("windows: [{name: night}]"), Catch::StartsWith("p.yaml:2:13: window `night` of consolidation"));
+    CHECK_THAT(problem("windows: [{name: night}]"),
+               Catch::StartsWith("p.yaml:2:13: consolidation.windows: window `night` of"));
     CHECK_THAT(problem("windows: [{times: [mon 20:00-06:00]}]"), Catch::StartsWith("p.yaml:2:13: "));
     CHECK_THAT(problem("min_hosts_on: 0"), Catch::StartsWith("p.yaml:2:17: "));
     CHECK_THAT(problem("aggressiveness: 1.5"), Catch::StartsWith("p.yaml:2:19: "));
