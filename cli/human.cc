@@ -92,8 +92,8 @@ Phrase load_bar(std::optional<double> ratio, const Style& style) {
 Tone tone_of_state(std::string_view state) {
     for (const auto* bad : {"overloaded", "down", "crashed", "failed"})
         if (state == bad) return Tone::bad;
-    for (const auto* notice :
-         {"hot", "stale", "lost", "draining", "maintenance", "paused", "rolled_back", "cancelled", "waiting"})
+    for (const auto* notice : {"hot", "switching_off", "switching_on", "stale", "lost", "draining", "maintenance",
+                               "paused", "rolled_back", "cancelled", "waiting"})
         if (state == notice) return Tone::notice;
     for (const auto* good : {"ok", "done", "running"})
         if (state == good) return Tone::good;

@@ -15,6 +15,7 @@ namespace {
 
 using policy::AdmissionOptions;
 using policy::BalanceOptions;
+using policy::ConsolidationOptions;
 using policy::CooldownOptions;
 using policy::CpuMethod;
 using policy::EstimatorOptions;
@@ -176,6 +177,52 @@ void add_repair(Rows& rows) {
                "VMs moved before the next look");
 }
 
+template <class V>
+void add_consolidation(Rows& rows, const std::string& key, Codec<V> codec, V ConsolidationOptions::*member,
+                       std::string doc) {
+    rows.push_back(option<Options>("consolidation." + key, std::move(codec), field(&Options::consolidation, member),
+                                   std::move(doc)));
+}
+
+Codec<std::vector<HostId>> host_ids() {
+    return converted<std::vector<HostId>, std::vector<std::string>>(
+        list_of("host names", text("host name", check_name), 0),
+        [](const std::vector<std::string>& names) {
+            std::vector<HostId> hosts;
+            for (const std::string& name : names) hosts.push_back({name});
+            return hosts;
+        },
+        [](const std::vector<HostId>& hosts) {
+            std::vector<std::string> names;
+            for (const HostId& host : hosts) names.push_back(host.value);
+            return names;
+        });
+}
+
+void add_consolidation(Rows& rows) {
+    add_consolidation(rows, "enabled", boolean(), &ConsolidationOptions::enabled,
+                      "run the VMs on few hosts while little is wanted, so that the others can be off");
+    add_consolidation_windows(rows);
+    add_consolidation(
+        rows, "aggressiveness", number(0, 1), &ConsolidationOptions::aggressiveness,
+        "0 keeps 4 standard deviations of a host's demand free above its mean, 1 keeps 1.5 and moves more");
+    add_consolidation(rows, "min_hosts_on", count(1, 10000), &ConsolidationOptions::min_hosts_on,
+                      "never fewer hosts are on");
+    add_consolidation(rows, "spare_hosts", count(0, 10000), &ConsolidationOptions::spare_hosts,
+                      "hosts that stay on although they are empty: room at once, without a boot");
+    add_consolidation(rows, "never_off", host_ids(), &ConsolidationOptions::never_off,
+                      "hosts that are neither emptied nor switched off");
+    add_consolidation<Duration>(rows, "min_time_on", duration(seconds{0}, hours{24 * 7}),
+                                &ConsolidationOptions::min_time_on,
+                                "a host that was switched on, or that a VM came to, is not emptied within this");
+    add_consolidation<Duration>(rows, "min_time_off", duration(seconds{0}, hours{24 * 7}),
+                                &ConsolidationOptions::min_time_off,
+                                "a host stays off for this long, unless it is needed for overload, maintenance, the "
+                                "reserve or a minimum above");
+    add_consolidation(rows, "max_moves_per_cycle", count(1, 1000), &ConsolidationOptions::max_moves_per_cycle,
+                      "VMs moved before the hosts are measured again; a host with more VMs is not emptied");
+}
+
 void add_reserve(Rows& rows) {
     rows.push_back(option<Options>("reserve.cpu", ratio(0, 0.9), field(&Options::reserve, &ReserveOptions::cpu),
                                    "of the host's CPUs, kept free whatever is planned"));
@@ -308,6 +355,7 @@ Rows rows() {
     add_estimator(all);
     add_forecast(all);
     add_balance(all);
+    add_consolidation(all);
     add_reserve(all);
     add_promises(all);
     add_limits(all);
@@ -335,6 +383,8 @@ const Table<Options>& policy_table() {
          {"forecast", "Relief before the overload, from what VMs wanted at this time of the last two weeks."},
          {"balance", "Evening out the load of hosts none of which is overloaded, when nothing else is to be done."},
          {"balance.imbalance", "Standard deviation of the hosts' load, CPU and memory by their weights."},
+         {"consolidation",
+          "Few hosts on while little is wanted, with the room of `reserve` and `admission` kept on those."},
          {"reserve", "Room that stays free on every host whatever is planned."},
          {"overcommit", "How much more may be promised to VMs than a host has."},
          {"admission", "Room for the loss of hosts, which balancing leaves alone; orders of an operator may use it."},

@@ -10,6 +10,7 @@ namespace ballast::config {
 namespace {
 
 using policy::NamedGroup;
+using policy::OpenTimes;
 using policy::Options;
 using policy::Rule;
 using policy::TimeZone;
@@ -281,16 +282,50 @@ WindowForm form_of_window(const Window& window) {
     return {window.name, window.vms, window.allow, window.deny, window.zone, window.maintenance};
 }
 
+struct OpenTimesForm {
+    std::string name;
+    std::vector<WeekSpan> times;
+    std::optional<TimeZone> zone;
+};
+
+std::vector<Option<OpenTimesForm>> open_times_rows() {
+    return {
+        option<OpenTimesForm>("name", text("name", check_name), field(&OpenTimesForm::name),
+                              "shown in explanations; unique; required"),
+        option<OpenTimesForm>("times", week_spans(), field(&OpenTimesForm::times),
+                              "when hosts may be empty, such as `mon-fri 20:00-06:00`; required"),
+        option<OpenTimesForm>("time_zone", time_zone(), field(&OpenTimesForm::zone),
+                              "whose clocks count, such as `Europe/Berlin` or `UTC`; default `local`, the daemon's")};
+}
+
+std::optional<OpenTimes> finish_open_times(const OpenTimesForm& form, const Node& node, Reader& reader) {
+    const std::string window =
+        form.name.empty() ? "a window of consolidation" : "window " + quoted(form.name) + " of consolidation";
+    if (form.name.empty() || form.times.empty()) {
+        reader.error(node, window + (form.name.empty() ? " needs a `name`" : " needs `times`"));
+        return std::nullopt;
+    }
+    if (!reader.declare("consolidation window", form.name, value_of(node, "name"))) return std::nullopt;
+    const auto local = form.zone ? Result<TimeZone>(*form.zone) : load_time_zone("local");
+    return OpenTimes{form.name, form.times, local ? *local : TimeZone{}};
+}
+
+OpenTimesForm form_of_open_times(const OpenTimes& window) {
+    return {window.name, window.times, window.zone};
+}
+
 // A list of entries that every file may add to.
-template <class V, class Form>
-Option<Options> list_option(const std::string& key, std::vector<Option<Form>> rows, std::vector<V> Options::*member,
+template <class V, class Form, class Field>
+Option<Options> list_option(const std::string& key, std::vector<Option<Form>> rows, Field field_of,
                             std::optional<V> (*finish)(const Form&, const Node&, Reader&), Form (*form_of)(const V&),
                             const std::string& doc) {
-    auto row = option<Options>(key, list_of_maps<V, Form>(rows, finish, form_of), field(member), doc);
+    auto row = option<Options>(key, list_of_maps<V, Form>(rows, finish, form_of), field_of, doc);
     for (const auto& field_row : rows) row.fields.push_back(field_row.info);
     row.adds_up = true;
-    row.merge = [member](Options& into, const Options& from) {
-        (into.*member).insert((into.*member).end(), (from.*member).begin(), (from.*member).end());
+    row.merge = [field_of](Options& into, const Options& from) {
+        auto& all = field_of(into);
+        const auto& more = field_of(from);
+        all.insert(all.end(), more.begin(), more.end());
     };
     return row;
 }
@@ -298,12 +333,27 @@ Option<Options> list_option(const std::string& key, std::vector<Option<Form>> ro
 }  // namespace
 
 void add_rules(std::vector<Option<Options>>& rows) {
-    rows.push_back(list_option("groups", group_rows(), &Options::groups, finish_group, form_of_group,
+    rows.push_back(list_option("groups", group_rows(), field(&Options::groups), finish_group, form_of_group,
                                "names for several VMs or hosts; every file may add to the list"));
-    rows.push_back(list_option("rules", rule_rows(), &Options::rules, finish_rule, form_of_rule,
+    rows.push_back(list_option("rules", rule_rows(), field(&Options::rules), finish_rule, form_of_rule,
                                "where VMs must, must not, should and should not run; every file may add to the list"));
-    rows.push_back(list_option("windows", window_rows(), &Options::windows, finish_window, form_of_window,
+    rows.push_back(list_option("windows", window_rows(), field(&Options::windows), finish_window, form_of_window,
                                "when VMs may be moved; every file may add to the list"));
+}
+
+void add_consolidation_windows(std::vector<Option<Options>>& rows) {
+    auto row =
+        list_option("consolidation.windows", open_times_rows(),
+                    field(&Options::consolidation, &policy::ConsolidationOptions::windows), finish_open_times,
+                    form_of_open_times, "when hosts may be kept empty; none: always; every file may add to the list");
+    // Entries of a key within a section stand further to the right.
+    row.write = [write = row.write](const Options& options) {
+        std::string text = write(options);
+        for (std::size_t at = 0; (at = text.find("\n  - ", at)) != std::string::npos; at += 4)
+            text.insert(at + 1, "    ");
+        return text;
+    };
+    rows.push_back(std::move(row));
 }
 
 }  // namespace ballast::config

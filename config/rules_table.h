@@ -1,4 +1,5 @@
-// The keys of groups, rules and windows: lists of entries, each with a form of its own. Part of policy_table().
+// The keys of groups, rules and windows, those of consolidation among them: lists of entries, each with a form of its
+// own. Part of policy_table().
 #pragma once
 
 #include <vector>
@@ -8,5 +9,6 @@
 namespace ballast::config {
 
 void add_rules(std::vector<Option<policy::Options>>& rows);
+void add_consolidation_windows(std::vector<Option<policy::Options>>& rows);
 
 }  // namespace ballast::config

@@ -65,6 +65,8 @@ public:
             move.operation.value = operations_.of(move.operation.value);
         }
         for (PastMove& move : inventory.past_moves) rename(move.vm), rename(move.from), rename(move.to);
+        for (HostId& host : record_.options.consolidation.never_off) rename(host);
+        for (policy::OpenTimes& window : record_.options.consolidation.windows) window.name = "(left out)";
         if (!record_.memory) return;
         rename_keys(record_.memory->hosts, hosts_, [](auto&) {});
         rename_keys(record_.memory->vms, vms_, [](auto&) {});
@@ -83,6 +85,7 @@ private:
             vms_.add(move.vm.value), hosts_.add(move.from.value), hosts_.add(move.to.value);
         for (const policy::Rule& rule : record_.options.rules)
             for (const HostId& host : rule.hosts) hosts_.add(host.value);
+        for (const HostId& host : record_.options.consolidation.never_off) hosts_.add(host.value);
         if (!record_.memory) return;
         for (const auto& [id, memory] : record_.memory->hosts) hosts_.add(id.value);
         for (const auto& [id, memory] : record_.memory->vms) vms_.add(id.value);

@@ -58,9 +58,17 @@ concept HasFields = requires {
     Described<T>::fields;
 };
 
+/// Fields that mean nothing outside this process and are not written: `static constexpr std::size_t not_written`.
+template <HasFields T>
+constexpr std::size_t not_written() {
+    if constexpr (requires { Described<T>::not_written; }) return Described<T>::not_written;
+    return 0;
+}
+
 template <HasFields T>
 constexpr const auto& fields_of() {
-    static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Described<T>::fields)>> == boost::pfr::tuple_size_v<T>,
+    static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Described<T>::fields)>> + not_written<T>() ==
+                      boost::pfr::tuple_size_v<T>,
                   "this type has a field that its table in interchange/ does not name");
     return Described<T>::fields;
 }

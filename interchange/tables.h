@@ -74,7 +74,11 @@ struct Described<Host> {
         field("accepts_vms", &T::accepts_vms),
         field("labels", &T::labels),
         field("problem", &T::problem),
+        field("power", &T::power),
+        field("power_since_ms", &T::power_since),
+        field("power_managed", &T::power_managed),
     };
+    static constexpr std::size_t not_written = 1;  // facts_revision
 };
 template <>
 struct Described<Blocker> {
@@ -163,6 +167,7 @@ struct Described<Vm> {
         field("load", &T::load),
         field("started_at_ms", &T::started_at),
     };
+    static constexpr std::size_t not_written = 1;  // facts_revision
 };
 template <>
 struct Described<InFlight> {
@@ -426,14 +431,46 @@ struct Described<policy::Window> {
                    field("origin", &T::origin), field("column", &T::column)};
 };
 template <>
+struct Described<policy::OpenTimes> {
+    using T = policy::OpenTimes;
+    static constexpr auto fields =
+        std::tuple{required("name", &T::name), field("times", &T::times), field("zone", &T::zone)};
+};
+template <>
+struct Described<policy::ConsolidationOptions> {
+    using T = policy::ConsolidationOptions;
+    static constexpr auto fields = std::tuple{
+        field("enabled", &T::enabled),
+        field("windows", &T::windows),
+        field("aggressiveness", &T::aggressiveness, {0, 1}),
+        field("min_hosts_on", &T::min_hosts_on),
+        field("spare_hosts", &T::spare_hosts),
+        field("never_off", &T::never_off),
+        field("min_time_on_ms", &T::min_time_on),
+        field("min_time_off_ms", &T::min_time_off),
+        field("max_moves_per_cycle", &T::max_moves_per_cycle),
+    };
+};
+template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
-        field("mode", &T::mode),           field("overload", &T::overload),     field("repair", &T::repair),
-        field("balance", &T::balance),     field("estimator", &T::estimator),   field("forecast", &T::forecast),
-        field("reserve", &T::reserve),     field("limits", &T::limits),         field("cooldown", &T::cooldown),
-        field("migration", &T::migration), field("overcommit", &T::overcommit), field("admission", &T::admission),
-        field("groups", &T::groups),       field("rules", &T::rules),           field("windows", &T::windows),
+        field("mode", &T::mode),
+        field("overload", &T::overload),
+        field("repair", &T::repair),
+        field("balance", &T::balance),
+        field("estimator", &T::estimator),
+        field("forecast", &T::forecast),
+        field("reserve", &T::reserve),
+        field("limits", &T::limits),
+        field("cooldown", &T::cooldown),
+        field("migration", &T::migration),
+        field("overcommit", &T::overcommit),
+        field("admission", &T::admission),
+        field("groups", &T::groups),
+        field("rules", &T::rules),
+        field("windows", &T::windows),
+        field("consolidation", &T::consolidation),
     };
 };
 
@@ -500,12 +537,19 @@ struct Described<HostView> {
                    field("ready_ratio", &T::ready), field("overloaded", &T::overloaded), field("state", &T::state)};
 };
 template <>
+struct Described<PowerChange> {
+    using T = PowerChange;
+    static constexpr auto fields = std::tuple{required("host", &T::host), required("on", &T::on),
+                                              field("wave", &T::wave), field("reason", &T::reason)};
+};
+template <>
 struct Described<Plan> {
     using T = Plan;
     static constexpr auto fields = std::tuple{
         field("findings", &T::findings),
         field("restarts", &T::restarts),
         field("moves", &T::moves),
+        field("power", &T::power),
         field("immovable", &T::immovable),
         field("rejections", &T::rejections),
         field("hosts", &T::hosts),

@@ -138,6 +138,10 @@ json::object restart(const Restart& restart, const VmNames& names) {
             {"refused_targets", rejections(restart.refused_targets, names)}};
 }
 
+json::object power_change(const PowerChange& change) {
+    return {{"host", change.host.value}, {"on", change.on}, {"wave", change.wave}, {"reason", change.reason}};
+}
+
 json::array moves(const std::vector<Move>& moves, const VmNames& names) {
     return each(moves, [&](const Move& one) { return move(one, names); });
 }
@@ -149,6 +153,7 @@ json::object plan(const Plan& plan, const VmNames& names) {
             {"warnings", texts(plan.warnings)},
             {"restarts", each(plan.restarts, [&](const Restart& one) { return restart(one, names); })},
             {"moves", moves(plan.moves, names)},
+            {"power", each(plan.power, power_change)},
             {"immovable", rejections(plan.immovable, names)},
             {"rejections", rejections(plan.rejections, names)},
             {"hosts", std::move(hosts)},

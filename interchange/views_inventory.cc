@@ -121,7 +121,7 @@ json::array problems(const Seen& seen) {
     const auto told = [](const Operation& op) { return op.id.value + " (" + op.vm_name + "): " + op.message; };
     json::array out;
     for (const auto& [id, host] : seen.inventory.hosts)
-        if (!host.problem.empty()) out.emplace_back(id.value + ": " + host.problem);
+        if (!host.problem.empty() && host.power == PowerState::on) out.emplace_back(id.value + ": " + host.problem);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
@@ -135,8 +135,13 @@ json::object host_counts(const Seen& seen) {
     const auto& hosts = seen.inventory.hosts;
     const auto& views = seen.last_cycle.plan.hosts;
     return {{"total", hosts.size()},
-            {"up", count(hosts, [](const auto& host) { return host.second.connection == Connection::up; })},
-            {"stale", count(hosts, [](const auto& host) { return host.second.stale; })},
+            {"up", count(hosts,
+                         [](const auto& host) {
+                             return host.second.power == PowerState::on && host.second.connection == Connection::up;
+                         })},
+            {"off", count(hosts, [](const auto& host) { return host.second.power != PowerState::on; })},
+            {"stale",
+             count(hosts, [](const auto& host) { return host.second.power == PowerState::on && host.second.stale; })},
             {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
@@ -161,6 +166,8 @@ json::object host(const Seen& seen, const Host& host) {
             {"stale", host.stale},
             {"maintenance", host.maintenance},
             {"accepts_vms", host.accepts_vms},
+            {"power", to_string(host.power)},
+            {"power_managed", host.power_managed},
             {"problem", host.problem},
             {"sample_age_ms", milliseconds(age)},
             {"overloaded", view && view->overloaded},

@@ -72,6 +72,10 @@ struct HostLoad {
 
 enum class Connection { connecting, up, down };
 
+/// Whether the machine is switched on. One that Ballast switched off is off; one that merely stopped answering is still
+/// `on` here, with its connection down.
+enum class PowerState { on, switching_off, off, switching_on };
+
 struct Host {
     HostId id;
     HostFacts facts;
@@ -84,9 +88,13 @@ struct Host {
     bool accepts_vms = true;            // false: never a target (operator's `target: false`)
     std::map<std::string, std::string> labels;  // the operator's: failure domains such as rack -> r1
     std::string problem;                        // why it is down or stale, for people; empty when fine
+    PowerState power = PowerState::on;
+    std::optional<Instant> power_since;  // of that state; absent: for as long as it is known
+    bool power_managed = false;          // Ballast may switch it off and knows how to switch it on again
     std::uint64_t facts_revision = 0;           // stands for these facts of this host and no others; 0: nobody counts
 };
 
 std::string to_string(Connection connection);
+std::string to_string(PowerState state);
 
 }  // namespace ballast

@@ -16,6 +16,16 @@ std::string to_string(Connection connection) {
     return "down";
 }
 
+std::string to_string(PowerState state) {
+    switch (state) {
+        case PowerState::on: return "on";
+        case PowerState::switching_off: return "switching_off";
+        case PowerState::off: return "off";
+        case PowerState::switching_on: return "switching_on";
+    }
+    return "on";
+}
+
 std::string to_string(VmState state) {
     switch (state) {
         case VmState::running: return "running";
@@ -44,6 +54,7 @@ std::string to_string(Trigger trigger) {
         case Trigger::balance: return "balance";
         case Trigger::host_loss: return "host_loss";
         case Trigger::manual: return "manual";
+        case Trigger::consolidation: return "consolidation";
     }
     return "manual";
 }

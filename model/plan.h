@@ -13,9 +13,10 @@
 namespace ballast {
 
 /// What asked for it. host_loss asks for restarts and never for a migration.
-enum class Trigger { overload, maintenance, rule_violation, balance, host_loss, manual };
-inline constexpr Trigger all_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
-                                           Trigger::balance,  Trigger::host_loss,   Trigger::manual};
+enum class Trigger { overload, maintenance, rule_violation, balance, consolidation, host_loss, manual };
+inline constexpr Trigger all_triggers[] = {Trigger::overload, Trigger::maintenance,   Trigger::rule_violation,
+                                           Trigger::balance,  Trigger::consolidation, Trigger::host_loss,
+                                           Trigger::manual};
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.
@@ -64,19 +65,31 @@ struct Finding {
     bool resolved_by_plan = false;  // the plan's moves bring it below its limits (or empty it)
 };
 
+/// A host to be switched on or off.
+struct PowerChange {
+    HostId host;
+    bool on = false;     // what it shall be
+    unsigned wave = 0;   // when all moves of the waves before this one have ended and, to be off, no VM is left on it
+    std::string reason;  // one sentence for people
+
+    friend bool operator==(const PowerChange&, const PowerChange&) = default;
+};
+
 /// Scores and load of one host as the policy saw them; kept for status, metrics and explain.
 struct HostView {
     double cpu_demand = 0;  // demand / usable capacity
     double memory_demand = 0;
     double ready = 0;         // mean ready ratio over its vCPUs
     bool overloaded = false;  // by a detector that persisted
-    std::string state;        // "ok" | "hot" | "overloaded" | "stale" | "down" | "lost" | "maintenance" | "draining"
+    // "ok" | "hot" | "overloaded" | "stale" | "down" | "lost" | "maintenance" | "draining", or a PowerState but on
+    std::string state;
 };
 
 struct Plan {
     std::vector<Finding> findings;
     std::vector<Restart> restarts;      // of the VMs of lost hosts, in the order of starting
     std::vector<Move> moves;            // in order; see Move::wave
+    std::vector<PowerChange> power;     // hosts to be switched on, then those to be switched off
     std::vector<Rejection> immovable;   // VMs that had to leave (or be restarted) but cannot: listed first to people
     std::vector<Rejection> rejections;  // further refusals worth telling
     std::vector<std::string> warnings;  // rules that cannot all be kept, room that is missing: not of one host alone

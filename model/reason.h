@@ -46,6 +46,7 @@ enum class Reason {
     host_unreachable,  // libvirt does not answer
     host_maintenance,  // in or entering maintenance
     host_excluded,     // the operator excludes it as a target
+    host_off,          // switched off, or on its way there or back
     // the act
     limit_outgoing,  // too many migrations leave the source
     limit_incoming,  // too many migrations reach the target

@@ -9,6 +9,7 @@
 #include "policy/dense.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/fleet.h"
 #include "policy/solver/balance.h"
 #include "policy/targets.h"
 
@@ -163,6 +164,8 @@ Balance balance(ClusterView& view, const SearchEffort& effort) {
     const BalanceOptions& options = context.options.balance;
     if (!options.enabled || !context.memory.imbalance.set || context.memory.audit.braked || view.in_flight() > 0)
         return result;
+    // Packed hosts beside empty ones are meant to be uneven; evening them out would fill what was emptied.
+    if (consolidation_is_open(context.inventory, context.options.consolidation)) return result;
     Dense dense = dense_of(view, Purpose::relief);
     set_objective(dense.problem, options);
     solver::BalanceLimits limits;

@@ -62,6 +62,16 @@ bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week) {
     return std::any_of(spans.begin(), spans.end(), [&](const WeekSpan& s) { return contains(s, minute_of_week); });
 }
 
+std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone) {
+    const auto start = std::chrono::floor<std::chrono::minutes>(now);
+    const bool inside = any_contains(spans, minute_of_week(start, zone));
+    for (unsigned i = 1; i <= minutes_per_week; ++i) {
+        const unsigned then = minute_of_week(start + std::chrono::minutes{i}, zone);
+        if (any_contains(spans, then) != inside) return then;
+    }
+    return std::nullopt;
+}
+
 std::string week_time(unsigned minute_of_week) {
     const unsigned minute = minute_of_week % minutes_per_day;
     return std::string(day_names[minute_of_week / minutes_per_day % 7]) + " " + two_digits(minute / 60) + ":" +

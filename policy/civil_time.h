@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,10 @@ struct WeekSpan {
 };
 bool contains(const WeekSpan& span, unsigned minute_of_week);
 bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week);
+
+/// The minute of the week at which `any_contains` becomes another than it is now; nothing when it never does. Minute by
+/// minute of real time, so that clocks put forward or back on the way are taken as they are.
+std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone);
 
 /// "Mon 22:00".
 std::string week_time(unsigned minute_of_week);

@@ -19,7 +19,8 @@ std::optional<double> known(const std::optional<double>& measured) {
 }
 
 bool is_fresh(const Host& host) {
-    return host.connection == Connection::up && !host.stale && !host.lost && host.sampled_at.has_value();
+    return host.power == PowerState::on && host.connection == Connection::up && !host.stale && !host.lost &&
+           host.sampled_at.has_value();
 }
 
 Duration smoothing_time(const OverloadOptions& overload) {
@@ -59,11 +60,10 @@ double demand_cores(const Vm& vm, const VmMemory* memory) {
     return assumed_vcpu_use * vm.facts.vcpus;
 }
 
-double planned_cores(const Vm& vm, const Memory& memory) {
-    const auto found = memory.vms.find(vm.id);
-    if (found == memory.vms.end() || !found->second.last_sample) return demand_cores(vm, memory);
-    return std::max(known(found->second.cpu_demand_cores).value_or(0),
-                    known(found->second.planned_cpu_cores).value_or(0));
+double planned_cores(const Vm& vm, const VmMemory* memory) {
+    const double mean = demand_cores(vm, memory);
+    if (memory == nullptr || !memory->last_sample) return mean;
+    return std::max(mean, known(memory->planned_cpu_cores).value_or(0));
 }
 
 double estimated_cores(const VmMemory& memory, const EstimatorOptions& options) {

@@ -14,7 +14,8 @@ namespace ballast::policy {
 /// The value if it is one: finite and not negative.
 std::optional<double> known(const std::optional<double>& measured);
 
-/// A report recent enough to act on. Everything else is never a source nor a target of what Ballast does by itself.
+/// On, and a report recent enough to act on. Everything else is never a source nor a target of what Ballast does by
+/// itself.
 bool is_fresh(const Host& host);
 
 /// Time constant of all smoothing: a quarter of the persistence, so that a step in load has arrived to 98 %

@@ -112,9 +112,10 @@ void add(Hash& hash, const HostLoad& load) {
 }
 
 void add(Hash& hash, const Host& host) {
-    const auto& [id, facts, load, connection, sampled_at, stale, maintenance, accepts_vms, labels, problem, revision] =
-        host;
-    hash.add(id, connection, stale, maintenance, accepts_vms, labels, problem, revision);
+    const auto& [id, facts, load, connection, sampled_at, stale, maintenance, lost, accepts_vms, labels, problem, power,
+                 power_since, power_managed, revision] = host;
+    hash.add(id, connection, stale, maintenance, lost, accepts_vms, labels, problem, power, power_managed, revision);
+    (void)power_since;                 // for consolidation, see fingerprint_of()
     hash.add(sampled_at.has_value());  // when: see add_past()
     if (revision == 0) add(hash, facts);
     add(hash, load);
@@ -168,25 +169,32 @@ void add(Hash& hash, const DetectorState& detector) {
 
 void add(Hash& hash, const HostMemory& memory) {
     const auto& [cpu, ready, ram, pressure, demand, ready_ratio, last_sample, other, other_known, unattributed,
-                 cpu_known] = memory;
-    for (const DetectorState* detector : {&cpu, &ready, &ram, &pressure}) add(hash, *detector);
-    hash.add(demand, ready_ratio, other, other_known, unattributed, cpu_known);
+                 cpu_known, cpu_limit, cpu_expected, swap, swap_in, outlook] = memory;
+    for (const DetectorState* detector : {&cpu, &ready, &ram, &pressure, &swap}) add(hash, *detector);
+    hash.add(demand, ready_ratio, other, other_known, unattributed, cpu_known, cpu_limit, cpu_expected, swap_in);
     hash.add(last_sample.has_value());  // when: see add_past()
+    hash.add(outlook.has_value());
+    if (!outlook) return;
+    const auto& [hour, cores, most_cores, days, above, overload] = *outlook;
+    hash.add(hour, cores, most_cores, days, above, overload);
 }
 
 void add(Hash& hash, const VmMemory& memory) {
-    const auto& [demand, dirty, last_sample, ready_ratio, dirty_known, duration_factor, downtime_factor] = memory;
-    hash.add(demand, dirty, last_sample.has_value(), ready_ratio, dirty_known, duration_factor, downtime_factor);
+    const auto& [demand, dirty, last_sample, ready_ratio, dirty_known, duration_factor, downtime_factor, history,
+                 planned] = memory;
+    hash.add(demand, dirty, last_sample.has_value(), ready_ratio, dirty_known, duration_factor, downtime_factor,
+             planned);
+    (void)history;  // for observe(), and for consolidation, see fingerprint_of()
 }
 
 void add(Hash& hash, const Memory& memory) {
-    const auto& [hosts, vms, imbalance, audit, learned_until] = memory;
+    const auto& [hosts, vms, seasons, imbalance, audit, learned_until] = memory;
     for (const auto& [id, host] : hosts) hash.add(id), add(hash, host);
     for (const auto& [id, vm] : vms) hash.add(id), add(hash, vm);
     add(hash, imbalance);
     const auto& [open, effect, audited, braked] = audit;
     hash.add(effect, audited, braked);
-    (void)open, (void)learned_until;  // for observe()
+    (void)open, (void)learned_until, (void)seasons;  // for observe()
 }
 
 class Past {
@@ -244,6 +252,8 @@ Fingerprint fingerprint_of(const Inventory& inventory, const Memory& memory, con
     hash.add(wall_time.has_value());
     if (wall_time && !options.windows.empty())
         hash.add(std::chrono::floor<std::chrono::minutes>(*wall_time).time_since_epoch().count());
+    // Consolidation asks how long ago nearly everything was: with it, time that passes is a change.
+    if (options.consolidation.enabled) hash.add(now.time_since_epoch().count());
     add(hash, memory);
     return hash.value();
 }

@@ -46,6 +46,7 @@ void make_startable(Vm& vm) {
 void make_empty(Host& host, Instant now) {
     host.maintenance = true;
     host.lost = false;
+    host.power = PowerState::on;
     host.connection = Connection::up;
     host.stale = false;
     if (!host.sampled_at) host.sampled_at = now;

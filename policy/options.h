@@ -9,6 +9,7 @@
 #include "model/ids.h"
 #include "model/units.h"
 #include "policy/civil_time.h"
+#include "policy/consolidation/options.h"
 
 namespace ballast::policy {
 
@@ -185,6 +186,28 @@ struct Window {
 };
 std::string to_string(Rule::Kind kind);
 
+/// Times of the week at which hosts may be kept empty.
+struct OpenTimes {
+    std::string name;
+    std::vector<WeekSpan> times;
+    TimeZone zone;
+};
+
+/// Running the VMs on few hosts while little is wanted, so that the others can be off.
+struct ConsolidationOptions {
+    bool enabled = false;            // it moves VMs that suffer from nothing: for the operator to ask for
+    std::vector<OpenTimes> windows;  // none: always
+    double aggressiveness = consolidation::Options{}.aggressiveness;
+    unsigned min_hosts_on = 2;  // one host alone is lost with all VMs at once
+    unsigned spare_hosts = 0;   // on and empty [oVirt's HostsInReserve: 0]; the margin of demand is kept anyway
+    std::vector<HostId> never_off;
+    // Before it is emptied or switched off; a boot and the moves there and back have to pay [VMware DPM looks back over
+    // 40 minutes before it switches off].
+    Duration min_time_on = std::chrono::hours{1};
+    Duration min_time_off = std::chrono::minutes{10};  // unless it is needed at once
+    unsigned max_moves_per_cycle = 32;
+};
+
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
@@ -201,6 +224,7 @@ struct Options {
     std::vector<NamedGroup> groups;
     std::vector<Rule> rules;
     std::vector<Window> windows;
+    ConsolidationOptions consolidation;
 };
 
 /// Does the pattern (with * and ?) name this VM, by its name or its UUID?

@@ -1,8 +1,10 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
+#include <algorithm>
 #include <iterator>
 
 #include "policy/balance.h"
 #include "policy/capacity.h"
+#include "policy/consolidate.h"
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
@@ -21,6 +23,7 @@ std::string state_of(const ClusterView& view, const HostUse& use) {
     const Host& host = *use.host;
     const HostMemory& detectors = remembered(view.context(), host.id);
     if (host.lost) return "lost";
+    if (host.power != PowerState::on) return to_string(host.power);
     if (host.connection == Connection::down) return "down";
     if (!is_fresh(host)) return "stale";
     if (host.maintenance) return use.occupants.empty() ? "maintenance" : "draining";
@@ -45,6 +48,21 @@ void append(std::vector<T>& all, std::vector<T>&& more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+void after_their_moves(Plan& plan) {
+    for (PowerChange& change : plan.power)
+        for (const Move& move : plan.moves)
+            if (move.from == change.host) change.wave = std::max(change.wave, move.wave + 1);
+}
+
+Unmet unmet_of(const Relief& relief, const Evacuation& evacuation) {
+    Unmet unmet;
+    for (const Finding& finding : relief.findings)
+        if (!finding.resolved_by_plan) unmet.overloaded.push_back(finding.host);
+    for (const Rejection& rejection : evacuation.immovable)
+        if (rejection.reason == Reason::no_target) unmet.stranded.push_back(rejection.vm);
+    return unmet;
+}
+
 // All planners but that of restarts. Balance is for when nothing else is wanted: `calm` says that nothing is so far.
 Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
                 const SearchEffort& effort, bool calm) {
@@ -58,16 +76,22 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     // which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
+    const Unmet unmet = unmet_of(relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));
-    const Balance even = relief.drafts.empty() && calm ? balance(view, effort) : Balance{};
+    Consolidation few = consolidate(view, unmet, relief.drafts.empty() && calm);
+    append(relief.drafts, std::move(few.drafts));
+    const Balance even = relief.drafts.empty() && few.power.empty() && calm ? balance(view, effort) : Balance{};
     append(relief.drafts, std::vector(even.drafts));
     plan.score_before = before.imbalance();
     plan.moves = finished(std::move(relief.drafts), std::move(before));
+    plan.power = std::move(few.power);
+    after_their_moves(plan);
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
     append(plan.findings, std::move(mending.findings));
+    append(plan.findings, std::move(few.findings));
     append(plan.findings, std::vector(even.findings));
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);

@@ -134,16 +134,9 @@ private:
         return state;
     }
 
-    // Minute by minute of real time, so that clocks put forward or back on the way are taken as they are.
     std::string change_after(const Window& window, const WindowState& now) const {
-        const auto start = std::chrono::floor<std::chrono::minutes>(*inventory_.wall_time);
-        for (unsigned i = 1; i <= minutes_per_week; ++i) {
-            const unsigned then = minute_of_week(start + std::chrono::minutes{i}, window.zone);
-            const bool same =
-                now.denies ? any_contains(window.deny, then) : any_contains(window.allow, then) == now.allows;
-            if (!same) return "until " + week_time(then) + " (" + window.zone.name + ")";
-        }
-        return {};
+        const auto then = next_change(now.denies ? window.deny : window.allow, *inventory_.wall_time, window.zone);
+        return then ? "until " + week_time(*then) + " (" + window.zone.name + ")" : std::string();
     }
 
     void match(const Vm& vm) {

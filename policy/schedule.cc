@@ -70,7 +70,7 @@ std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, con
         return draft.cause + "; " + subject + " goes to " + draft.to.value + ", then at " +
                percent(effect.target_memory_after) + " of its memory and " + percent(effect.target_cpu_after) +
                " of its usable CPU" + wish;
-    const std::string source = draft.trigger == Trigger::balance ? vm.host.value : "it";
+    const std::string source = draft.trigger == Trigger::overload ? "it" : vm.host.value;
     return draft.cause + "; moving " + subject + " brings " + source + " to " + percent(effect.source_cpu_after) +
            " CPU, " + percent(effect.source_memory_after) + " memory and " + draft.to.value + " to " +
            percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory" + wish;

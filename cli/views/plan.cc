@@ -129,8 +129,16 @@ void show_restarts(const array& restarts, Page& page) {
 }
 
 bool wants_nothing(const value& plan) {
-    return list(plan, "restarts").empty() && list(plan, "moves").empty() && list(plan, "immovable").empty() &&
-           list(plan, "findings").empty();
+    for (const char* part : {"restarts", "moves", "power", "immovable", "findings"})
+        if (!list(plan, part).empty()) return false;
+    return true;
+}
+
+bool only_opportunities(const value& plan) {
+    const auto& findings = list(plan, "findings");
+    return list(plan, "immovable").empty() && std::all_of(findings.begin(), findings.end(), [](const value& finding) {
+               return text(finding, "trigger") == "consolidation";
+           });
 }
 
 void show_nothing_wanted(const value& plan, Page& page) {
@@ -187,6 +195,10 @@ void show_findings(const array& findings, Page& page) {
         Phrase phrase;
         if (!host.empty() && !what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
         phrase.add(what + " ");
+        if (text(finding, "trigger") == "consolidation") {  // an opportunity, not a problem
+            page.item(phrase);
+            continue;
+        }
         phrase.add(resolved ? "(the plan resolves it)" : "(not resolved by the plan)",
                    resolved ? Tone::good : Tone::bad);
         page.item(phrase);
@@ -218,6 +230,14 @@ void show_moves(const array& moves, Page& page) {
     }
 }
 
+void show_power(const array& changes, Page& page) {
+    for (const value& change : changes) {
+        Phrase phrase(std::string("switch ") + (flag(change, "on") ? "on " : "off "));
+        phrase.add(text(change, "host"), Tone::strong).add(": " + text(change, "reason"));
+        page.item(phrase);
+    }
+}
+
 void show_plan(const value& plan, Page& page) {
     if (wants_nothing(plan)) show_nothing_wanted(plan, page);
     if (const auto& findings = list(plan, "findings"); !findings.empty()) {
@@ -236,8 +256,13 @@ void show_plan(const value& plan, Page& page) {
     if (const auto& moves = list(plan, "moves"); !moves.empty()) {
         page.heading("Moves");
         show_moves(moves, page);
-    } else if (!wants_nothing(plan) && list(plan, "restarts").empty()) {
+    } else if (!wants_nothing(plan) && list(plan, "restarts").empty() && list(plan, "power").empty() &&
+               !only_opportunities(plan)) {
         page.blank().say("No move would help.");
+    }
+    if (const auto& power = list(plan, "power"); !power.empty()) {
+        page.heading("Power");
+        show_power(power, page);
     }
     show_balance(plan, page);
     if (const array rejections = of_movable(list(plan, "rejections"), list(plan, "immovable")); !rejections.empty()) {

@@ -12,10 +12,11 @@ void add_count(Phrase& phrase, std::int64_t count, const std::string& what, Tone
 }
 
 Phrase hosts_phrase(const value& hosts) {
-    const auto total = whole(hosts, "total"), up = whole(hosts, "up");
+    const auto total = whole(hosts, "total"), up = whole(hosts, "up"), off = whole(hosts, "off");
     Phrase phrase(std::to_string(total) + ": ");
-    phrase.add(std::to_string(up) + " up", up == total ? Tone::good : Tone::plain);
-    add_count(phrase, total - up, "not connected", Tone::bad);
+    phrase.add(std::to_string(up) + " up", up + off == total ? Tone::good : Tone::plain);
+    add_count(phrase, off, "switched off", Tone::plain);
+    add_count(phrase, total - up - off, "not connected", Tone::bad);
     add_count(phrase, whole(hosts, "overloaded"), "overloaded", Tone::bad);
     add_count(phrase, whole(hosts, "stale"), "without fresh figures", Tone::notice);
     add_count(phrase, whole(hosts, "maintenance"), "in maintenance", Tone::notice);

@@ -16,7 +16,7 @@ double disturbance(const Load& load, VmIndex vm) {
 Decision consolidate(const Problem& problem, const Options& options) {
     const auto estimated = estimates(problem);
     Draft draft{Load(problem, estimated), options, {}};
-    relieve(draft);
+    if (problem.relieves) relieve(draft);
     open_host(draft);
     empty_hosts(draft);
     Decision decision{std::move(draft.moves), std::vector<bool>(problem.hosts.size())};

@@ -84,7 +84,10 @@ double most_vms(const Emptying& work, const std::vector<HostIndex>& in_use) {
 
 bool may_be_emptied(const Emptying& work, HostIndex host, double most) {
     const auto& its = work.load().at(host);
+    const auto& problem = work.problem();
     if (its.receives || its.gives || static_cast<double>(its.vms.size()) > most) return false;
+    if (work.draft.moves.size() + its.vms.size() > problem.most_moves) return false;
+    if (problem.may_be_empty && !problem.may_be_empty(host, work.emptied)) return false;
     return std::ranges::all_of(its.vms, [&](VmIndex vm) { return work.draft.rested(vm); });
 }
 

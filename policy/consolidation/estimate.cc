@@ -25,7 +25,8 @@ double weighted(double measured, double measured_weight, double usual, double us
 Estimate estimate(const VmSlot& vm, double ratio) {
     const auto recent = vm.history.last(std::min(vm.history.size(), window));
     const auto n = static_cast<double>(recent.size());
-    const double level = weighted(series::mean(recent), n, ratio * vm.size, usual_level_weight);
+    const double seen = weighted(series::mean(recent), n, ratio * vm.size, usual_level_weight);
+    const double level = std::max(seen, vm.forecast);
     const double spread = series::standard_deviation(recent);
     return {level, weighted(spread * spread, n, usual_variance * vm.size * level, usual_variance_weight)};
 }

@@ -40,8 +40,9 @@ bool Load::fits(VmIndex vm, HostIndex host, double deviations) const {
     const auto& target = problem_->hosts[host];
     if (!target.receives || its.size > target.core) return false;
     if (hosts_[host].memory + its.memory > target.memory) return false;
-    if (hosts_[host].now + its.now > target.cpu) return false;
-    return free_with(host, vm, deviations) >= 0;
+    if (hosts_[host].now + its.now > std::min(target.cpu, target.most_now)) return false;
+    if (free_with(host, vm, deviations) < 0) return false;
+    return !problem_->allows || problem_->allows(vm, host, hosts_[host].vms);
 }
 
 Load::Step Load::move(VmIndex vm, HostIndex to) {

@@ -31,7 +31,7 @@ public:
     /// count as independent of each other.
     double free(HostIndex host, double deviations) const;
     double free_with(HostIndex host, VmIndex vm, double deviations) const;
-    /// May the VM come: core, memory, what is wanted right now, and free_with >= 0.
+    /// May the VM come: core, memory, what is wanted right now, free_with >= 0, and Problem::allows.
     bool fits(VmIndex vm, HostIndex host, double deviations) const;
 
     /// What a move changed.

@@ -15,15 +15,18 @@ double free_on_average(const Load& load, double deviations) {
     return sum;
 }
 
-/// The one that is off and gives most CPU per watt.
+/// The one without VMs that gives most CPU per watt, of those that run if there are any.
 std::optional<HostIndex> host_to_open(const Load& load) {
     std::optional<HostIndex> best;
     double most = 0;
+    bool best_warm = false;
     for (HostIndex index = 0; index < load.problem().hosts.size(); ++index) {
         const auto& host = load.problem().hosts[index];
         if (host.on || !host.receives || !load.at(index).vms.empty()) continue;
         const double efficiency = host.cpu / host.full_watts;
-        if (efficiency <= most) continue;
+        if (best_warm && !host.warm) continue;
+        if (efficiency <= most && best_warm == host.warm) continue;
+        best_warm = host.warm;
         best = index;
         most = efficiency;
     }
@@ -70,7 +73,8 @@ void open_host(Draft& draft) {
     const double margin = draft.options.margin();
     if (free_on_average(draft.load, margin * opening_margin_share) >= 0) return;
     const auto fresh = host_to_open(draft.load);
-    for (int moves = 0; fresh && moves < opening_moves; ++moves) {
+    for (int moves = 0; fresh && moves < opening_moves && draft.moves.size() < draft.load.problem().most_moves;
+         ++moves) {
         const auto from = fullest(draft.load, margin, *fresh);
         const auto vm = from ? best_to_take(draft, *from, *fresh) : std::nullopt;
         if (!vm) return;

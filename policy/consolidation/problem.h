@@ -2,7 +2,9 @@
 // measures (CPUs, MHz, MIPS) and the same everywhere. The daemon and the simulator fill it alike. Values only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
@@ -19,7 +21,9 @@ struct HostSlot {
     double memory = 0;      // MiB it can give to VMs; `unlimited` where memory does not limit
     double full_watts = 0;  // at full load: what its CPU costs when it is well used
     bool on = false;
-    bool receives = true;  // may be a target; if it is off, it may be switched on
+    bool warm = false;            // without VMs but running: opened before one that has to be switched on
+    bool receives = true;         // may be a target; if it is off, it may be switched on
+    double most_now = unlimited;  // what its VMs want right now may reach this when one comes
 };
 
 struct VmSlot {
@@ -30,12 +34,19 @@ struct VmSlot {
     std::span<const double> history;  // the same at past decisions, oldest first, `now` last; never empty
     double since_move_s = unlimited;  // since its last move began
     bool movable = true;              // false: under way, or not to be touched
+    double forecast = 0;              // CPU it is expected to want in the hours to come; 0 where nothing is forecast
 };
 
 /// Requires: every home is a host; a VM that is under way counts where it is going.
 struct Problem {
     std::vector<HostSlot> hosts;
     std::vector<VmSlot> vms;
+    /// What figures do not say: may the VM join those there? Empty: it may. Asked only where the figures agree.
+    std::function<bool(VmIndex, HostIndex, std::span<const VmIndex> there)> allows;
+    /// May this host do without VMs, when those that are true do already? Empty: every host may.
+    std::function<bool(HostIndex, const std::vector<bool>& emptied)> may_be_empty;
+    std::size_t most_moves = std::numeric_limits<std::size_t>::max();
+    bool relieves = true;  // false: somebody else relieves hosts whose VMs want more than there is
 };
 
 struct Move {

@@ -11,7 +11,9 @@ std::string or_else(const std::string& text, const char* otherwise) {
 }
 
 void reachable(const Host& host, const std::string& whose, Objections& out) {
-    if (host.connection != Connection::up)
+    if (host.power != PowerState::on)
+        out.push_back({Reason::host_off, whose + to_string(host.power)});
+    else if (host.connection != Connection::up)
         out.push_back({Reason::host_unreachable, whose + or_else(host.problem, "no connection")});
     else if (!is_fresh(host))
         out.push_back({Reason::host_stale, whose + or_else(host.problem, "no recent sample")});

@@ -82,7 +82,15 @@ Figures figures_of(const SyntheticOptions& options, const Stability& found) {
         {"overload_minutes_pct", "host minutes with more wanted than there is", found.overload * 100, 4, false, "%"},
         {"above_limit_minutes_pct", "host minutes above the policy's CPU limit", found.above_limit * 100, 4, false,
          "%"},
-        {"mean_cpu_pct", "CPU wanted, mean", found.mean_cpu * 100, 1, false, "%"}};
+        {"mean_cpu_pct", "CPU wanted, mean", found.mean_cpu * 100, 1, false, "%"},
+        {"overload_minutes", "minutes in which a host had less than was wanted", found.overload_minutes},
+        {"host_hours_off", "host hours off", found.host_hours_off, 1},
+        {"fewest_hosts_on", "hosts on, at the fewest", found.fewest_on},
+        {"switched_off", "hosts switched off", found.switched_off},
+        {"wakes", "hosts switched on", found.wakes},
+        {"flaps", "hosts switched off within min_time_on", found.flaps},
+        {"energy_kwh", "energy", found.energy_kwh, 1, false, "kWh"},
+        {"energy_all_on_kwh", "energy with all hosts on", found.energy_all_on_kwh, 1, false, "kWh"}};
 }
 
 }  // namespace

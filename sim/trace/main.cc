@@ -67,6 +67,14 @@ void add_synthetic(CLI::App& app, Arguments& arguments) {
     app.add_option("--weekend", command.cluster.weekend, "load on weekends, of a working day's")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
+    app.add_option_function<unsigned>(
+           "--boot", [&command](unsigned seconds) { command.cluster.boot = std::chrono::seconds{seconds}; },
+           "seconds until a host that is switched on takes VMs (150)")
+        ->check(CLI::Range(0, 86400));
+    app.add_option_function<unsigned>(
+           "--shutdown", [&command](unsigned seconds) { command.cluster.shutdown = std::chrono::seconds{seconds}; },
+           "seconds that switching a host off takes (60)")
+        ->check(CLI::Range(0, 86400));
     app.add_option("--policy", arguments.policy_file, "policy file to test");
     app.add_flag("--json", command.json, "one JSON object");
 }

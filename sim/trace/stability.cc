@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policy/capacity.h"
+#include "policy/fleet.h"
 
 namespace ballast::sim::trace {
 namespace {
@@ -13,10 +14,22 @@ constexpr WallTime first_monday = std::chrono::sys_days{std::chrono::year{2026} 
 // The inventory's keeper forgets moves after a while as well; nothing in the policy looks further back than a cooldown.
 constexpr Duration remembered = std::chrono::hours{24};
 
+// An idle server draws half of what it draws at full load [Fan, Weber, Barroso, ISCA 2007], in between it grows with
+// the load; what waits for a wake-up draws 5 W.
+constexpr double idle_share = 0.5;
+constexpr double standby_watts = 5;
+
+double watts(const Host& host, double load) {
+    return policy::assumed_watts(host) * (idle_share + (1 - idle_share) * std::min(1.0, load));
+}
+
 class Lab {
 public:
     Lab(const SyntheticOptions& options, const policy::Options& policy)
-        : options_(options), policy_(policy), load_(options), inventory_(balanced_inventory(options, load_)) {}
+        : options_(options), policy_(policy), load_(options), inventory_(balanced_inventory(options, load_)) {
+        for (auto& [id, host] : inventory_.hosts) host.power_managed = policy.consolidation.enabled;
+        found_.fewest_on = inventory_.hosts.size();
+    }
 
     Stability run() {
         const unsigned minutes = options_.days * 24 * 60;
@@ -27,6 +40,7 @@ public:
         found_.overload /= host_minutes;
         found_.above_limit /= host_minutes;
         found_.mean_cpu /= host_minutes;
+        found_.last_on = hosts_on();
         return found_;
     }
 
@@ -40,12 +54,63 @@ private:
         now_ += interval;
         inventory_.wall_time = first_monday + (now_ - Instant{});
         finish_migrations();
+        finish_power_changes();
         sample(minute);
+        count_power();
         memory_ = policy::observe(std::move(memory_), inventory_, policy_, now_);
         const auto plan = policy::plan(inventory_, memory_, policy_, now_);
         for (const auto& move : plan.moves) {
             if (move.wave == 0) start(move);  // later waves are planned anew once these are done
         }
+        for (const auto& change : plan.power) {
+            if (change.wave == 0) begin(change);
+        }
+    }
+
+    bool is_on(const Host& host) const { return host.power == PowerState::on; }
+    std::size_t hosts_on() const {
+        return static_cast<std::size_t>(std::ranges::count_if(
+            inventory_.hosts, [](const auto& entry) { return entry.second.power == PowerState::on; }));
+    }
+
+    void become(Host& host, PowerState state) {
+        host.power = state;
+        host.power_since = now_;
+        host.connection = is_on(host) ? Connection::up : Connection::down;
+        host.stale = !is_on(host);
+        if (!is_on(host)) host.load = {};
+    }
+
+    void begin(const PowerChange& change) {
+        auto& host = inventory_.hosts.at(change.host);
+        if (change.on == is_on(host)) return;
+        const auto woken = woken_.find(change.host);
+        if (!change.on && woken != woken_.end() && now_ - woken->second < policy_.consolidation.min_time_on)
+            ++found_.flaps;
+        ++(change.on ? found_.wakes : found_.switched_off);
+        become(host, change.on ? PowerState::switching_on : PowerState::switching_off);
+    }
+
+    void finish_power_changes() {
+        for (auto& [id, host] : inventory_.hosts) {
+            const Duration lasted = host.power_since ? now_ - *host.power_since : Duration{};
+            if (host.power == PowerState::switching_off && lasted >= options_.shutdown) become(host, PowerState::off);
+            if (host.power == PowerState::switching_on && lasted >= options_.boot) {
+                become(host, PowerState::on);
+                woken_[id] = now_;
+            }
+        }
+    }
+
+    void count_power() {
+        const double hours = std::chrono::duration<double, std::ratio<3600>>(interval).count();
+        for (const auto& [id, host] : inventory_.hosts) {
+            found_.host_hours_off += host.power == PowerState::off ? hours : 0;
+            // Starting and stopping machines are busy.
+            const double load = is_on(host) ? *host.load.cpu_used_cores / host.facts.cpus : 1;
+            found_.energy_kwh += (host.power == PowerState::off ? standby_watts : watts(host, load)) * hours / 1000;
+        }
+        found_.fewest_on = std::min(found_.fewest_on, hosts_on());
     }
 
     /// What libvirt would report: a full host gives each VM the same share of what it wants.
@@ -63,10 +128,28 @@ private:
             vm.load.cpu_used_cores = by_vm[id] * share;
             vm.load.ready_ratio = by_vm[id] * (1 - share) / vm.facts.vcpus;
         }
+        const double overloads = found_.overload;
         for (auto& [id, host] : inventory_.hosts) measure(host, wanted[id]);
+        found_.overload_minutes += found_.overload > overloads;
+        for (const auto& [id, vm] : inventory_.vms) found_.stranded += !is_on(inventory_.hosts.at(vm.host));
+        count_all_on(by_vm);
+    }
+
+    // Spread evenly over all hosts, which are alike: power grows with the load in a straight line.
+    void count_all_on(const std::map<VmId, double>& by_vm) {
+        double sum = 0, cpus = 0, full_watts = 0;
+        for (const auto& [id, cpu] : by_vm) sum += cpu;
+        for (const auto& [id, host] : inventory_.hosts) {
+            cpus += host.facts.cpus;
+            full_watts += policy::assumed_watts(host);
+        }
+        const double hours = std::chrono::duration<double, std::ratio<3600>>(interval).count();
+        found_.energy_all_on_kwh +=
+            full_watts * (idle_share + (1 - idle_share) * std::min(1.0, sum / cpus)) * hours / 1000;
     }
 
     void measure(Host& host, double wanted) {
+        if (!is_on(host)) return;
         host.sampled_at = now_;
         host.load.cpu_used_cores = std::min(wanted, host.facts.cpus);
         Bytes used;
@@ -76,7 +159,7 @@ private:
         host.load.memory_available = host.facts.memory_total - used;
         found_.overload += wanted > host.facts.cpus;
         found_.above_limit += wanted > policy_.overload.cpu.above * policy::usable_cpus(host, policy_);
-        found_.mean_cpu += wanted / host.facts.cpus;
+        found_.mean_cpu += wanted / host.facts.cpus;  // of a cluster of equal hosts: those that are off add nothing
     }
 
     void start(const Move& move) {
@@ -118,6 +201,7 @@ private:
     policy::Memory memory_;
     Instant now_{};
     std::vector<Running> running_;
+    std::map<HostId, Instant> woken_;
     unsigned operations_ = 0;
     Stability found_;
 };

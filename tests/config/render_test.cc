@@ -85,6 +85,19 @@ bool same(const policy::BalanceOptions& a, const policy::BalanceOptions& b) {
                         b.max_moves_per_cycle) &&
            same(imbalance, b.imbalance);
 }
+bool same(const policy::OpenTimes& a, const policy::OpenTimes& b) {
+    const auto& [name, times, zone] = a;
+    return std::tie(name, times, zone.name, zone.offsets) == std::tie(b.name, b.times, b.zone.name, b.zone.offsets);
+}
+template <class T>
+bool same(const std::vector<T>& a, const std::vector<T>& b);
+bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOptions& b) {
+    const auto& [enabled, windows, aggressiveness, on, spare, never_off, time_on, time_off, moves] = a;
+    return same(windows, b.windows) &&
+           std::tie(enabled, aggressiveness, on, spare, never_off, time_on, time_off, moves) ==
+               std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.min_time_on,
+                        b.min_time_off, b.max_moves_per_cycle);
+}
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
     const auto& [cpu, memory] = a;
     return std::tie(cpu, memory) == std::tie(b.cpu, b.memory);
@@ -104,12 +117,12 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool same(const policy::Options& a, const policy::Options& b) {
     const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
-                 migration, groups, rules, windows] = a;
+                 migration, groups, rules, windows, consolidation] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
            same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
            same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows);
+           same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
@@ -144,6 +157,18 @@ public:
         made.groups = {{"odd", {odd_text() + "3"}, {}}, {"two", {}, {HostId{"h1"}, HostId{"no"}}}};
         for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
         for (unsigned i = number(0, 2); i > 0; --i) made.windows.push_back(window("window-" + std::to_string(i)));
+        made.consolidation = {coin(),
+                              {},
+                              ratio(0, 1),
+                              number(1, 9),
+                              number(0, 3),
+                              {{"h1"}, {"null"}},
+                              duration(0, 86'400'000),
+                              duration(0, 86'400'000),
+                              number(1, 1000)};
+        for (unsigned i = number(0, 2); i > 0; --i)
+            made.consolidation.windows.push_back(
+                {"times-" + std::to_string(i), {span(), span()}, *load_time_zone("UTC")});
         return made;
     }
 

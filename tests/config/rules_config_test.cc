@@ -222,3 +222,20 @@ TEST_CASE("Zone files that are damaged anywhere are refused or read, never follo
     CHECK(zone_offsets("", 2100y).empty());
     CHECK(zone_offsets("nonsense", 2100y).empty());
 }
+
+TEST_CASE("Windows of consolidation are read with their zone, and what is wrong in one is told where it stands") {
+    const auto read = policy_of(
+        "consolidation:\n  enabled: true\n  never_off: [host1]\n  windows:\n"
+        "    - {name: night, times: [mon-fri 20:00-06:00], time_zone: Europe/Berlin}\n");
+    INFO(to_string(read.problems()));
+    REQUIRE(read);
+    REQUIRE(read->consolidation.windows.size() == 1);
+    CHECK(read->consolidation.windows[0].zone.name == "Europe/Berlin");
+    CHECK(read->consolidation.never_off == std::vector<HostId>{{"host1"}});
+    const auto problem = [](const std::string& text) { return problem_of("consolidation:\n  " + text + "\n"); };
+    CHECK_THAT(problem("windows: [{name: night}]"),
+               Catch::StartsWith("p.yaml:2:13: consolidation.windows: window `night` of"));
+    CHECK_THAT(problem("windows: [{times: [mon 20:00-06:00]}]"), Catch::StartsWith("p.yaml:2:13: "));
+    CHECK_THAT(problem("min_hosts_on: 0"), Catch::StartsWith("p.yaml:2:17: "));
+    CHECK_THAT(problem("aggressiveness: 1.5"), Catch::StartsWith("p.yaml:2:19: "));
+}

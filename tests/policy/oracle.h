@@ -56,7 +56,7 @@ private:
         require(!to.maintenance && to.accepts_vms, what + "takes no VMs");
         judge_rules(vm, to, what);
         judge_needs(vm, from, to, what);
-        if (move.trigger == Trigger::overload || move.trigger == Trigger::balance)
+        if (move.trigger != Trigger::maintenance)
             judge_relief(vm, move, what);
         else if (move.trigger == Trigger::rule_violation)
             judge_repair(vm, move, what);
@@ -172,7 +172,9 @@ private:
         require(!cluster_.inventory.hosts.at(move.from).maintenance, what + "relief of a host in maintenance");
         ++relief_moves_;
         const unsigned most = move.trigger == Trigger::balance ? cluster_.options.balance.max_moves_per_cycle
-                                                               : limits.max_moves_per_cycle;
+                              : move.trigger == Trigger::consolidation
+                                  ? cluster_.options.consolidation.max_moves_per_cycle
+                                  : limits.max_moves_per_cycle;
         require(relief_moves_ <= most, what + "too many moves");
         for (const PastMove& past : cluster_.inventory.past_moves) {
             if (past.vm != vm.id) continue;

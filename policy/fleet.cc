@@ -1,0 +1,200 @@
+#include "policy/fleet.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <set>
+
+#include "policy/capacity.h"
+#include "policy/estimators.h"
+
+namespace ballast::policy {
+
+namespace {
+
+double bytes(Bytes b) {
+    return static_cast<double>(b.count);
+}
+
+bool is_known(const Host& host) {
+    return host.facts.cpus > 0 && host.facts.memory_total > Bytes{};
+}
+
+bool is_of_use(const Host& host) {
+    return is_known(host) && !host.maintenance && host.accepts_vms;
+}
+
+const OpenTimes* open_window(const Inventory& inventory, const ConsolidationOptions& options) {
+    if (!inventory.wall_time) return nullptr;  // whoever does not know the time keeps nothing off
+    for (const OpenTimes& window : options.windows)
+        if (any_contains(window.times, minute_of_week(*inventory.wall_time, window.zone))) return &window;
+    return nullptr;
+}
+
+// Hosts that a VM came to within min_time_on: what came for relief is not sent on at once.
+std::set<HostId> recent_targets(const Context& context) {
+    std::set<HostId> hosts;
+    for (const auto& [vm, moves] : context.past)
+        for (const PastMove& move : moves)
+            if (move.succeeded && context.now - move.ended < context.options.consolidation.min_time_on)
+                hosts.insert(move.to);
+    return hosts;
+}
+
+// Shut off ones too: they could not be started while their host is off.
+std::set<HostId> hosts_with_vms(const Inventory& inventory) {
+    std::set<HostId> hosts;
+    for (const auto& [id, vm] : inventory.vms) hosts.insert(vm.host);
+    return hosts;
+}
+
+bool lasts(const std::optional<Instant>& since, Duration time, Instant now) {
+    return !since || now - *since >= time;
+}
+
+// The sum without the largest few.
+double sum_after_loss(std::vector<double> values, unsigned lost) {
+    const auto kept = values.begin() + std::min<std::ptrdiff_t>(lost, std::ssize(values));
+    std::partial_sort(values.begin(), kept, values.end(), std::greater<>());
+    return std::accumulate(kept, values.end(), 0.0);
+}
+
+}  // namespace
+
+bool consolidation_is_open(const Inventory& inventory, const ConsolidationOptions& options) {
+    return options.enabled && (options.windows.empty() || open_window(inventory, options) != nullptr);
+}
+
+std::string window_text(const Inventory& inventory, const ConsolidationOptions& options) {
+    if (options.windows.empty()) return {};
+    if (!inventory.wall_time) return "no window is open while the time of day is not known";
+    const OpenTimes* window = open_window(inventory, options);
+    if (window == nullptr) return "no window of consolidation is open";
+    const auto change = next_change(window->times, *inventory.wall_time, window->zone);
+    return "window '" + window->name + "' is open" +
+           (change ? " until " + week_time(*change) + " (" + window->zone.name + ")" : "");
+}
+
+double assumed_watts(const Host& host) {
+    return 100 + 8 * host.facts.cpus;
+}
+
+Fleet::Fleet(const ClusterView& view) : context_(&view.context()) {
+    const auto recent = recent_targets(*context_);
+    const auto holding = hosts_with_vms(context_->inventory);
+    const auto& never = context_->options.consolidation.never_off;
+    for (const auto& [id, use] : view.hosts()) {
+        Member member = member_of(view, use);
+        member.empty = member.empty && !holding.contains(id);
+        member.settled = member.settled && !recent.contains(id);
+        member.never_off = std::find(never.begin(), never.end(), id) != never.end();
+        if (member.wakeable) wake_order_.push_back(members_.size());
+        members_.push_back(member);
+    }
+    const auto efficiency = [&](std::size_t index) {
+        return members_[index].cpus / assumed_watts(*members_[index].host);
+    };
+    std::stable_sort(wake_order_.begin(), wake_order_.end(), [&](std::size_t a, std::size_t b) {
+        if (members_[a].rested != members_[b].rested) return bool{members_[a].rested};
+        return efficiency(a) > efficiency(b);
+    });
+}
+
+Fleet::Member Fleet::member_of(const ClusterView& view, const HostUse& use) const {
+    const Host& host = *use.host;
+    const ConsolidationOptions& options = context_->options.consolidation;
+    Member member;
+    member.host = &host;
+    member.on = is_fresh(host) && is_of_use(host);
+    member.empty = member.on && use.occupants.empty() && use.incoming == 0 && use.outgoing == 0;
+    member.coming = host.power == PowerState::switching_on && is_of_use(host);
+    member.settled = member.on && lasts(host.power_since, options.min_time_on, context_->now);
+    member.wakeable = host.power == PowerState::off && host.power_managed && is_of_use(host);
+    member.rested = host.power == PowerState::off && lasts(host.power_since, options.min_time_off, context_->now);
+    member.allocatable = is_known(host) ? bytes(allocatable_memory(host, context_->options)) : 0;
+    member.committed = bytes(use.committed - use.leaving);
+    member.cpus = use.usable_cpus;
+    member.demand = view.at(host.id).cpu;
+    return member;
+}
+
+std::size_t Fleet::hosts_on() const {
+    return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [](auto& m) { return m.on; }));
+}
+
+std::size_t Fleet::hosts_empty() const {
+    return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [](auto& m) { return m.empty; }));
+}
+
+std::string Fleet::lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const {
+    const unsigned lost = context_->options.admission.host_failures;
+    if (lost == 0) return {};
+    std::vector<double> memory, cpus;
+    double committed = 0, demand = 0;
+    for (std::size_t index = 0; index < members_.size(); ++index) {
+        const Member& member = members_[index];
+        if (member.on) committed += member.committed, demand += member.demand;
+        if ((!member.on && !with[index]) || without[index]) continue;
+        memory.push_back(member.allocatable);
+        cpus.push_back(member.cpus * most_cpu);
+    }
+    const std::string after = " after the loss of " + std::to_string(lost) + (lost == 1 ? " host" : " hosts");
+    const double missing_memory = committed - sum_after_loss(memory, lost);
+    const double missing_cpus = demand - sum_after_loss(cpus, lost);
+    if (missing_memory > 0)
+        return to_string(Bytes{static_cast<std::uint64_t>(std::min(missing_memory, 1e18))}) +
+               " of memory would be missing" + after;
+    if (missing_cpus > 0) return fixed(missing_cpus, 1) + " CPUs would be missing" + after;
+    return {};
+}
+
+bool Fleet::keeps_largest_piece(const HostFlags& without) const {
+    const AdmissionOptions& wanted = context_->options.admission;
+    if (!wanted.largest_vm) return true;
+    std::vector<double> pieces;
+    for (std::size_t index = 0; index < members_.size(); ++index)
+        if (members_[index].on && !without[index])
+            pieces.push_back(members_[index].allocatable - members_[index].committed);
+    std::sort(pieces.rbegin(), pieces.rend());
+    return wanted.host_failures < pieces.size() && pieces[wanted.host_failures] >= bytes(context_->largest_vm);
+}
+
+bool Fleet::can_do_without(const HostFlags& emptied) const {
+    const Options& options = context_->options;
+    HostFlags off = none();
+    std::size_t leaving = 0, spares = 0;
+    for (std::size_t index = 0; index < members_.size(); ++index) {
+        leaving += emptied[index];
+        if (!emptied[index] && !members_[index].empty) continue;
+        if (members_[index].never_off) continue;
+        if (spares < options.consolidation.spare_hosts)
+            ++spares;
+        else
+            off[index] = true;
+    }
+    const std::size_t holding = in_use() - leaving;
+    if (holding == 0 || holding + options.consolidation.spare_hosts < options.consolidation.min_hosts_on) return false;
+    return lacking(off, none(), options.overload.cpu.below).empty();
+}
+
+std::vector<std::size_t> Fleet::not_needed() const {
+    const Options& options = context_->options;
+    std::vector<std::size_t> found;
+    HostFlags off = none();
+    std::size_t on = hosts_on(), empty = hosts_empty();
+    for (std::size_t index = 0; index < members_.size(); ++index) {
+        const Member& member = members_[index];
+        if (!member.empty || member.never_off || !member.settled) continue;
+        if (on <= std::max(1U, options.consolidation.min_hosts_on) || empty <= options.consolidation.spare_hosts) break;
+        off[index] = true;
+        if (!keeps_largest_piece(off) || !lacking(off, none(), options.overload.cpu.below).empty()) {
+            off[index] = false;
+            continue;
+        }
+        found.push_back(index);
+        --on, --empty;
+    }
+    return found;
+}
+
+}  // namespace ballast::policy

@@ -1,0 +1,76 @@
+// Which hosts are on, which could be off and which have to stay: counts, the reserve for lost hosts, and the operator's
+// wishes. Asked before a host is emptied or switched either way. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/cluster_view.h"
+
+namespace ballast::policy {
+
+/// May hosts be kept empty at this time: enabled, and a window is open.
+bool consolidation_is_open(const Inventory& inventory, const ConsolidationOptions& options);
+/// "window 'night' is open until Tue 06:00 (Europe/Berlin)", or that none is; empty where there are no windows.
+std::string window_text(const Inventory& inventory, const ConsolidationOptions& options);
+
+/// A host by its position in the order of ids: what solvers and flags count by.
+using HostFlags = std::vector<bool>;
+
+class Fleet {
+public:
+    struct Member {
+        const Host* host = nullptr;
+        bool on = false;      // reports, is not in maintenance and may be a target
+        bool empty = false;   // on, and holds no VM of any state; none comes or goes
+        bool coming = false;  // being switched on, and of use then
+        bool never_off = false;
+        bool settled = false;    // on and left alone for min_time_on: may be emptied or switched off
+        bool wakeable = false;   // off, of use, and Ballast may switch it on
+        bool rested = false;     // off for min_time_off
+        double allocatable = 0;  // bytes it may promise
+        double committed = 0;    // bytes promised to VMs that stay on it
+        double cpus = 0, demand = 0;
+    };
+
+    explicit Fleet(const ClusterView& view);
+
+    const std::vector<Member>& members() const { return members_; }
+    HostFlags none() const { return HostFlags(members_.size()); }
+    std::size_t hosts_on() const;
+    std::size_t hosts_empty() const;
+
+    /// What would be missing if `admission.host_failures` of the hosts that are on were lost, in words; empty when
+    /// nothing: memory for all VMs, and CPU for their demand with each host filled to `most_cpu`. Hosts in `without`
+    /// are taken for off, those in `with` for on.
+    std::string lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const;
+    /// Does one of the others keep room for the largest VM in one piece, where `admission.largest_vm` asks for it?
+    bool keeps_largest_piece(const HostFlags& without) const;
+    /// May these hold nothing any more, and all but the spares among the empty ones be off?
+    bool can_do_without(const HostFlags& emptied) const;
+    /// Positions of the empty hosts that nothing asks to be on.
+    std::vector<std::size_t> not_needed() const;
+
+    /// The best wakeable host outside of `taken` that `suits`: rested before others, the most CPU for its power first.
+    template <class Suits>
+    std::optional<std::size_t> to_wake(const HostFlags& taken, Suits suits) const {
+        for (const std::size_t index : wake_order_)
+            if (!taken[index] && suits(members_[index])) return index;
+        return std::nullopt;
+    }
+
+private:
+    Member member_of(const ClusterView& view, const HostUse& use) const;
+    std::size_t in_use() const { return hosts_on() - hosts_empty(); }
+
+    const Context* context_;
+    std::vector<Member> members_;
+    std::vector<std::size_t> wake_order_;
+};
+
+/// Watts at full load, as long as hosts do not tell: 100 for what a machine has once (fans, disks, board), 8 a CPU.
+/// Only ever compared with those of other hosts.
+double assumed_watts(const Host& host);
+
+}  // namespace ballast::policy

@@ -1,0 +1,113 @@
+#include "policy/wake.h"
+
+#include <algorithm>
+
+#include "policy/constraints/constraint.h"
+
+namespace ballast::policy {
+
+namespace {
+
+class Waking {
+public:
+    Waking(const Fleet& fleet, const ClusterView& view)
+        : fleet_(fleet), context_(view.context()), options_(context_.options.consolidation), on_(fleet.none()) {
+        for (std::size_t index = 0; index < on_.size(); ++index) {
+            on_[index] = fleet.members()[index].coming;
+            coming_ += on_[index];
+        }
+    }
+
+    std::vector<PowerChange> run(const Unmet& unmet) {
+        const bool one_is_coming = coming_ > 0;  // it may be what is needed: to be seen once it is there
+        if (!one_is_coming) {
+            for (const HostId& host : unmet.overloaded) relieve(host);
+            give_place_to(unmet.stranded);
+        }
+        keep_reserve();
+        keep_counts();
+        if (!consolidation_is_open(context_.inventory, options_)) wake_all();
+        return std::move(changes_);
+    }
+
+private:
+    template <class Suits>
+    bool wake(const std::string& reason, Suits suits) {
+        const auto index = fleet_.to_wake(on_, suits);
+        if (!index) return false;
+        on_[*index] = true;
+        ++coming_;
+        changes_.push_back({fleet_.members()[*index].host->id, true, 0, reason});
+        return true;
+    }
+    static bool any(const Fleet::Member&) { return true; }
+
+    bool could_take(const Vm& vm, const Fleet::Member& member) const {
+        return statically_accepts(context_, vm, *member.host);
+    }
+
+    // One host at a time: after it the others look different.
+    void relieve(const HostId& host) {
+        if (coming_ > 0) return;
+        const auto takes_some = [&](const Fleet::Member& member) {
+            const auto vms = context_.vms_on.find(host);
+            return vms != context_.vms_on.end() &&
+                   std::any_of(vms->second.begin(), vms->second.end(), [&](const VmId& id) {
+                       const Vm& vm = context_.inventory.vms.at(id);
+                       return vm_refusals(context_, vm, Purpose::relief).empty() && could_take(vm, member);
+                   });
+        };
+        wake(host.value + " is overloaded and no host that is on can relieve it", takes_some);
+    }
+
+    void give_place_to(const std::vector<VmId>& stranded) {
+        if (coming_ > 0) return;
+        const auto takes_some = [&](const Fleet::Member& member) {
+            return std::any_of(stranded.begin(), stranded.end(),
+                               [&](const VmId& id) { return could_take(context_.inventory.vms.at(id), member); });
+        };
+        wake(std::to_string(stranded.size()) +
+                 (stranded.size() == 1 ? " VM that has to leave its host finds"
+                                       : " VMs that have to leave their hosts find") +
+                 " no place on the hosts that are on",
+             takes_some);
+    }
+
+    void keep_reserve() {
+        for (;;) {
+            const auto missing = fleet_.lacking(fleet_.none(), on_, context_.options.overload.cpu.above);
+            if (missing.empty() || !wake("the reserve is not kept: " + missing, any)) return;
+        }
+    }
+
+    void keep_counts() {
+        while (fleet_.hosts_on() + coming_ < options_.min_hosts_on &&
+               wake("fewer hosts are on than min_hosts_on " + std::to_string(options_.min_hosts_on), any)) {
+        }
+        while (fleet_.hosts_empty() + coming_ < options_.spare_hosts &&
+               wake("fewer empty hosts are on than spare_hosts " + std::to_string(options_.spare_hosts), any)) {
+        }
+    }
+
+    void wake_all() {
+        const std::string reason = window_text(context_.inventory, options_) + ": VMs may spread to it";
+        while (wake(reason, [](const Fleet::Member& member) { return member.rested; })) {
+        }
+    }
+
+    const Fleet& fleet_;
+    const Context& context_;
+    const ConsolidationOptions& options_;
+    HostFlags on_;  // being switched on, or to be
+    std::size_t coming_ = 0;
+    std::vector<PowerChange> changes_;
+};
+
+}  // namespace
+
+std::vector<PowerChange> wakes(const Fleet& fleet, const ClusterView& view, const Unmet& unmet) {
+    if (!view.context().options.consolidation.enabled) return {};
+    return Waking(fleet, view).run(unmet);
+}
+
+}  // namespace ballast::policy
