@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const policy::Options options;
     const Instant now = Instant{} + std::chrono::minutes{1};
     const auto memory = policy::observe({}, inventory, options, now);
-    const auto supposed = policy::suppose(*suppositions, inventory, memory, options, now);
+    const auto supposed = policy::suppose(*suppositions, inventory, memory, now);
     if (!supposed) return 0;
     (void)policy::plan(supposed->inventory, supposed->memory, options, now);
     return 0;

@@ -11,7 +11,11 @@ namespace {
 class Waking {
 public:
     Waking(const Fleet& fleet, const ClusterView& view)
-        : fleet_(fleet), context_(view.context()), options_(context_.options.consolidation), on_(fleet.none()) {
+        : fleet_(fleet),
+          view_(view),
+          context_(view.context()),
+          options_(context_.options.consolidation),
+          on_(fleet.none()) {
         for (std::size_t index = 0; index < on_.size(); ++index) {
             on_[index] = fleet.members()[index].coming;
             coming_ += on_[index];
@@ -50,12 +54,11 @@ private:
     void relieve(const HostId& host) {
         if (coming_ > 0) return;
         const auto takes_some = [&](const Fleet::Member& member) {
-            const auto vms = context_.vms_on.find(host);
-            return vms != context_.vms_on.end() &&
-                   std::any_of(vms->second.begin(), vms->second.end(), [&](const VmId& id) {
-                       const Vm& vm = context_.inventory.vms.at(id);
-                       return vm_refusals(context_, vm, Purpose::relief).empty() && could_take(vm, member);
-                   });
+            const VmSet& vms = view_.at(host).occupants;
+            return std::any_of(vms.begin(), vms.end(), [&](const VmId& id) {
+                const Vm& vm = context_.inventory.vms.at(id);
+                return vm_refusals(context_, vm, Purpose::relief).empty() && could_take(vm, member);
+            });
         };
         wake(host.value + " is overloaded and no host that is on can relieve it", takes_some);
     }
@@ -96,6 +99,7 @@ private:
     }
 
     const Fleet& fleet_;
+    const ClusterView& view_;
     const Context& context_;
     const ConsolidationOptions& options_;
     HostFlags on_;  // being switched on, or to be

@@ -37,11 +37,11 @@ std::string hours_in(const std::string& file) {
 
 TEST_CASE("Seasons that were written are read again as the same") {
     const Folder folder;
-    REQUIRE(write_seasons(folder.file(), some_seasons()));
-    REQUIRE(write_seasons(folder.file(), some_seasons()));  // replaced
+    REQUIRE(write_seasons(folder.file(), some_seasons()).has_value());
+    REQUIRE(write_seasons(folder.file(), some_seasons()).has_value());  // replaced
     const auto read = read_seasons(folder.file());
-    REQUIRE(read);
-    REQUIRE(*read);
+    REQUIRE(read.has_value());
+    REQUIRE(read->has_value());
     CHECK((*read)->zone == "Europe/Berlin");
     CHECK((*read)->learned_at == WallTime{} + 1h);
     const auto& season = (*read)->vms.at({"a"});
@@ -55,16 +55,16 @@ TEST_CASE("Seasons that were written are read again as the same") {
 TEST_CASE("No file is nothing; a damaged one is told with its place") {
     const Folder folder;
     const auto none = read_seasons(folder.file());
-    REQUIRE(none);
-    CHECK_FALSE(*none);
+    REQUIRE(none.has_value());
+    CHECK_FALSE(none->has_value());
     std::ofstream(folder.file()) << R"({"format": "ballast-seasons/1", "seasons": {"vms": {"a": {"hour": "x"}}}})";
     const auto damaged = read_seasons(folder.file());
-    REQUIRE_FALSE(damaged);
+    REQUIRE_FALSE(damaged.has_value());
     CHECK(damaged.error().subject == folder.file() + ":1:68");
     std::ofstream(folder.file()) << R"({"format": "ballast-seasons/2", "seasons": {}})";
-    REQUIRE_FALSE(read_seasons(folder.file()));
+    REQUIRE_FALSE(read_seasons(folder.file()).has_value());
     std::ofstream(folder.file()) << R"({"seasons": {}})";
-    REQUIRE_FALSE(read_seasons(folder.file()));
+    REQUIRE_FALSE(read_seasons(folder.file()).has_value());
 }
 
 TEST_CASE("The file is written once an hour, and at the end") {

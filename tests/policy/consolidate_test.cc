@@ -333,7 +333,7 @@ Cluster consolidating(std::uint64_t seed) {
 
 TEST_CASE("No plan of consolidation leaves a host half empty, breaks a limit of the operator, or depends on order") {
     std::size_t emptied = 0, switched = 0;
-    for (std::uint64_t seed = 0; seed < 1500; ++seed) {
+    for (std::uint64_t seed = 0; seed < 2000; ++seed) {
         INFO("seed " << seed);
         Cluster cluster = consolidating(seed);
         const Plan plan = cluster.plan();

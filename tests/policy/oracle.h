@@ -56,12 +56,10 @@ private:
         require(!to.maintenance && to.accepts_vms, what + "takes no VMs");
         judge_rules(vm, to, what);
         judge_needs(vm, from, to, what);
-        if (move.trigger != Trigger::maintenance)
-            judge_relief(vm, move, what);
-        else if (move.trigger == Trigger::rule_violation)
+        if (move.trigger == Trigger::rule_violation)
             judge_repair(vm, move, what);
-        else
-            require(move.trigger == Trigger::maintenance, what + "for no reason");
+        else if (move.trigger != Trigger::maintenance)
+            judge_relief(vm, move, what);
         on_[move.to].insert(move.vm);
         judge_memory(to, what);
     }
