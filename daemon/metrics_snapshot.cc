@@ -10,8 +10,8 @@ namespace ballast::daemon {
 namespace {
 
 // Every state of HostView: those without a host are exported as zero.
-constexpr const char* host_states[] = {"ok",       "hot", "overloaded",    "stale",       "down", "lost", "maintenance",
-                                       "draining", "off", "switching_off", "switching_on"};
+constexpr const char* host_states[] = {"ok",          "hot",      "overloaded", "stale",         "down",        "lost",
+                                       "maintenance", "draining", "off",        "switching_off", "switching_on"};
 // An operator's own move is in no plan, and what a lost host asks for are no moves.
 constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
                                         Trigger::balance, Trigger::consolidation};

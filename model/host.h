@@ -91,7 +91,7 @@ struct Host {
     PowerState power = PowerState::on;
     std::optional<Instant> power_since;  // of that state; absent: for as long as it is known
     bool power_managed = false;          // Ballast may switch it off and knows how to switch it on again
-    std::uint64_t facts_revision = 0;           // stands for these facts of this host and no others; 0: nobody counts
+    std::uint64_t facts_revision = 0;    // stands for these facts of this host and no others; 0: nobody counts
 };
 
 std::string to_string(Connection connection);

@@ -60,7 +60,7 @@ TEST_CASE("No file is nothing; a damaged one is told with its place") {
     std::ofstream(folder.file()) << R"({"format": "ballast-seasons/1", "seasons": {"vms": {"a": {"hour": "x"}}}})";
     const auto damaged = read_seasons(folder.file());
     REQUIRE_FALSE(damaged.has_value());
-    CHECK(damaged.error().subject == folder.file() + ":1:68");
+    CHECK(damaged.error().subject == folder.file() + ":1:67");
     std::ofstream(folder.file()) << R"({"format": "ballast-seasons/2", "seasons": {}})";
     REQUIRE_FALSE(read_seasons(folder.file()).has_value());
     std::ofstream(folder.file()) << R"({"seasons": {}})";
