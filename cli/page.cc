@@ -55,7 +55,7 @@ Page& Page::verbatim(std::string_view line) {
 }
 
 Page& Page::blank() {
-    text_ += "\n";
+    if (!text_.ends_with("\n\n")) text_ += "\n";
     return *this;
 }
 

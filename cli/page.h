@@ -25,7 +25,7 @@ public:
     Page& heading(std::string_view title);
     /// One line as it is, made printable but never wrapped: text that somebody may copy into a file.
     Page& verbatim(std::string_view line);
-    Page& blank();
+    Page& blank();  // an empty line, never two in a row
     Page& table(const Table& table);
     const std::string& text() const { return text_; }
 

@@ -43,8 +43,11 @@ std::string crowd_text(const ClusterView& view, const SpreadGroup& group, const 
     const std::string where = group.over.empty() ? place
                               : place.empty()    ? "hosts without " + group.over
                                                  : group.over + " " + place;
+    if (group.most == 1)
+        return group.name + (group.hard ? " keeps" : " wants") + " apart what shares " + where + ": " +
+               named(view, vms);
     return group.name + (group.hard ? " allows " : " wants ") + std::to_string(group.most) + " in " + where +
-           ", there are " + named(view, vms);
+           ", there are " + std::to_string(vms.size()) + ": " + named(view, vms);
 }
 
 void add_crowded(const ClusterView& view, bool hard, std::vector<Violation>& all) {

@@ -94,9 +94,9 @@ TEST_CASE("Of two VMs that have to be apart the one that is cheaper to move goes
     CHECK(plan.moves[0].vm.value == "id-small");
     CHECK(plan.moves[0].trigger == Trigger::rule_violation);
     CHECK(plan.moves[0].reason ==
-          "group g allows 1 in h1, there are big, small; small (2 GiB, 1.00 CPU) goes to h2, then at 6.2 % of its "
+          "group g keeps apart what shares h1: big, small; small (2 GiB, 1.00 CPU) goes to h2, then at 6.2 % of its "
           "memory and 11 % of its usable CPU");
-    CHECK(violation_in(plan)->text == "group g allows 1 in h1, there are big, small; 1 move mends it");
+    CHECK(violation_in(plan)->text == "group g keeps apart what shares h1: big, small; 1 move mends it");
     CHECK(violation_in(plan)->host.value == "h1");
     CHECK(violation_in(plan)->resolved_by_plan);
 }

@@ -6,6 +6,23 @@ from support import (AUTOMATIC, OBSERVE, ClusterTest, agent, ballast, create, gu
 BUSY = {name: ("host2", 25) for name in ("busy1", "busy2", "busy3")}  # with QEMU's own, some 0.85 of 0.6 CPUs
 
 
+class Rules(ClusterTest):
+    """Two guests that a rule written later wants apart."""
+
+    def test_a_rule_that_is_broken_is_mended_by_one_move_and_nothing_else_moves(self):
+        self.guests(first="host2", second="host2", third="host3")
+        self.start(AUTOMATIC)
+        self.assert_stays_true("nothing to do before the rule", lambda: not self.ballast.operations(), 3)
+        self.policy(AUTOMATIC + "rules:\n  - {name: apart, keep_apart: [first, second]}\n")
+        done = wait_until("the end of a move", lambda: [op for op in self.ballast.operations() if op["final"]], timeout=60)
+        self.assertEqual([(op["from"], op["trigger"], op["state"]) for op in done], [("host2", "rule_violation", "done")])
+        self.assertIn("rule apart keeps apart what shares host2: ", done[0]["reason"])
+        self.assertNotEqual(where("first"), where("second"))
+        self.assert_stays_true("one move is enough", lambda: len(self.ballast.operations()) == 1, 5)
+        for vm in ("first", "second", "third"):
+            self.assert_runs_once(vm)
+
+
 class Overload(ClusterTest):
     """Three guests that want more CPU than host2 has."""
 
