@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "policy/capacity.h"
 #include "policy/estimators.h"
@@ -47,7 +48,7 @@ std::string vm_name(std::size_t number) {
 class Builder {
 public:
     Builder(std::size_t hosts, std::uint64_t seed, Trouble trouble)
-        : count_(hosts), dice_(seed), trouble_(trouble), free_(hosts), members_(hosts) {}
+        : count_(hosts), dice_(seed), trouble_(trouble), free_(hosts), members_(hosts), numbers_(hosts) {}
 
     LargeCluster build() {
         cluster_.now = Instant{} + 240h;
@@ -147,9 +148,9 @@ private:
         if (dice_.chance(0.02)) needs.strict_cells = {0};
     }
 
-    void add_wishes(Vm& vm, std::size_t i) {
+    void add_wishes(Vm& vm, std::size_t i, std::size_t at) {
         VmWishes& wishes = vm.facts.wishes;
-        if (i % 40 < 2) wishes.keep_apart = {numbered("pair-%zu", i / 40)};
+        if (i % 40 == 0 || (i % 40 == 1 && home_.back() != at)) wishes.keep_apart = {numbered("pair-%zu", i / 40)};
         if (dice_.chance(0.05)) wishes.reserved_cpus = 0.5 * vm.facts.vcpus;
         if (dice_.chance(0.05)) wishes.reserved_memory = vm.facts.memory;
         if (dice_.chance(0.02)) wishes.no_migrate = true;
@@ -182,8 +183,10 @@ private:
         if (dice_.chance(0.3)) vm.load.dirty_rate_mib_per_s = 40 * dice_.unit();
         vm.load.cpu_used_cores = vm.facts.vcpus * dice_.unit() * dice_.unit();
         add_needs(vm, i, on);
-        add_wishes(vm, i);
+        add_wishes(vm, i, at);
         members_[at].push_back(vm.id);
+        numbers_[at].push_back(i);
+        home_.push_back(at);
         cluster_.inventory.vms.emplace(vm.id, std::move(vm));
     }
 
@@ -219,11 +222,34 @@ private:
         for (const auto& [page, pages] : loaded.facts.cells.at(0).huge_pages) loaded.load.free_huge_pages[page] = pages;
     }
 
-    std::vector<std::string> some_vms(std::size_t least, std::size_t range) {
+    using Numbers = std::vector<std::size_t>;
+
+    static std::vector<std::string> names_of(const Numbers& vms) {
         std::vector<std::string> names;
-        for (std::size_t n = least + dice_.below(range); n > 0; --n)
-            names.push_back(vm_name(dice_.below(count_ * vms_per_host)));
+        for (const std::size_t vm : vms) names.push_back(vm_name(vm));
         return names;
+    }
+    Numbers some_vms(std::size_t least, std::size_t range) {
+        Numbers vms;
+        for (std::size_t n = least + dice_.below(range); n > 0; --n) vms.push_back(dice_.below(home_.size()));
+        return vms;
+    }
+    // Rules hold from the beginning, as in a cluster that somebody looks after: one VM of each so many hosts in a row.
+    Numbers one_in(std::size_t hosts, Numbers vms) const {
+        std::set<std::size_t> taken;
+        std::erase_if(vms, [&](std::size_t vm) { return !taken.insert(home_[vm] / hosts).second; });
+        return vms;
+    }
+    // Up to so many VMs of the first host from `at` on that holds any.
+    Numbers neighbours(std::size_t at, std::size_t most) const {
+        while (members_[at % count_].empty()) ++at;
+        Numbers vms = numbers_[at % count_];
+        vms.resize(std::min(vms.size(), most));
+        return vms;
+    }
+    std::vector<HostId> others_than(std::vector<HostId> hosts, const Numbers& vms) const {
+        for (const std::size_t vm : vms) std::erase(hosts, HostId{host_name(home_[vm])});
+        return hosts;
     }
 
     std::vector<HostId> some_hosts(std::size_t number) {
@@ -233,8 +259,8 @@ private:
         return names;
     }
 
-    void add_rule(Rule::Kind kind, std::vector<std::string> vms, std::vector<HostId> hosts, bool hard) {
-        Rule rule{kind, numbered("r%05zu", cluster_.options.rules.size()), std::move(vms), std::move(hosts), ""};
+    void add_rule(Rule::Kind kind, const Numbers& vms, std::vector<HostId> hosts, bool hard) {
+        Rule rule{kind, numbered("r%05zu", cluster_.options.rules.size()), names_of(vms), std::move(hosts), ""};
         rule.hard = hard;
         if (kind == Rule::Kind::spread) rule.over = "rack", rule.at_most = 1;
         cluster_.options.rules.push_back(std::move(rule));
@@ -242,19 +268,22 @@ private:
 
     void add_rules() {
         for (std::size_t i = 0; i < std::max<std::size_t>(count_ / hosts_per_rule, 2); ++i) {
-            add_rule(Rule::Kind::keep_apart, some_vms(2, 4), {}, i % 4 != 0);
-            add_rule(Rule::Kind::spread, some_vms(3, 3), {}, i % 2 != 0);
-            add_rule(Rule::Kind::keep_together, some_vms(2, 1), {}, i % 2 != 0);
+            add_rule(Rule::Kind::keep_apart, one_in(1, some_vms(2, 4)), {}, i % 4 != 0);
+            add_rule(Rule::Kind::spread, one_in(hosts_per_rack, some_vms(3, 3)), {}, i % 2 != 0);
+            add_rule(Rule::Kind::keep_together, neighbours(dice_.below(count_), 2), {}, i % 2 != 0);
             add_rule(Rule::Kind::prefer, some_vms(1, 3), some_hosts(4), false);
-            add_rule(Rule::Kind::avoid, some_vms(1, 3), some_hosts(4), i % 2 != 0);
+            const Numbers avoiding = some_vms(1, 3);
+            add_rule(Rule::Kind::avoid, avoiding, others_than(some_hosts(4), avoiding), i % 2 != 0);
             add_rule(Rule::Kind::never_move, some_vms(1, 2), {}, true);
             // Pins by racks, as licences are bought: sets of hosts come again and again.
             std::vector<HostId> rack;
             const std::size_t first = i % 8 * hosts_per_rack;
             for (std::size_t h = 0; h < hosts_per_rack * 2; ++h) rack.push_back({host_name((first + h) % count_)});
-            add_rule(Rule::Kind::pin, some_vms(1, 2), std::move(rack), true);
+            add_rule(Rule::Kind::pin, neighbours(first + dice_.below(hosts_per_rack), 1 + i % 2), std::move(rack),
+                     true);
         }
-        add_rule(Rule::Kind::prefer, {"group:databases"}, {{"group:large"}}, false);
+        add_rule(Rule::Kind::prefer, {}, {{"group:large"}}, false);
+        cluster_.options.rules.back().vms = {"group:databases"};
         for (const bool allow : {true, false}) {
             policy::Window window;
             window.name = allow ? "nights" : "backups";
@@ -285,6 +314,8 @@ private:
     std::vector<std::size_t> lots_;  // hosts, some more often than others: they are fuller
     std::vector<double> free_;       // GiB of each host
     std::vector<std::vector<VmId>> members_;
+    std::vector<std::vector<std::size_t>> numbers_;  // the same VMs by number
+    std::vector<std::size_t> home_;                  // host of each VM
 };
 
 }  // namespace

@@ -17,10 +17,11 @@ using namespace ballast;
 
 namespace {
 
-std::size_t resolved(const Plan& plan) {
-    std::size_t count = 0;
-    for (const Finding& finding : plan.findings) count += finding.resolved_by_plan ? 1 : 0;
-    return count;
+std::size_t overloads(const Plan& plan, bool only_resolved) {
+    return static_cast<std::size_t>(
+        std::count_if(plan.findings.begin(), plan.findings.end(), [&](const Finding& finding) {
+            return finding.trigger == Trigger::overload && (finding.resolved_by_plan || !only_resolved);
+        }));
 }
 
 void run(const bench::LargeCluster& cluster, std::uint64_t steps) {
@@ -31,8 +32,8 @@ void run(const bench::LargeCluster& cluster, std::uint64_t steps) {
     std::printf(
         "{\"vms\": %zu, \"cpu_s\": %.4f, \"moves\": %zu, \"findings\": %zu, \"resolved\": %zu, \"score_before\": "
         "%.6f, \"score\": %.6f, \"inventory_mib\": %.0f, \"peak_mib\": %.0f}\n",
-        cluster.inventory.vms.size(), cpu_s, plan.moves.size(), plan.findings.size(), resolved(plan), plan.score_before,
-        plan.score_after, inventory_mib, bench::peak_mib());
+        cluster.inventory.vms.size(), cpu_s, plan.moves.size(), overloads(plan, false), overloads(plan, true),
+        plan.score_before, plan.score_after, inventory_mib, bench::peak_mib());
 }
 
 // All as before, later.
