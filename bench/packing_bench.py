@@ -23,9 +23,9 @@ def bench_lines(build, *arguments):
 
 def exact(path):
     """(lower, upper) bound of the number of VMs that have to be left behind, and CBC's CPU seconds. They are equal when it
-    decided; upper is None when it found nothing."""
+    decided; upper is None when it found nothing, or crashed, as it does on an instance in some hundred."""
     before = children_cpu()
-    done = subprocess.run(["cbc", path, "timemode", "cpu", "sec", str(EXACT_LIMIT_S), "solve", "quit"], check=True, capture_output=True, text=True)
+    done = subprocess.run(["cbc", path, "timemode", "cpu", "sec", str(EXACT_LIMIT_S), "solve", "quit"], check=False, capture_output=True, text=True)
     cpu = children_cpu() - before
     found = re.search(r"^Objective value:\s+(\S+)", done.stdout, re.MULTILINE)
     upper = None if not found or "No feasible solution" in done.stdout else round(float(found.group(1)))
@@ -39,11 +39,11 @@ def evacuation_exact(build):
     """Group 3: emptying hosts of clusters whose memory is 85-95 % full."""
     with tempfile.TemporaryDirectory() as folder:
         plans = bench_lines(build, "evacuation", EVACUATIONS, folder, FIRST_EVACUATION)
-        bounds = [exact(os.path.join(folder, f"{plan['number']}.lp")) for plan in plans]
+        # A complete ordered plan proves that the instance is feasible: CBC is asked about the others.
+        bounds = [(0, 0, 0.0) if plan["left"] == 0 and plan["stranded"] == 0 else exact(os.path.join(folder, f"{plan['number']}.lp")) for plan in plans]
     judged = list(zip(plans, bounds))
     feasible = [plan for plan, (_, upper, _) in judged if upper == 0]
     infeasible = [(plan, upper) for plan, (lower, upper, _) in judged if lower > 0 and lower == upper]
-    ours_alone = [plan for plan, (_, upper, _) in judged if upper != 0 and plan["left"] == 0]
     # Left behind although the exact solver's own solution leaves fewer, decided or not.
     worse = [plan for plan, (_, upper, _) in judged if upper is not None and plan["left"] > upper]
     complete = sum(plan["left"] == 0 and plan["stranded"] == 0 for plan in feasible)
@@ -52,13 +52,12 @@ def evacuation_exact(build):
     cpu, cbc = sum(plan["cpu_s"] for plan in plans), sum(taken for _, _, taken in bounds)
     moved, displaced = sum(plan["wanted"] - plan["left"] for plan in plans), sum(plan["displaced"] for plan in plans)
     case = f"{len(plans)} instances, 16-64 hosts"
-    return [row(case, "complete ordered plans; proven feasible by CBC as peer", complete, "plans", len(feasible), "= peer", complete == len(feasible)),
+    return [row(case, "complete ordered plans; feasible by them or by CBC as peer", complete, "plans", len(feasible), "= peer", complete == len(feasible)),
             row(case, "as many moved as possible; proven infeasible by CBC as peer", most, "plans", len(infeasible), "= peer", most == len(infeasible)),
-            row(case, f"complete ordered plans where CBC found none in {EXACT_LIMIT_S:g} s", len(ours_alone), "plans", 0, None, True),
             row(case, "fewer moved than in CBC's best solution", len(worse), "plans", None, "= 0", not worse),
             row(case, f"open, incomplete and CBC undecided: {undecided}", len(undecided), "plans", None, None, True),
             row(case, "VMs moved though they need not, a VM evacuated", round(displaced / max(1, moved), 3), "VMs", None, None, True),
-            row(case, "CPU time of all, places and order; CBC (places alone) as peer", round(cpu, 2), "s", round(cbc, 1), None, True),
+            row(case, "CPU time of all, places and order; of CBC on the incomplete ones as peer", round(cpu, 2), "s", round(cbc, 1), None, True),
             row(case, "CPU time of the slowest", max(plan["cpu_s"] for plan in plans), "s", None, None, True)]
 
 
