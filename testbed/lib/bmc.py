@@ -1,4 +1,6 @@
-"""The hosts' BMCs: one ipmi_sim each, on a network of their own. A BMC lives on when its host has no power.
+"""The hosts' BMCs: one ipmi_sim each, on a network of their own, and Redfish where asked for.
+
+A BMC lives on when its host has no power.
 
 What it is told goes to bmc-chassis.sh, which answers at once and leaves orders in the BMC's folder; perform_order() carries
 them out, without the lock of the verbs, so that a power cut waits for no verb and no verb for the BMC.
@@ -11,11 +13,12 @@ import time
 import cgroup
 import network
 import process
+import redfish
 from base import BMC_NETWORK, CACHE, STATE, Problem, locked, need_up, read_text, run, state, write_text, write_whole
 from host import Host, all_hosts
 
 USER = "admin"
-PORT = 623
+PORT, REDFISH_PORT = 623, 443
 # Watts of a small server with one socket: its BMC alone, idle, and with its CPUs busy.
 STANDBY_WATTS, IDLE_WATTS, PEAK_WATTS = 5, 60, 180
 # What a test may break, and how its value is called. Those with a count end by themselves.
@@ -24,6 +27,7 @@ FAULTS = {"slow": "SECONDS", "fail-off": "COUNT", "ignore-off": "COUNT", "ignore
 _START_TIMEOUT_S = 10  # ipmi_sim itself needs 0.1 s
 
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_TOOL = os.path.join(_SOURCES, "testbed")
 _MODULE = os.path.join(CACHE, "bmc-power-reading.so")
 
 _LAN_CONF = """name "{name}"
@@ -83,6 +87,10 @@ class Bmc:
     def _is_cut(self):
         return os.path.exists(self._path("cut"))
 
+    def has_redfish(self):
+        """True when it offers Redfish as well."""
+        return os.path.exists(self._path("redfish.crt"))
+
     # -- life
 
     def start(self):
@@ -93,17 +101,29 @@ class Bmc:
         self._configure()
         # It cannot bind to an address that is not there; a cut one loses its address again.
         network.add_bmc(self.ip)
-        process.start_daemon(["ipmi_sim", "-c", self._path("lan.conf"), "-f", self._path("emulation"), "-s",
-                              self._path("state"), "-n"], self._path("ipmi_sim.log"), self._path("ipmi_sim.json"),
-                             environment={**os.environ, "TESTBED": os.path.join(_SOURCES, "testbed")})
-        if not process.wait_until(self._listens, _START_TIMEOUT_S, 0.01):
-            raise Problem(f"the BMC of {self.host.name} does not listen on {self.ip}; see {self._path('ipmi_sim.log')}")
+        self._start_part("ipmi_sim", ["ipmi_sim", "-c", self._path("lan.conf"), "-f", self._path("emulation"), "-s",
+                                      self._path("state"), "-n"], "udp", PORT)
+        if self.has_redfish():
+            self._start_part("redfish", [_TOOL, "_redfish", self.host.name], "tcp", REDFISH_PORT)
         if self._is_cut():
             network.remove_bmc(self.ip)
 
-    def _listens(self):
-        address = "".join(f"{int(part):02X}" for part in reversed(self.ip.split("."))) + f":{PORT:04X}"
-        return f" {address} " in read_text("/proc/net/udp")
+    def _start_part(self, name, command, protocol, port):
+        log = self._path(f"{name}.log")
+        process.start_daemon(command, log, self._path(f"{name}.json"), environment={**os.environ, "TESTBED": _TOOL})
+        address = "".join(f"{int(part):02X}" for part in reversed(self.ip.split("."))) + f":{port:04X}"
+        if not process.wait_until(lambda: f" {address} " in read_text(f"/proc/net/{protocol}"), _START_TIMEOUT_S, 0.01):
+            raise Problem(f"the BMC of {self.host.name} does not listen on {self.ip} port {port}; see {log}")
+
+    def add_redfish(self):
+        """From now on it offers Redfish, too; it is restarted."""
+        if not self.has_redfish():
+            run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
+                 "-subj", f"/CN={self.host.name}-bmc", "-addext", f"subjectAltName=IP:{self.ip},DNS:{self.host.name}-bmc",
+                 "-keyout", self._path("redfish.key"), "-out", self._path("redfish.crt")])
+        if self.process():
+            self.kill()
+        self.start()
 
     def _make_folder(self):
         if os.path.exists(self._path("last-order")):
@@ -120,6 +140,7 @@ class Bmc:
         password = read_text(self.password_file)
         if "wrong-password" in self.faults():
             password = secrets.token_hex(8)
+        write_text(self._path("password-wanted"), password, 0o600)
         settings = os.path.join(self.host.folder, "settings.json")
         options = f"{cgroup.detect().cpu_usage_file(self.host.name)} {settings} {STANDBY_WATTS} {IDLE_WATTS} {PEAK_WATTS}"
         write_text(self._path("lan.conf"), _LAN_CONF.format(
@@ -132,8 +153,9 @@ class Bmc:
         if not pid:
             raise Problem(f"the BMC of {self.host.name} is dead already; run 'testbed bmc start {self.host.name}'")
         network.remove_bmc(self.ip)
-        process.kill(-pid)  # the group: a bmc-chassis.sh that a fault holds up must not act for a dead BMC
-        process.wait_gone(pid, 10, f"the BMC of {self.host.name}")
+        for part in {pid, process.recorded(self._path("redfish.json"))} - {None}:
+            process.kill(-part)  # the group: a bmc-chassis.sh that a fault holds up must not act for a dead BMC
+            process.wait_gone(part, 10, f"the BMC of {self.host.name}")
 
     def cut(self):
         """Takes it off its network; it runs on."""
@@ -188,7 +210,7 @@ def all_bmcs():
 def status():
     """What `bmc status --json` prints. The BMCs are not asked: that would count their faults down."""
     return [{"host": one.host.name, "bmc": one.state(), "ip": one.ip, "user": USER, "password_file": one.password_file,
-             "host_power": "on" if one.host.leader() else "off", "faults": one.faults()} for one in all_bmcs()]
+             "redfish": one.has_redfish(), "host_power": "on" if one.host.leader() else "off", "faults": one.faults()} for one in all_bmcs()]
 
 
 def perform_order(name):
@@ -219,6 +241,12 @@ def _perform(host, order):
         host.press_power_button()
 
 
+def serve_redfish(name):
+    """The process of a BMC's Redfish service."""
+    one = Bmc(Host(name))
+    redfish.run(one.ip, REDFISH_PORT, USER, one.folder)
+
+
 def end_all():
     """Ends every BMC and what carries out its orders, also those of a testbed that was not ended properly."""
     process.kill_all(_processes, 10, "the BMCs")
@@ -230,6 +258,6 @@ def _processes():
         words = process.command_line(pid)
         if words and os.path.basename(words[0]) == "ipmi_sim" and any(STATE + "/" in word for word in words[1:]):
             found.append(pid)
-        elif len(words) > 3 and words[-2] == "_order" and words[-3].endswith("testbed"):
+        elif len(words) > 3 and words[-2] in ("_order", "_redfish") and words[-3].endswith("testbed"):
             found.append(pid)
     return found

@@ -24,6 +24,7 @@ def add_bmc(verbs):
     _bmc_verb(actions, "start", "start a dead BMC", lambda one, _: one.start(), True)
     _bmc_verb(actions, "cut", "take a BMC off its network; it runs on", lambda one, _: one.cut(), True)
     _bmc_verb(actions, "join", "bring a BMC back to its network", lambda one, _: one.join(), True)
+    _bmc_verb(actions, "redfish", "let a BMC offer Redfish as well; restarts it", lambda one, _: one.add_redfish(), True)
     _bmc_verb(actions, "heal", "end every fault of a BMC, dead and cut included", lambda one, _: one.heal(), True)
     _add_fault(actions)
 

@@ -1,5 +1,7 @@
 """Unit tests of the BMCs without ipmi_sim: the chassis script, the faults, the orders. They need neither root nor a cluster."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import bmc  # noqa: E402
 import bmc_verb  # noqa: E402
 import host  # noqa: E402
 import process  # noqa: E402
+import redfish  # noqa: E402
 import verbs  # noqa: E402
 
 
@@ -182,6 +185,43 @@ class Secrets(StateFolder):
         self.bmc.break_it({"wrong-password": True})
         self.bmc._configure()
         self.assertNotIn(base.read_text(self.bmc.password_file), base.read_text(os.path.join(self.bmc.folder, "lan.conf")))
+
+
+class Redfish(StateFolder):
+    def setUp(self):
+        super().setUp()
+        self.script("#!/bin/sh\necho power:1\n")
+        self.service = redfish.Service("admin", "secret", base.state("chassis"))
+
+    def script(self, text):
+        base.write_text(base.state("chassis"), text, 0o755)
+
+    def answer(self, method, path, body="", password="secret"):
+        authorization = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+        return self.service.answer(method, "/redfish/v1" + path, authorization, body)
+
+    def reset(self, kind):
+        return self.answer("POST", "/Systems/1/Actions/ComputerSystem.Reset", json.dumps({"ResetType": kind}))[0]
+
+    def test_the_system_is_found_and_tells_its_power(self):
+        self.assertEqual(self.answer("GET", "/Systems")[1]["Members"], [{"@odata.id": "/redfish/v1/Systems/1"}])
+        self.assertEqual(self.answer("GET", "/Systems/1/")[1]["PowerState"], "On")
+        self.script("#!/bin/sh\necho power:0\n")
+        self.assertEqual(self.answer("GET", "/Systems/1")[1]["PowerState"], "Off")
+
+    def test_resets_are_told_to_the_chassis_script(self):
+        self.script(f'#!/bin/sh\necho "$*" >>{base.state("told")}\n')
+        self.assertEqual([self.reset(kind) for kind in redfish.RESETS], [204] * 4)
+        self.assertEqual(base.read_text(base.state("told")), "set power 1\nset power 0\nset reset 1\nset shutdown 1\n")
+
+    def test_nothing_happens_without_the_password_or_with_nonsense(self):
+        self.assertEqual(self.answer("GET", "/Systems/1", password="wrong")[0], 401)
+        self.assertEqual(self.service.answer("GET", "/redfish/v1/Systems/1", None)[0], 401)
+        self.assertEqual([self.reset("Explode"), self.answer("GET", "/Systems/2")[0]], [400, 404])
+
+    def test_a_chassis_that_fails_is_an_error(self):
+        self.script("#!/bin/sh\nexit 1\n")
+        self.assertEqual([self.reset("ForceOff"), self.answer("GET", "/Systems/1")[0]], [500, 500])
 
 
 class CommandLine(unittest.TestCase):
