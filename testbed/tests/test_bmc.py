@@ -1,8 +1,10 @@
-"""Unit tests of the BMCs without ipmi_sim: the chassis script, the faults, the orders. They need neither root nor a cluster."""
+"""Unit tests of the BMCs: the chassis script, the faults, the orders, ipmi_sim itself. They need neither root nor a cluster."""
 
 import base64
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,7 @@ class StateFolder(unittest.TestCase):
         self.bmc._make_folder()
 
     def patch(self, *words):
+        """Replaces an attribute until the test ends."""
         patcher = mock.patch.object(*words)
         self.addCleanup(patcher.stop)
         return patcher.start()
@@ -45,7 +48,9 @@ class StateFolder(unittest.TestCase):
         return [base.read_text(os.path.join(folder, name)).strip() for name in sorted(os.listdir(folder), key=int)]
 
 
-class Chassis(StateFolder):
+class PoweredFolder(StateFolder):
+    """The same with a tool that only notes its calls, and a host that can be on."""
+
     def setUp(self):
         super().setUp()
         self.calls = base.state("calls")
@@ -57,16 +62,6 @@ class Chassis(StateFolder):
         number = int(base.read_text(os.path.join(self.bmc.folder, "last-order")))
         self.assertTrue(process.wait_until(lambda: base.read_text(self.calls) == "_order host1\n" * number, 10, 0.01))
 
-    def chassis(self, *words):
-        """(exit status, output) of the script as ipmi_sim calls it."""
-        environment = {**os.environ, "TESTBED": base.state("testbed")}
-        done = subprocess.run([os.path.join(self.bmc.folder, "chassis"), *words], capture_output=True, text=True, check=False,
-                              env=environment)
-        return done.returncode, done.stdout.strip()
-
-    def power(self):
-        return self.chassis("get", "power")
-
     def start_container(self):
         """A process with a child, kept as the host's nspawn."""
         container = subprocess.Popen(["sh", "-c", "sleep 60; true"], stderr=subprocess.DEVNULL)
@@ -77,6 +72,18 @@ class Chassis(StateFolder):
             self.addCleanup(process.kill, child)
         process.record(os.path.join(self.bmc.host.folder, "nspawn.json"), container.pid)
         return container.pid
+
+
+class Chassis(PoweredFolder):
+    def chassis(self, *words):
+        """(exit status, output) of the script as ipmi_sim calls it."""
+        environment = {**os.environ, "TESTBED": base.state("testbed")}
+        done = subprocess.run([os.path.join(self.bmc.folder, "chassis"), *words], capture_output=True, text=True, check=False,
+                              env=environment)
+        return done.returncode, done.stdout.strip()
+
+    def power(self):
+        return self.chassis("get", "power")
 
     def test_a_host_that_was_never_on_is_off(self):
         self.assertEqual(self.power(), (0, "power:0"))
@@ -133,6 +140,66 @@ class Chassis(StateFolder):
         self.assertEqual(self.chassis("get", "boot"), (0, "boot:default"))
         self.assertEqual(self.chassis("set", "boot", "pxe")[0], 0)
         self.assertEqual(self.chassis("get", "weather")[0], 1)
+
+
+@unittest.skipUnless(shutil.which("ipmi_sim") and shutil.which("ipmitool"), "needs 'tools/packages testbed'")
+class OverTheNetwork(PoweredFolder):
+    """A real ipmi_sim on a free port of this machine, asked by ipmitool."""
+
+    def setUp(self):
+        super().setUp()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.bmc.ip = "127.0.0.1"
+        for name, value in (("PORT", self.port), ("_TOOL", base.state("testbed")), ("_MODULE", base.state("module.so")),
+                            ("network", mock.Mock())):
+            self.patch(bmc, name, value)
+        self.usage = base.state("cpuacct.usage")
+        self.patch(bmc.cgroup, "detect").return_value.cpu_usage_file.return_value = self.usage
+        self.use(0)
+        self.bmc.host.change_settings(cpu=0.5)
+        bmc.provide()
+        self.bmc.start()
+        self.addCleanup(lambda: self.bmc.process() and self.bmc.kill())
+
+    def use(self, seconds):
+        base.write_text(self.usage, f"{int(seconds * 1e9)}\n")
+
+    def ask(self, *words):
+        """ipmitool's output, or its complaint."""
+        line = self.bmc.ipmitool("-p", str(self.port), "-R", "2", *words)
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    def watts(self):
+        return int(self.ask("dcmi", "power", "reading").split("Instantaneous power reading:")[1].split()[0])
+
+    def test_power_is_asked_for_and_ordered(self):
+        self.assertIn("Power is off", self.ask("chassis", "power", "status"))
+        self.ask("chassis", "power", "on")
+        self.start_container()
+        self.assertIn("Power is on", self.ask("chassis", "power", "status"))
+        self.ask("chassis", "power", "soft")
+        self.assertEqual(self.orders(), ["on", "shutdown"])
+
+    def test_a_fault_that_fails_a_power_off_is_an_error_for_the_caller(self):
+        self.bmc.break_it({"fail-off": "1"})
+        self.assertIn("failed", self.ask("chassis", "power", "off"))
+        self.assertEqual(self.orders(), [])
+
+    def test_the_password_of_the_file_is_wrong_while_the_fault_lasts(self):
+        self.bmc.break_it({"wrong-password": True})
+        self.assertIn("Unable to establish", self.ask("chassis", "power", "status"))
+        self.bmc.break_it({"wrong-password": None})
+        self.assertIn("Power is off", self.ask("chassis", "power", "status"))
+
+    def test_the_watts_follow_the_cpu_time(self):
+        self.assertEqual(self.watts(), bmc.STANDBY_WATTS)
+        self.start_container()
+        self.assertEqual(self.watts(), bmc.IDLE_WATTS)
+        self.use(3600)  # more than its half core can have used
+        self.assertTrue(process.wait_until(lambda: self.watts() == bmc.PEAK_WATTS, 10, 0.2))
 
 
 class Orders(StateFolder):
