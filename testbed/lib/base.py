@@ -12,6 +12,8 @@ import tempfile
 NETWORK = "10.77.0"
 STORAGE_IP = NETWORK + ".254"
 BRIDGE = "tb0"
+BMC_NETWORK = "10.78.0"
+BMC_BRIDGE = "tbm0"
 MAX_HOSTS = 16
 STATE = os.environ.get("BALLAST_TESTBED_STATE", "/var/lib/ballast-testbed")
 # Kernel, initrd and the KVM verdict outlive `down`: they take seconds to make and depend only on this machine.
@@ -44,11 +46,16 @@ def need_up():
 
 
 @contextlib.contextmanager
-def exclusive():
-    """Serialises the verbs that change something, across processes."""
-    with open(LOCK_FILE, "w", encoding="ascii") as lock:
+def locked(path):
+    """Keeps out every other process that locks the same file."""
+    with open(path, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def exclusive():
+    """Serialises the verbs that change something, across processes."""
+    return locked(LOCK_FILE)
 
 
 @contextlib.contextmanager

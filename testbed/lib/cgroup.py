@@ -105,10 +105,13 @@ class V1:
         """Bytes charged to the host."""
         return int(read_text(os.path.join(self.trees["memory"], GROUP, host, "memory.usage_in_bytes"), "0") or 0)
 
+    def cpu_usage_file(self, host):
+        """The file with the host's CPU time, in nanoseconds."""
+        return os.path.join(self.trees.get("cpuacct", self.trees["cpu"]), GROUP, host, "cpuacct.usage")
+
     def used_cpu_seconds(self, host):
         """CPU seconds the host has used since its cgroup was made."""
-        tree = self.trees.get("cpuacct", self.trees["cpu"])
-        return int(read_text(os.path.join(tree, GROUP, host, "cpuacct.usage"), "0") or 0) / 1e9
+        return int(read_text(self.cpu_usage_file(host), "0") or 0) / 1e9
 
     def remove(self, host=None):
         """Removes the host's folders, or all."""
@@ -165,9 +168,13 @@ class V2:
         """Bytes charged to the host."""
         return int(read_text(os.path.join(self.folder(host), "memory.current"), "0") or 0)
 
+    def cpu_usage_file(self, host):
+        """The file with the host's CPU time, 'usage_usec' among others."""
+        return os.path.join(self.folder(host), "cpu.stat")
+
     def used_cpu_seconds(self, host):
         """CPU seconds the host has used since its cgroup was made."""
-        for line in read_text(os.path.join(self.folder(host), "cpu.stat")).splitlines():
+        for line in read_text(self.cpu_usage_file(host)).splitlines():
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         return 0.0

@@ -7,6 +7,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import bmc
 import cgroup
 import guest
 import image
@@ -22,7 +23,7 @@ from host import Host, all_hosts, hosts_on
 
 DEFAULTS = {"cpu": 0.6, "memory": 1 << 30, "link": None}
 _TOOLS = ("virsh", "systemd-nspawn", "qemu-img", "qemu-system-x86_64", "ip", "tc", "lxcfs", "gcc", "cpio", "nsenter",
-          "ssh-keygen", "rpcinfo", "showmount")
+          "ssh-keygen", "rpcinfo", "showmount", "ipmi_sim", "ipmitool")
 
 
 def up(number, changes, with_nfs):
@@ -33,7 +34,8 @@ def up(number, changes, with_nfs):
     image.provide()
     kvm.verdict()
     _start_lxcfs()
-    network.make_bridge()
+    network.make_bridges()
+    bmc.provide()
     settings = read_json(state("cluster.json"), {})
     nfs_wanted = settings.get("nfs", True) if with_nfs is None else with_nfs
     if nfs_wanted:
@@ -44,6 +46,7 @@ def up(number, changes, with_nfs):
     for host in hosts:
         apply_settings(host, changes)
         host.boot()
+        bmc.Bmc(host).start()
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
         list(pool.map(Host.wait, hosts))
 
@@ -90,6 +93,7 @@ def _start_lxcfs():
 
 def down():
     """Ends and removes everything a testbed leaves, also one that was not started or ended properly."""
+    bmc.end_all()  # first, for they power hosts on
     pids = _machinery()
     for pid in pids:
         for leader in process.children(pid) if _is_nspawn(pid) else []:

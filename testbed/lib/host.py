@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -10,13 +11,14 @@ import cgroup
 import network
 import process
 import seed
-from base import BRIDGE, MAX_HOSTS, NETWORK, Problem, read_json, read_text, run, state, succeeds, write_whole
+from base import BMC_NETWORK, BRIDGE, MAX_HOSTS, NETWORK, Problem, locked, read_json, read_text, run, state, succeeds, write_whole
 
 _ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
                 "USER=root", "LOGNAME=root"]
 # A container that does not show its first process within this time has failed; nspawn itself needs 0.1 s.
 _START_TIMEOUT_S = 15
 _OFF_TIMEOUT_S = 90  # systemd's own limit for stopping a unit
+_POWER_BUTTON = signal.SIGRTMIN + 4  # systemd(1): starts poweroff.target
 
 
 class Host:
@@ -29,6 +31,7 @@ class Host:
         self.name = name
         self.number = int(number)
         self.ip = f"{NETWORK}.{self.number}"
+        self.bmc_network_ip = f"{BMC_NETWORK}.{100 + self.number}"
         self.folder = state("hosts", name)
         self.root = os.path.join(self.folder, "root")
         self.heartbeat = state("heartbeat", name)
@@ -85,10 +88,18 @@ class Host:
 
     # -- power
 
+    def _alone(self):
+        """Held while power is taken or given: the BMC's orders do not wait for the verbs, which may hold base.exclusive()
+        for a minute, so two changes of one host's power could meet."""
+        return locked(os.path.join(self.folder, "power.lock"))
+
     def boot(self):
         """Starts the host; its disk is as it was."""
-        if self.leader():
-            return
+        with self._alone():
+            if not self.leader():
+                self._boot()
+
+    def _boot(self):
         self._clear_remains()
         self._mount()
         settings = self.settings()
@@ -103,6 +114,7 @@ class Host:
                              {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         if not process.wait_until(self.leader, _START_TIMEOUT_S):
             raise Problem(f"{self.name} did not start; see {self.folder}/console.log")
+        network.leave_to_host(self)
 
     def _clear_remains(self):
         """Ends what survived the death of the host's nspawn; two copies must never run on one disk."""
@@ -131,14 +143,15 @@ class Host:
                 "--link-journal=no"] + [f"--bind={bind}" for bind in binds]
 
     def kill(self):
-        """Power cut: the link goes first, so that no peer is told by a closing connection."""
-        leader = self.need_on()
-        container = self.container()
-        network.cut(self)
-        process.kill(leader)
-        process.wait_gone(container, 20, self.name)
-        self._clear_remains()
-        network.unplug(self)
+        """Power cut: the links go first, so that no peer is told by a closing connection."""
+        with self._alone():
+            leader = self.need_on()
+            container = self.container()
+            network.cut(self, bmc_network=True)
+            process.kill(leader)
+            process.wait_gone(container, 20, self.name)
+            self._clear_remains()
+            network.unplug(self)
 
     def off(self):
         """Clean power-off by the host's own systemd."""
@@ -146,8 +159,14 @@ class Host:
         container = self.container()
         self.run(["systemctl", "poweroff"], check=False)
         process.wait_gone(container, _OFF_TIMEOUT_S, self.name)
-        self._clear_remains()
-        network.unplug(self)
+        with self._alone():
+            if not self.container():  # its BMC may have powered it on again
+                self._clear_remains()
+                network.unplug(self)
+
+    def press_power_button(self):
+        """Asks the host's systemd to power off; returns at once."""
+        process.kill(self.need_on(), _POWER_BUTTON)
 
     def answers(self):
         """True when the host's libvirtd answers from outside."""

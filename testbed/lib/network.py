@@ -1,22 +1,24 @@
-"""The cluster's network: a bridge, and for each host a network namespace with one link to it.
+"""The networks: the cluster's bridge and the BMCs' bridge, and for each host a network namespace with a link to each.
 
-A host's link is 'tbN' on the bridge and 'eth0' in the host's namespace 'tb-hostN'.
+A host's links are 'tbN' and 'tbmN' on the bridges, 'eth0' and 'eth1' in the host. The BMCs' addresses are this machine's,
+on the bridge of their network.
 """
 
 import os
+import re
 
-from base import BRIDGE, NETWORK, STORAGE_IP, Problem, run, succeeds
+from base import BMC_BRIDGE, BMC_NETWORK, BRIDGE, NETWORK, STORAGE_IP, Problem, run, succeeds
 
 # tbf never sends a packet larger than its bucket; a veth carries segments of up to 64 KiB.
 _LEAST_BURST_BYTES = 128 * 1024
 
 # Network cards keep their address over a reboot. With a new one each time, the others went on sending to the old one
 # for 45 s.
-_MAC = "52:54:00:77:01"
+_MAC, _BMC_MAC = "52:54:00:77:01", "52:54:00:77:02"
 
 
 def namespace(host):
-    """Name of the host's network namespace."""
+    """Name of the host's network namespace, until the host has started."""
     return f"tb-{host.name}"
 
 
@@ -30,41 +32,75 @@ def link(host):
     return f"tb{host.number}"
 
 
-def make_bridge():
-    """Makes the bridge with the storage server's address."""
-    if not os.path.exists(f"/sys/class/net/{BRIDGE}"):
-        run(["ip", "link", "add", BRIDGE, "address", f"{_MAC}:fe", "type", "bridge"])
-        run(["ip", "addr", "add", f"{STORAGE_IP}/24", "dev", BRIDGE])
-    run(["ip", "link", "set", BRIDGE, "up"])
+def bmc_link(host):
+    """The BMC bridge's end of the host's second link."""
+    return f"tbm{host.number}"
+
+
+def make_bridges():
+    """Makes both bridges with this machine's addresses; that on the cluster's is the storage server's."""
+    for bridge, ip, mac in ((BRIDGE, STORAGE_IP, _MAC), (BMC_BRIDGE, f"{BMC_NETWORK}.254", _BMC_MAC)):
+        if not os.path.exists(f"/sys/class/net/{bridge}"):
+            run(["ip", "link", "add", bridge, "address", f"{mac}:fe", "type", "bridge"])
+            run(["ip", "addr", "add", f"{ip}/24", "dev", bridge])
+        run(["ip", "link", "set", bridge, "up"])
 
 
 def plug(host, rate=None):
-    """Gives the host a fresh namespace with a link, whatever was there before."""
+    """Gives the host a fresh namespace with its links, whatever was there before."""
     unplug(host)
     name = namespace(host)
     run(["ip", "netns", "add", name])
-    run(["ip", "link", "add", link(host), "type", "veth", "peer", "name", "eth0", "address", f"{_MAC}:{host.number:02x}", "netns", name])
-    run(["ip", "-n", name, "addr", "add", f"{host.ip}/24", "dev", "eth0"])
-    run(["ip", "-n", name, "link", "set", "eth0", "up"])
     run(["ip", "-n", name, "link", "set", "lo", "up"])
-    run(["ip", "link", "set", link(host), "master", BRIDGE, "up"])
+    _plug_link(host, link(host), "eth0", f"{_MAC}:{host.number:02x}", host.ip, BRIDGE)
+    _plug_link(host, bmc_link(host), "eth1", f"{_BMC_MAC}:{host.number:02x}", host.bmc_network_ip, BMC_BRIDGE)
     limit(host, rate)
 
 
+def _plug_link(host, outer, inner, mac, ip, bridge):
+    name = namespace(host)
+    run(["ip", "link", "add", outer, "type", "veth", "peer", "name", inner, "address", mac, "netns", name])
+    run(["ip", "-n", name, "addr", "add", f"{ip}/24", "dev", inner])
+    run(["ip", "-n", name, "link", "set", inner, "up"])
+    run(["ip", "link", "set", outer, "master", bridge, "up"])
+
+
+def leave_to_host(host):
+    """Takes the namespace's name away once the host runs in it.
+
+    The namespace and its links then end with the host's last process, whoever powers it off; with a name, the kernel would go
+    on to answer pings and refuse connections for a host that is off.
+    """
+    run(["ip", "netns", "del", namespace(host)])
+
+
 def unplug(host):
-    """Removes the host's link and namespace, with every connection in it: nobody is told, as in a power cut."""
-    succeeds(["ip", "link", "del", link(host)])
+    """Removes the host's links and namespace, with every connection in it: nobody is told, as in a power cut."""
+    for outer in (link(host), bmc_link(host)):
+        succeeds(["ip", "link", "del", outer])
     succeeds(["ip", "netns", "del", namespace(host)])
 
 
-def cut(host):
-    """Takes the link down: the host runs on, alone."""
-    run(["ip", "link", "set", link(host), "down"])
+def cut(host, bmc_network=False):
+    """Takes the cluster link down, or both links: the host runs on, alone."""
+    for outer in (link(host), bmc_link(host)) if bmc_network else (link(host),):
+        run(["ip", "link", "set", outer, "down"])
 
 
 def join(host):
-    """Brings the link up again."""
-    run(["ip", "link", "set", link(host), "up"])
+    """Brings the links up again."""
+    for outer in (link(host), bmc_link(host)):
+        run(["ip", "link", "set", outer, "up"])
+
+
+def add_bmc(ip):
+    """Gives this machine a BMC's address. A /32, because a second address of one subnet would go with the first."""
+    succeeds(["ip", "addr", "add", f"{ip}/32", "dev", BMC_BRIDGE])
+
+
+def remove_bmc(ip):
+    """Takes a BMC's address away: nothing answers there any more, not even with a refusal."""
+    succeeds(["ip", "addr", "del", f"{ip}/32", "dev", BMC_BRIDGE])
 
 
 def is_cut(host):
@@ -78,7 +114,9 @@ def is_cut(host):
 
 def limit(host, rate):
     """Limits the link in both directions to a rate in bits per second; None takes the limit away."""
-    ends = (["tc"], link(host)), (["tc", "-n", namespace(host)], "eth0")
+    leader = host.leader()
+    inside = ["nsenter", "-t", str(leader), "-n", "tc"] if leader else ["tc", "-n", namespace(host)]
+    ends = (["tc"], link(host)), (inside, "eth0")
     for command, device in ends:
         if rate is None:
             succeeds(command + ["qdisc", "del", "dev", device, "root"])
@@ -89,15 +127,16 @@ def limit(host, rate):
 
 
 def remove_all():
-    """Removes every link, namespace and the bridge of a testbed, whoever made them."""
+    """Removes every link, namespace and bridge of a testbed, whoever made them."""
     for name in sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []:
         if name.startswith("tb-host"):
             succeeds(["ip", "netns", "del", name])
     for name in os.listdir("/sys/class/net"):
-        if name.startswith("tb") and name[2:].isdigit():
+        if re.fullmatch(r"tbm?\d+", name):
             succeeds(["ip", "link", "del", name])
-    if os.path.exists(f"/sys/class/net/{BRIDGE}"):
-        raise Problem(f"cannot delete the bridge {BRIDGE}; see 'ip link show {BRIDGE}'")
+    for bridge in (BRIDGE, BMC_BRIDGE):
+        if os.path.exists(f"/sys/class/net/{bridge}"):
+            raise Problem(f"cannot delete the bridge {bridge}; see 'ip link show {bridge}'")
 
 
 def outer_uri(host):

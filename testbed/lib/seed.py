@@ -4,7 +4,7 @@ import glob
 import os
 import shutil
 
-from base import MAX_HOSTS, NETWORK, STORAGE_IP, state, write_text
+from base import BMC_NETWORK, MAX_HOSTS, NETWORK, STORAGE_IP, state, write_text
 
 # Everything this machine enables is switched off in the hosts; these are switched on.
 _UNITS = {
@@ -14,8 +14,8 @@ _UNITS = {
 # Units that others pull in and that have no business in a container sharing one kernel.
 _MASKED = ("systemd-udevd.service", "systemd-timesyncd.service", "rpcbind.service", "rpcbind.socket", "nfs-ganesha.service",
            "lxcfs.service", "systemd-resolved.service", "systemd-networkd.service", "networking.service",
-           "systemd-journald-audit.socket", "apparmor.service", "proc-fs-nfsd.mount", "sys-kernel-debug.mount",
-           "sys-kernel-tracing.mount", "nfs-blkmap.service",
+           "openipmi.service", "ipmievd.service", "systemd-journald-audit.socket", "apparmor.service",
+           "proc-fs-nfsd.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "nfs-blkmap.service",
            "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "e2scrub_reap.service")
 
 _QEMU_CONF = """user = "root"
@@ -94,7 +94,7 @@ def _identity(host):
     write_text(host.path("/etc/fstab"), "")
     # No resolver: one that does not answer costs 40 to 80 s in each migration.
     write_text(host.path("/etc/resolv.conf"), "")
-    names = [f"{NETWORK}.{i} host{i}\n" for i in range(1, MAX_HOSTS + 1)]
+    names = [f"{NETWORK}.{i} host{i}\n{BMC_NETWORK}.{i} host{i}-bmc\n" for i in range(1, MAX_HOSTS + 1)]
     write_text(host.path("/etc/hosts"), "127.0.0.1 localhost\n" + "".join(names) + f"{STORAGE_IP} storage\n")
     machine_id = host.path("/etc/machine-id")
     if os.path.lexists(machine_id):

@@ -12,30 +12,10 @@ import host
 import kvm
 import network
 import process
+from arguments import add_verb as _verb, converted as _converted, number as _number
 from base import Problem
+from bmc_verb import add_bmc
 from heartbeat_verb import add_heartbeat
-
-
-def _converted(convert):
-    """An argparse type from a parser that raises ValueError with a sentence."""
-    def parse(text):
-        try:
-            return convert(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return parse
-
-
-def _number(least, most=None, kind=int):
-    def parse(text):
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
-        if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"{text} is not within {least} .. {'any' if most is None else most}")
-        return value
-    return parse
 
 
 _size = _converted(base.parse_bytes)
@@ -53,18 +33,12 @@ def parser():
     _add_cluster(verbs)
     _add_hosts(verbs)
     _add_guests(verbs)
+    add_bmc(verbs)
     add_heartbeat(verbs)
     probe = _verb(verbs, "probe", "boot the real guest to see whether KVM works here (the verdict is kept)", _probe)
     probe.add_argument("what", choices=["kvm"])
     probe.add_argument("--again", action="store_true", help="do not use the kept verdict")
     return top
-
-
-def _verb(verbs, name, text, perform_it, changes=False):
-    """A verb's parser; `changes` says that the verb must run alone."""
-    verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
-    verb.set_defaults(perform=perform_it, changes=changes)
-    return verb
 
 
 def perform(options):
@@ -132,8 +106,9 @@ def _add_hosts(verbs):
     _host_verb(verbs, "on", "power a host on; its disk is as it was", lambda one, _: one.boot(), True)
     wait = _host_verb(verbs, "wait", "wait until a host's libvirtd answers", lambda one, options: one.wait(options.timeout))
     wait.add_argument("--timeout", type=_number(1), default=120, help="seconds (120)")
-    _host_verb(verbs, "cut", "take a host's cluster link down; it runs on alone", lambda one, _: _cut(one, network.cut), True)
-    _host_verb(verbs, "join", "bring a host's link up again", lambda one, _: _cut(one, network.join), True)
+    cut = _host_verb(verbs, "cut", "take a host's cluster link down; it runs on alone", _cut, True)
+    cut.add_argument("--bmc-network", action="store_true", help="its link to the BMCs' network as well")
+    _host_verb(verbs, "join", "bring a host's links up again", _join, True)
     _host_verb(verbs, "freeze", "stop a host's libvirtd (SIGSTOP)", lambda one, _: _signal(one, signal.SIGSTOP), True)
     _host_verb(verbs, "thaw", "let a host's libvirtd continue", lambda one, _: _signal(one, signal.SIGCONT), True)
     link = _host_verb(verbs, "link", "limit a host's link in both directions", _link, True)
@@ -159,9 +134,14 @@ def _install(one, options):
     one.install(options.file, options.destination, options.mode)
 
 
-def _cut(one, action):
+def _cut(one, options):
     one.need_on()
-    action(one)
+    network.cut(one, options.bmc_network)
+
+
+def _join(one, _):
+    one.need_on()
+    network.join(one)
 
 
 def _signal(one, number):

@@ -12,6 +12,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file
 sys.path.insert(0, os.path.join(SOURCE, "testbed", "lib"))
 import agent  # noqa: E402
 import ballast  # noqa: E402
+import bmc  # noqa: E402
 import cluster  # noqa: E402
 import guest  # noqa: E402
 import heartbeat  # noqa: E402
@@ -232,6 +233,8 @@ class ClusterTest(unittest.TestCase):
             if host.settings()["link"]:
                 host.change_settings(link=None)
                 network.limit(host, None)
+        for one in bmc.all_bmcs():
+            one.heal()
         together(*[lambda host=host: host.wait(60) for host in all_hosts()])
 
 
