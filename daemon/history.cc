@@ -1,12 +1,9 @@
 #include "daemon/history.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <unistd.h>
 #include <vector>
 
 namespace ballast::daemon {
@@ -53,18 +50,6 @@ Result<void> HistoryFiles::begin_file() {
     return {};
 }
 
-Result<void> HistoryFiles::write(const std::string& line) {
-    for (std::string_view rest = line; !rest.empty();) {
-        const ssize_t written = ::write(file_->get(), rest.data(), rest.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return store::system_failure(name_, "cannot be written");
-        rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fdatasync(file_->get()) != 0) return store::system_failure(name_, "cannot be written to the disk");
-    size_ += Bytes{line.size()};
-    return {};
-}
-
 void HistoryFiles::drop_oldest() {
     const auto files = files_in(directory_);
     Bytes total;
@@ -79,33 +64,24 @@ Result<void> HistoryFiles::append(const interchange::Snapshot& snapshot) {
     if (file_ && size_.count > bound_.count / files_in_bound) file_.reset();
     if (!file_)
         if (auto begun = begin_file(); !begun) return begun;
-    auto written = write(writer_.line(snapshot));
+    const std::string line = writer_.line(snapshot);
+    auto written = store::write_all(*file_, name_, line);
+    size_ += Bytes{line.size()};
     if (!written) file_.reset();
     drop_oldest();
     return written;
 }
 
-History::History(std::string directory, Bytes bound, Failed failed)
-    : files_(std::move(directory), bound), failed_(std::move(failed)) {}
-
-History::~History() {
-    worker_.join();
-}
+History::History(std::string directory, Bytes bound, Background::Failed failed)
+    : files_(std::move(directory), bound), background_(std::move(failed)) {}
 
 void History::keep(WallTime at, const std::function<interchange::Snapshot()>& snapshot) {
     // A clock that was set back must not end the history.
     if (last_ && at >= *last_ && at - *last_ < cadence) return;
-    if (busy_.exchange(true)) return;
+    if (background_.busy()) return;
     last_ = at;
     const auto look = std::make_shared<const interchange::Snapshot>(snapshot());
-    boost::asio::post(worker_, [this, look] { write(*look); });
-}
-
-void History::write(const interchange::Snapshot& snapshot) {
-    const auto written = files_.append(snapshot);
-    if (!written && !failing_ && failed_) failed_(written.error());
-    failing_ = !written;
-    busy_ = false;
+    background_.start([this, look] { return files_.append(*look); });
 }
 
 }  // namespace ballast::daemon

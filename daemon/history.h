@@ -3,12 +3,11 @@
 // readers, and nothing has to be repaired.
 #pragma once
 
-#include <atomic>
-#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "daemon/background.h"
 #include "interchange/history.h"
 #include "store/files.h"
 
@@ -25,7 +24,6 @@ public:
 
 private:
     Result<void> begin_file();
-    Result<void> write(const std::string& line);
     void drop_oldest();
 
     std::string directory_;
@@ -39,22 +37,14 @@ private:
 /// The same in a thread of its own. keep() never waits: what comes while a look is still being written is passed over.
 class History {
 public:
-    using Failed = std::function<void(const Error&)>;  // called in that thread, once until it works again
-
-    History(std::string directory, Bytes bound, Failed failed);
-    ~History();
+    History(std::string directory, Bytes bound, Background::Failed failed);
     /// A look within a minute of the last one is passed over. `snapshot` is called when there is to be one.
     void keep(WallTime at, const std::function<interchange::Snapshot()>& snapshot);
 
 private:
-    void write(const interchange::Snapshot& snapshot);
-
     HistoryFiles files_;
-    Failed failed_;
-    bool failing_ = false;
     std::optional<WallTime> last_;
-    std::atomic<bool> busy_ = false;
-    boost::asio::thread_pool worker_{1};
+    Background background_;  // last: it uses what is above
 };
 
 }  // namespace ballast::daemon

@@ -1,12 +1,9 @@
 #include "daemon/season_file.h"
 
-#include <boost/asio/post.hpp>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <unistd.h>
 
 #include "interchange/seasons.h"
 #include "store/files.h"
@@ -18,19 +15,6 @@ namespace {
 constexpr Duration cadence = std::chrono::hours{1};
 // 200,000 VMs take 220 MB. More is no file of ours, and reading it would hold up the start.
 constexpr std::uintmax_t largest_file = 512U << 20U;
-
-Result<void> write_text(const std::string& file, std::string_view text) {
-    auto opened = store::open_or_create(file);
-    if (!opened) return opened.error();
-    while (!text.empty()) {
-        const ssize_t written = ::write(opened->get(), text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return store::system_failure(file, "cannot be written");
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fdatasync(opened->get()) != 0) return store::system_failure(file, "cannot be written to the disk");
-    return {};
-}
 
 }  // namespace
 
@@ -51,36 +35,26 @@ Result<std::optional<policy::Seasons>> read_seasons(const std::string& file) {
 Result<void> write_seasons(const std::string& file, const policy::Seasons& seasons) {
     const std::string fresh = file + ".new";
     if (auto removed = store::remove_file(fresh); !removed) return removed;
-    if (auto written = write_text(fresh, interchange::seasons_text(seasons)); !written) return written;
+    auto opened = store::open_or_create(fresh);
+    if (!opened) return opened.error();
+    if (auto written = store::write_all(*opened, fresh, interchange::seasons_text(seasons)); !written) return written;
     return store::rename_file(fresh, file);
 }
 
-SeasonFile::SeasonFile(std::string file, Failed failed) : file_(std::move(file)), failed_(std::move(failed)) {}
-
-SeasonFile::~SeasonFile() {
-    worker_.join();
-}
+SeasonFile::SeasonFile(std::string file, Background::Failed failed)
+    : file_(std::move(file)), background_(std::move(failed)) {}
 
 void SeasonFile::keep(WallTime at, const policy::Seasons& seasons) {
     if (!last_ || at < *last_) last_ = at;  // a clock that was set back must not end it
-    if (at - *last_ < cadence || busy_.exchange(true)) return;
+    if (at - *last_ < cadence || background_.busy()) return;
     last_ = at;
     const auto copy = std::make_shared<const policy::Seasons>(seasons);
-    boost::asio::post(worker_, [this, copy] {
-        write(*copy);
-        busy_ = false;
-    });
+    background_.start([this, copy] { return write_seasons(file_, *copy); });
 }
 
 void SeasonFile::close(const policy::Seasons& seasons) {
-    worker_.join();
-    if (seasons.learned_at) write(seasons);
-}
-
-void SeasonFile::write(const policy::Seasons& seasons) {
-    const auto written = write_seasons(file_, seasons);
-    if (!written && !failing_ && failed_) failed_(written.error());
-    failing_ = !written;
+    background_.finish();
+    if (seasons.learned_at) background_.run([&] { return write_seasons(file_, seasons); });
 }
 
 }  // namespace ballast::daemon

@@ -3,12 +3,10 @@
 // holds no two weeks.
 #pragma once
 
-#include <atomic>
-#include <boost/asio/thread_pool.hpp>
-#include <functional>
 #include <optional>
 #include <string>
 
+#include "daemon/background.h"
 #include "model/result.h"
 #include "policy/season.h"
 
@@ -23,24 +21,16 @@ Result<void> write_seasons(const std::string& file, const policy::Seasons& seaso
 /// Writes in a thread of its own.
 class SeasonFile {
 public:
-    using Failed = std::function<void(const Error&)>;  // called in that thread, once until it works again
-
-    SeasonFile(std::string file, Failed failed);
-    ~SeasonFile();
+    SeasonFile(std::string file, Background::Failed failed);
     /// The first call only begins the hour; then one call an hour copies the seasons and has them written.
     void keep(WallTime at, const policy::Seasons& seasons);
     /// Now, in the caller's thread, once all that was begun is written.
     void close(const policy::Seasons& seasons);
 
 private:
-    void write(const policy::Seasons& seasons);
-
     std::string file_;
-    Failed failed_;
-    bool failing_ = false;
     std::optional<WallTime> last_;
-    std::atomic<bool> busy_ = false;
-    boost::asio::thread_pool worker_{1};
+    Background background_;  // last: it uses what is above
 };
 
 }  // namespace ballast::daemon

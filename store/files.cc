@@ -98,6 +98,17 @@ Result<void> sync_file(const std::string& file) {
     return {};
 }
 
+Result<void> write_all(const FileDescriptor& file, const std::string& name, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file.get(), text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return system_failure(name, "cannot be written");
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    if (::fdatasync(file.get()) != 0) return system_failure(name, "cannot be written to the disk");
+    return {};
+}
+
 Result<void> rename_file(const std::string& from, const std::string& to) {
     if (::rename(from.c_str(), to.c_str()) != 0) return system_failure(from, "cannot be renamed");
     return sync_file(std::filesystem::path(to).parent_path());

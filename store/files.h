@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/result.h"
 
@@ -32,6 +33,8 @@ Result<void> make_directory(const std::string& directory);
 Result<void> copy_file(const std::string& from, const std::string& to);
 /// The file's content is on the disk when this returns.
 Result<void> sync_file(const std::string& file);
+/// Writes all of the text where the file stands; on the disk when this returns. `name` is for errors.
+Result<void> write_all(const FileDescriptor& file, const std::string& name, std::string_view text);
 /// Renames within a directory, replacing `to`; on the disk when this returns.
 Result<void> rename_file(const std::string& from, const std::string& to);
 /// Not an error when it does not exist.
