@@ -17,9 +17,6 @@ namespace ballast::policy {
 
 namespace {
 
-// Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
-constexpr double downtime_weight = 10;
-
 // Among this many hosts or fewer a gain is taken as it is. Among more the same move weighs ever less in the mean over
 // all of them, though its two hosts gain as much by it: there it is judged as if there were only these.
 constexpr double reference_hosts = 16;
@@ -75,10 +72,9 @@ struct Proposal {
 };
 
 double cost_s(const Vm& vm, const Context& context) {
-    const VmMemory* memory = context.guests.at(vm.id).memory;
-    const Prediction cost = predict(vm, memory == nullptr ? VmMemory{} : *memory, context.options.migration);
-    if (!cost.converges) return solver::unlimited;
-    return static_cast<double>((cost.duration + downtime_weight * cost.downtime).count()) / 1000;
+    const Prediction prediction = predict(vm, context);
+    if (!prediction.converges) return solver::unlimited;
+    return static_cast<double>(cost_of(prediction).count()) / 1000;
 }
 
 // What is not worth its cost within the payback time goes home, the dearest first.

@@ -94,6 +94,11 @@ const HostMemory& remembered(const Context& context, const HostId& host) {
     return found == context.memory.hosts.end() ? nothing : found->second;
 }
 
+Prediction predict(const Vm& vm, const Context& context) {
+    const VmMemory* memory = context.guests.at(vm.id).memory;
+    return predict(vm, memory == nullptr ? VmMemory{} : *memory, context.options.migration);
+}
+
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {
     hosts_.reserve(context.inventory.hosts.size());
     for (const auto& [id, host] : context.inventory.hosts) add_host(host);

@@ -50,6 +50,8 @@ struct Context {
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
 
 const HostMemory& remembered(const Context& context, const HostId& host);
+/// By what is remembered of the VM.
+Prediction predict(const Vm& vm, const Context& context);
 
 struct HostUse {
     const Host* host = nullptr;

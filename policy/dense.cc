@@ -163,11 +163,7 @@ private:
         return vm_refusals(context_, vm, purpose_).empty() && expressible(vm, rules);
     }
 
-    double move_cost(const Vm& vm) const {
-        const VmMemory* memory = context_.guests.at(vm.id).memory;
-        const auto prediction = predict(vm, memory == nullptr ? VmMemory{} : *memory, context_.options.migration);
-        return static_cast<double>(prediction.duration.count()) / 1000;
-    }
+    double move_cost(const Vm& vm) const { return static_cast<double>(predict(vm, context_).duration.count()) / 1000; }
 
     void add_vm(const Vm& vm, std::uint32_t vm_class) {
         const std::size_t home = view_.hosts().index_of(vm.host);

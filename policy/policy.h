@@ -106,4 +106,7 @@ bool advisory(Reason reason);
 /// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009].
 Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options);
 
+/// What a move costs, as a time: users notice its downtime, ten times as dear as its duration, which occupies a slot.
+Duration cost_of(const Prediction& prediction);
+
 }  // namespace ballast::policy

@@ -93,4 +93,8 @@ Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions&
     return prediction;
 }
 
+Duration cost_of(const Prediction& prediction) {
+    return prediction.duration + 10 * prediction.downtime;
+}
+
 }  // namespace ballast::policy

@@ -50,15 +50,10 @@ struct Candidate {
     Prediction cost;
 };
 
-// Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
-auto cost_of(const Candidate& c) {
-    return c.cost.duration + 10 * c.cost.downtime;
-}
-
 // One that ends the overload beats one that does not; of those the cheapest, else the one that helps most.
 bool better(const Candidate& a, const Candidate& b) {
     const auto rank = [](const Candidate& c) {
-        return std::tuple(!c.cost.converges, !c.gain.enough, c.gain.enough ? 0.0 : -c.gain.covered, cost_of(c));
+        return std::tuple(!c.cost.converges, !c.gain.enough, c.gain.enough ? 0.0 : -c.gain.covered, cost_of(c.cost));
     };
     return std::tuple(rank(a), a.vm->id) < std::tuple(rank(b), b.vm->id);
 }
@@ -93,8 +88,7 @@ std::vector<const Vm*> ranked(const ClusterView& view, const HostId& host, const
     const Context& context = view.context();
     std::vector<Candidate> candidates;
     for (const Vm* vm : pool_of(view, host, need).movable)
-        candidates.push_back({vm, gain_of(*vm, need, context),
-                              predict(*vm, *context.guests.at(vm->id).memory, context.options.migration)});
+        candidates.push_back({vm, gain_of(*vm, need, context), predict(*vm, context)});
     std::sort(candidates.begin(), candidates.end(), better);
     std::vector<const Vm*> vms;
     for (const Candidate& candidate : candidates) vms.push_back(candidate.vm);

@@ -15,9 +15,6 @@ namespace ballast::policy {
 
 namespace {
 
-// Downtime weighs as ten times duration: users notice it, while duration only occupies a slot.
-constexpr int downtime_weight = 10;
-
 // VMs of one rule whose refusals are told target by target, and rules of which anything but the finding is told.
 constexpr std::size_t most_detailed = 10;
 
@@ -25,12 +22,10 @@ constexpr std::size_t most_detailed = 10;
 constexpr std::size_t most_tried = 64;
 
 // What moving a VM costs; nothing when the move would not end by itself.
-std::optional<Duration> cost_of(const Vm& vm, const Context& context) {
-    const auto memory = context.memory.vms.find(vm.id);
-    const Prediction cost =
-        predict(vm, memory == context.memory.vms.end() ? VmMemory{} : memory->second, context.options.migration);
-    if (!cost.converges) return std::nullopt;
-    return cost.duration + downtime_weight * cost.downtime;
+std::optional<Duration> move_cost(const Vm& vm, const Context& context) {
+    const Prediction prediction = predict(vm, context);
+    if (!prediction.converges) return std::nullopt;
+    return cost_of(prediction);
 }
 
 // Everything that keeps the VM where it is, whoever wants it elsewhere.
@@ -38,7 +33,7 @@ std::vector<Rejection> staying(const ClusterView& view, const Vm& vm, bool hard)
     const Context& context = view.context();
     if (view.is_moving(vm.id)) return {{vm.id, std::nullopt, Reason::already_moving, ""}};
     std::vector<Rejection> refusals = vm_refusals(context, vm, Purpose::relief);
-    const auto cost = cost_of(vm, context);
+    const auto cost = move_cost(vm, context);
     if (!demand_known(vm, context.memory))
         refusals.push_back({vm.id, std::nullopt, Reason::no_benefit, "its load was not measured yet"});
     if (!cost)
@@ -128,7 +123,7 @@ private:
         for (const VmId& id : violation.vms) {
             const Vm& vm = vm_of(id);
             if (!staying(view_, vm, violation.hard).empty()) continue;
-            const Duration cost = *cost_of(vm, context_);
+            const Duration cost = *move_cost(vm, context_);
             if (best && std::tuple(best->cost, priority(*best->vm)) <= std::tuple(cost, priority(vm))) continue;
             if (auto choices = cures(vm, violation); !choices.empty()) best = {&vm, cost, std::move(choices)};
         }
@@ -171,7 +166,7 @@ private:
             if (!accepts(trial, vm, to, Purpose::relief)) continue;
             if (!violation.hard && !broken_preferences(trial, vm, to).empty()) continue;
             trial.apply(vm, host);
-            made.cost += *cost_of(vm, context_);
+            made.cost += *move_cost(vm, context_);
             made.movers.push_back(&vm);
             ++made.there;
         }
@@ -208,7 +203,7 @@ private:
         std::vector<std::pair<Duration, const Vm*>> movable;
         for (const VmId& id : violation.vms)
             if (const Vm& vm = vm_of(id); staying(view_, vm, true).empty())
-                movable.emplace_back(*cost_of(vm, context_), &vm);
+                movable.emplace_back(*move_cost(vm, context_), &vm);
         if (movable.size() < violation.too_many) return false;
         std::stable_sort(movable.begin(), movable.end(),
                          [](const auto& a, const auto& b) { return a.first < b.first; });

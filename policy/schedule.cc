@@ -29,11 +29,6 @@ struct Wave {
     }
 };
 
-VmMemory memory_of(const VmId& vm, const Memory& memory) {
-    const auto found = memory.vms.find(vm);
-    return found == memory.vms.end() ? VmMemory{} : found->second;
-}
-
 std::string amount(const Vm& vm, const Memory& memory) {
     return to_string(memory_bound(vm)) + ", " + fixed(demand_cores(vm, memory), 2) + " CPU";
 }
@@ -88,7 +83,7 @@ Move finish(Draft draft, unsigned wave, ClusterView& view) {
     move.effect = before_of(view, move.from, move.to);
     view.apply(vm, draft.to);
     complete(move.effect, view, move.from, move.to);
-    move.prediction = predict(vm, memory_of(vm.id, context.memory), context.options.migration);
+    move.prediction = predict(vm, context);
     move.reason = sentence(draft, vm, move.effect, context.memory);
     move.refused_targets = std::move(draft.refused_targets);
     return move;
