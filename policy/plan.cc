@@ -1,6 +1,7 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "policy/balance.h"
 #include "policy/capacity.h"
@@ -54,10 +55,13 @@ void after_their_moves(Plan& plan) {
             if (move.from == change.host) change.wave = std::max(change.wave, move.wave + 1);
 }
 
-Unmet unmet_of(const Relief& relief, const Evacuation& evacuation) {
+// A host that somebody leaves is looked at again afterwards: only who has no relief at all needs another host.
+Unmet unmet_of(const Inventory& inventory, const Relief& relief, const Evacuation& evacuation) {
     Unmet unmet;
+    std::set<HostId> left;
+    for (const Draft& draft : relief.drafts) left.insert(inventory.vms.at(draft.vm).host);
     for (const Finding& finding : relief.findings)
-        if (!finding.resolved_by_plan) unmet.overloaded.push_back(finding.host);
+        if (!finding.resolved_by_plan && !left.contains(finding.host)) unmet.overloaded.push_back(finding.host);
     for (const Rejection& rejection : evacuation.immovable)
         if (rejection.reason == Reason::no_target) unmet.stranded.push_back(rejection.vm);
     return unmet;
@@ -76,7 +80,7 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     // which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
-    const Unmet unmet = unmet_of(relief, evacuation);
+    const Unmet unmet = unmet_of(inventory, relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));

@@ -126,6 +126,17 @@ private:
     }
 };
 
+/// Three hosts h1, h2, h3 alike; a on h1, b and c on h2, measured.
+inline Cluster small_cluster() {
+    Cluster cluster;
+    for (const char* name : {"h1", "h2", "h3"}) cluster.host(name, 10, gib(32));
+    cluster.vm("a", "h1", 1, gib(8));
+    cluster.vm("b", "h2", 1, gib(8));
+    cluster.vm("c", "h2", 1, gib(4));
+    cluster.persist(1min);
+    return cluster;
+}
+
 inline const Move* move_of(const Plan& plan, const std::string& name) {
     for (const Move& move : plan.moves)
         if (move.vm.value == "id-" + name) return &move;

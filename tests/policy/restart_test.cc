@@ -12,16 +12,6 @@ using namespace ballast::test;
 
 namespace {
 
-Cluster three_hosts() {
-    Cluster cluster;
-    for (const char* name : {"h1", "h2", "h3"}) cluster.host(name, 10, gib(32));
-    cluster.vm("a", "h1", 1, gib(8));
-    cluster.vm("b", "h2", 1, gib(8));
-    cluster.vm("c", "h2", 1, gib(4));
-    cluster.persist(1min);
-    return cluster;
-}
-
 void lose(Cluster& cluster, const std::string& host) {
     cluster.at(host).lost = true;
     cluster.at(host).connection = Connection::down;
@@ -52,7 +42,7 @@ double promised_gib(const Cluster& cluster, const HostId& host) {
 }  // namespace
 
 TEST_CASE("The VMs of a lost host are started where there is room, and nothing of it is moved") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     lose(cluster, "h2");
     const Plan plan = cluster.plan();
     REQUIRE(plan.restarts.size() == 2);
@@ -69,13 +59,13 @@ TEST_CASE("The VMs of a lost host are started where there is room, and nothing o
 }
 
 TEST_CASE("A host that only does not answer has no VM started elsewhere") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.at("h2").connection = Connection::down;
     CHECK(cluster.plan().restarts.empty());
 }
 
 TEST_CASE("VMs that can be started nowhere are named with their reasons") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.guest("b").facts.requirements.files.insert("/var/lib/local.img");
     cluster.guest("c").facts.memory = gib(40);
     lose(cluster, "h2");
@@ -88,7 +78,7 @@ TEST_CASE("VMs that can be started nowhere are named with their reasons") {
 }
 
 TEST_CASE("Pins and anti-affinity hold for restarts") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.guest("a").facts.wishes.keep_apart = cluster.guest("b").facts.wishes.keep_apart = {"g"};
     cluster.guest("c").facts.wishes.only_on = {{"h1"}, {"h2"}};
     lose(cluster, "h2");
@@ -98,7 +88,7 @@ TEST_CASE("Pins and anti-affinity hold for restarts") {
 }
 
 TEST_CASE("What only forbids a live move does not forbid a restart, nor does a window") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.guest("b").facts.wishes.no_migrate = true;
     cluster.guest("b").facts.blockers = {{Reason::block_job, "vda"}};
     cluster.guest("b").facts.requirements.cpu.mode = CpuRequirement::Mode::host_passthrough;
@@ -144,7 +134,7 @@ TEST_CASE("One that is important is not left out so that two others can be start
 }
 
 TEST_CASE("Room that restarts take is not given to evacuations as well, and balance waits") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.at("h1").maintenance = true;
     cluster.guest("a").facts.memory = cluster.guest("b").facts.memory = gib(20);
     lose(cluster, "h2");
@@ -155,7 +145,7 @@ TEST_CASE("Room that restarts take is not given to evacuations as well, and bala
 }
 
 TEST_CASE("A migration that left the lost host is over, one that was to arrive there is left to its source") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.under_way("b", "h3");
     cluster.under_way("a", "h2");
     lose(cluster, "h2");

@@ -21,16 +21,6 @@ Plan plan_of(const Cluster& cluster, const policy::Hypothesis& supposed) {
     return policy::plan(supposed.inventory, supposed.memory, cluster.options, cluster.now);
 }
 
-Cluster three_hosts() {
-    Cluster cluster;
-    for (const char* name : {"h1", "h2", "h3"}) cluster.host(name, 10, gib(32));
-    cluster.vm("a", "h1", 1, gib(8));
-    cluster.vm("b", "h2", 1, gib(8));
-    cluster.vm("c", "h2", 1, gib(4));
-    cluster.persist(1min);
-    return cluster;
-}
-
 }  // namespace
 
 TEST_CASE("Every supposition is understood, alone and joined by semicolons") {
@@ -78,7 +68,7 @@ TEST_CASE("A supposition that is wrong names the word that is") {
 }
 
 TEST_CASE("A host that does not exist, and one that does already, are told by name") {
-    const Cluster cluster = three_hosts();
+    const Cluster cluster = small_cluster();
     const auto error = [&](const std::string& text) {
         const auto supposed =
             policy::suppose(*policy::parse_what_if(text), cluster.inventory, cluster.memory, cluster.now);
@@ -90,17 +80,17 @@ TEST_CASE("A host that does not exist, and one that does already, are told by na
 }
 
 TEST_CASE("A supposed maintenance is planned like a real one") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     const Plan supposed = plan_of(cluster, supposing(cluster, "maintenance h2"));
     cluster.at("h2").maintenance = true;
     const Plan real = cluster.plan();
     REQUIRE(supposed.moves.size() == 2);
     CHECK(supposed.moves.front().reason == real.moves.front().reason);
-    CHECK(plan_of(three_hosts(), supposing(three_hosts(), "remove-host h2")).moves.size() == 2);
+    CHECK(plan_of(small_cluster(), supposing(small_cluster(), "remove-host h2")).moves.size() == 2);
 }
 
 TEST_CASE("A supposed loss is planned like a real one") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.guest("c").facts.blockers = {{Reason::host_device, "gpu"}};
     const auto supposed = supposing(cluster, "lose h2");
     CHECK(supposed.assumptions == std::vector<std::string>{"h2 is lost with everything that runs on it"});
@@ -115,7 +105,7 @@ TEST_CASE("A supposed loss is planned like a real one") {
 }
 
 TEST_CASE("Two hosts lost together leave room for the VMs of both only once") {
-    Cluster cluster = three_hosts();
+    Cluster cluster = small_cluster();
     cluster.guest("a").facts.memory = cluster.guest("b").facts.memory = gib(20);
     CHECK(plan_of(cluster, supposing(cluster, "lose h1")).immovable.empty());
     const Plan both = plan_of(cluster, supposing(cluster, "lose h1; lose h2"));
@@ -135,7 +125,7 @@ TEST_CASE("An added host takes VMs that found no place before") {
 }
 
 TEST_CASE("A supposition leaves the real cluster alone") {
-    const Cluster cluster = three_hosts();
+    const Cluster cluster = small_cluster();
     supposing(cluster, "lose h2; maintenance h1");
     CHECK_FALSE(cluster.inventory.hosts.at({"h2"}).lost);
     CHECK_FALSE(cluster.inventory.hosts.at({"h1"}).maintenance);
