@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "executor/power_journal.h"
+
 namespace ballast::executor {
 
 namespace json = boost::json;
@@ -34,8 +36,10 @@ Transaction acceptance(const Operation& draft, const std::string& text) {
     Transaction transaction;
     transaction.guards.push_back({Compare::Kind::absent, guard_key(draft.vm), 0, {}});
     transaction.guards.push_back({Compare::Kind::absent, record_key(draft.id), 0, {}});
+    transaction.guards.push_back({Compare::Kind::absent, power_lock_key(draft.to), 0, {}});
     transaction.changes.push_back(put(record_key(draft.id), text));
     transaction.changes.push_back(put(guard_key(draft.vm), draft.id.value));
+    transaction.changes.push_back(put(target_key(draft.to), draft.id.value));
     return transaction;
 }
 
@@ -90,6 +94,10 @@ Store::Task<Acceptance> Journal::accept(Operation draft) {
         const auto guard = co_await store_.get(std::move(key));
         if (!guard) co_return guard.error();
         if (*guard) break;
+        key = power_lock_key(draft.to);
+        const auto lock = co_await store_.get(std::move(key));
+        if (!lock) co_return lock.error();
+        if (*lock) co_return Error{ErrorCode::conflict, draft.to.value, "it is " + (*lock)->value};
     }
     co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
 }

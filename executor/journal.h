@@ -47,7 +47,8 @@ class Journal {
 public:
     explicit Journal(Store& store) : store_(store) {}
 
-    /// Gives the operation its id and writes it. Error conflict when this VM has an operation under way.
+    /// Gives the operation its id and writes it. Error conflict when this VM has an operation under way, or the
+    /// target's power is off or being switched (executor/power_journal.h).
     Store::Task<Acceptance> accept(Operation draft);
     /// Writes the record; a final state frees the VM as well. Safe to repeat. After an error it may have been
     /// written all the same. Ending an operation whose acceptance never took effect writes nothing when another one

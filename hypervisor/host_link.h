@@ -38,6 +38,9 @@ public:
     /// Runs until the executor stops: connects, watches, reconnects. Spawn it once.
     boost::asio::awaitable<void> supervise();
 
+    /// The supervisor looks at once, and not when it is due.
+    void look_now() { wake_->cancel(); }
+
     const LinkOptions& options() const { return options_; }
     Connection connection() const { return connection_; }
     const std::string& problem() const { return problem_; }
@@ -86,7 +89,7 @@ private:
     LanePtr control_;
     LanePtr statistics_;
     std::vector<LanePtr> workers_;
-    std::shared_ptr<boost::asio::steady_timer> wake_;  // cancelled to make the supervisor look at once
+    std::shared_ptr<boost::asio::steady_timer> wake_;  // cancelled to end the supervisor's pause
 };
 
 }  // namespace ballast::hypervisor

@@ -59,6 +59,10 @@ std::string LibvirtHypervisor::problem(HostId host) const {
     return link == nullptr ? "not configured" : link->problem();
 }
 
+void LibvirtHypervisor::reconnect(HostId host) {
+    if (HostLink* link = find(host); link != nullptr && link->connection() != Connection::up) link->look_now();
+}
+
 void LibvirtHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
     listeners_.push_back(std::move(listener));
 }

@@ -20,6 +20,7 @@ public:
     std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;
+    void reconnect(HostId host) override;
     void on_event(std::function<void(const HypervisorEvent&)> listener) override;
 
     Task<HostFacts> facts(HostId host) override;

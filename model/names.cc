@@ -3,6 +3,7 @@
 #include "model/migration.h"
 #include "model/operation.h"
 #include "model/plan.h"
+#include "model/power.h"
 #include "model/vm.h"
 
 namespace ballast {
@@ -24,6 +25,13 @@ std::string to_string(PowerState state) {
         case PowerState::switching_on: return "switching_on";
     }
     return "on";
+}
+
+std::optional<PowerState> power_state_from(const std::string& name) {
+    for (const PowerState state :
+         {PowerState::on, PowerState::switching_off, PowerState::off, PowerState::switching_on})
+        if (to_string(state) == name) return state;
+    return std::nullopt;
 }
 
 std::string to_string(VmState state) {

@@ -45,6 +45,8 @@ public:
     virtual Connection connection(HostId host) const = 0;
     /// The last connection or call error of a host, for people; empty when all is well.
     virtual std::string problem(HostId host) const = 0;
+    /// Tries to connect to a host that is down now, not when its next try is due. Returns at once.
+    virtual void reconnect(HostId host) = 0;
     /// The listener is called on the io_context's thread.
     virtual void on_event(std::function<void(const HypervisorEvent&)> listener) = 0;
 

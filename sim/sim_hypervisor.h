@@ -15,6 +15,7 @@ public:
     std::vector<HostId> hosts() const override { return world_.hosts(); }
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;
+    void reconnect(HostId) override {}  // the World notices by itself
     void on_event(std::function<void(const HypervisorEvent&)> listener) override;
 
     Task<HostFacts> facts(HostId host) override;

@@ -77,6 +77,7 @@ public:
     }
     Connection connection(HostId host) const override { return hosts_by_id.at(host).connection; }
     std::string problem(HostId host) const override { return hosts_by_id.at(host).problem; }
+    void reconnect(HostId) override {}
     void on_event(std::function<void(const HypervisorEvent&)> listener) override {
         listeners_.push_back(std::move(listener));
     }

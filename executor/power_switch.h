@@ -1,0 +1,106 @@
+// Switches hosts off and on: one journalled state machine a host that survives a crash at any step, because it always
+// goes on from what BMC and hypervisor say. Never decides which host, or when: that is the policy's, or an operator's.
+// One io_context thread; no locks. Destroy it only when the io_context will not run again.
+//
+//   on -> switching_off -> off -> switching_on -> on
+//   ^          |                      |
+//   +----------+ VMs on it, no BMC    +-> off or on, quarantined: it did not come
+//
+// A host is asked to go down only when it answers, has no active VM, no operation under way wants it as its target and
+// none can be accepted any more, and its BMC says that it is on. It is never cut off: one that does not go down is left
+// to a person.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/power_journal.h"
+#include "model/power.h"
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+#include "ports/power.h"
+#include "ports/store.h"
+
+namespace ballast::executor {
+
+/// See policy::PowerOptions and docs/power.md.
+struct PowerSettings {
+    Duration shutdown_timeout = std::chrono::minutes{5};  // from being asked until it is off, before an alarm
+    Duration boot_timeout = std::chrono::minutes{10};     // from its BMC's order until its hypervisor answers
+    unsigned wake_tries = 3;
+};
+
+class PowerSwitch {
+public:
+    template <class T>
+    using Task = boost::asio::awaitable<Result<T>>;
+
+    /// `in_use` tells whether an operation under way comes from or goes to a host. `changed` hears of every new state
+    /// and every alarm.
+    PowerSwitch(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
+                Store& store, std::function<bool(const HostId&)> in_use,
+                std::function<void(const PowerRecord&)> changed);
+    ~PowerSwitch();
+    PowerSwitch(const PowerSwitch&) = delete;
+    PowerSwitch& operator=(const PowerSwitch&) = delete;
+
+    void configure(PowerSettings settings) { settings_ = settings; }
+
+    /// Reads the journal and goes on with every host that was being switched. Call once, before anything else. Errors:
+    /// the store's; nothing was started then.
+    Task<void> recover();
+
+    /// Begins to switch an idle host off; with `drill` it is switched on again as soon as it is off. Errors: invalid
+    /// (its BMC is not known, or cannot ask a system to go down), conflict (it is not on, or in use), and the store's;
+    /// nothing happens then.
+    Task<void> switch_off(HostId host, bool drill, std::string reason, std::string by);
+    /// Begins to switch a host on that Ballast switched off. Errors: conflict (it is not off), and the store's.
+    Task<void> switch_on(HostId host, std::string reason, std::string by);
+    /// An operator has looked: ends a quarantine and an alarm. One whose switching got stuck counts as on again,
+    /// whatever it is. Errors: not_found (nothing to release), and the store's.
+    Task<void> release(HostId host, std::string by);
+
+    /// By host; none for hosts that were never switched.
+    std::vector<PowerRecord> records() const;
+    std::optional<PowerRecord> record(const HostId& host) const;
+
+private:
+    struct Run;  // one host
+    using RunPtr = std::shared_ptr<Run>;
+
+    RunPtr run_of(const HostId& host);
+    void start(const RunPtr& run);
+    boost::asio::awaitable<void> drive(RunPtr run);
+    boost::asio::awaitable<void> go_down(RunPtr run);
+    Task<void> check_idle(HostId host);
+    boost::asio::awaitable<void> await_off(RunPtr run);
+    boost::asio::awaitable<void> stays_on(RunPtr run, std::string message, bool alarm);
+    boost::asio::awaitable<void> is_off(RunPtr run);
+    boost::asio::awaitable<void> come_up(RunPtr run);
+    Task<void> await_up(RunPtr run);
+    boost::asio::awaitable<void> did_not_come(RunPtr run, std::string message);
+    boost::asio::awaitable<void> settle(RunPtr run, PowerState state, std::string message);
+    boost::asio::awaitable<void> raise_alarm(RunPtr run, std::string message);
+    boost::asio::awaitable<void> pause(RunPtr run, Duration duration);
+    void heard(const HypervisorEvent& event);
+    void notice_on(const RunPtr& run);
+    boost::asio::awaitable<void> found_on(RunPtr run);
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    Hypervisor& hypervisor_;
+    PowerControl& power_;
+    PowerJournal journal_;
+    std::function<bool(const HostId&)> in_use_;
+    std::function<void(const PowerRecord&)> changed_;
+    PowerSettings settings_;
+    std::map<HostId, RunPtr> runs_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();  // the hypervisor may outlive its listener
+};
+
+}  // namespace ballast::executor
