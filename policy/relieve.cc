@@ -121,7 +121,7 @@ public:
     const HostId& host() const { return host_; }
     const std::string& cause() const { return cause_; }
     std::size_t moves() const { return moves_; }
-    /// There was no way, whatever the number of moves.
+    /// There was no way, whatever the number of moves. What others do then brings none but chains.
     bool is_stuck() const { return is_stuck_; }
     Need need() const { return need_of(view_, host_, goal_); }
 
@@ -137,11 +137,12 @@ public:
 private:
     bool step(std::size_t moves_left, unsigned& chain_searches) {
         const auto candidates = ranked(view_, host_, need());
-        for (const Vm* vm : candidates)
-            if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
-        if (moves_left < 2 || candidates.empty()) return false;
-        if (step_aside(candidates)) return true;
-        if (chain_searches == 0) return false;
+        if (!is_stuck_) {
+            for (const Vm* vm : candidates)
+                if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
+            if (moves_left >= 2 && step_aside(candidates)) return true;
+        }
+        if (moves_left < 2 || chain_searches == 0) return false;
         --chain_searches;
         return chain(candidates, moves_left);
     }
