@@ -1,6 +1,6 @@
 // The packing solvers on random instances; one JSON line each.
 //   bench_packing evacuation COUNT DIR [FIRST]  also writes DIR/NUMBER.lp, the same question for an exact solver
-//   bench_packing consolidation COUNT HOSTS RESERVE    RESERVE 1: N+1
+//   bench_packing consolidation COUNT HOSTS RESERVE [FIRST]    RESERVE 1: N+1
 // Times are CPU seconds of this process.
 #include <cstdio>
 #include <cstdlib>
@@ -118,8 +118,8 @@ void evacuations(unsigned first, unsigned count, const std::string& folder) {
     }
 }
 
-void consolidations(unsigned count, unsigned hosts, bool survives_one_host) {
-    for (unsigned number = 0; number < count; ++number) {
+void consolidations(unsigned first, unsigned count, unsigned hosts, bool survives_one_host) {
+    for (unsigned number = first; number < first + count; ++number) {
         const Problem problem = consolidation(number, hosts);
         const double began = cpu_seconds();
         ConsolidateOptions options;
@@ -150,11 +150,13 @@ int main(int argc, char** argv) {
         evacuations(first, static_cast<unsigned>(std::atoi(argv[2])), argv[3]);
         return 0;
     }
-    if (argc == 5 && std::strcmp(argv[1], "consolidation") == 0) {
-        consolidations(static_cast<unsigned>(std::atoi(argv[2])), static_cast<unsigned>(std::atoi(argv[3])),
+    if ((argc == 5 || argc == 6) && std::strcmp(argv[1], "consolidation") == 0) {
+        const unsigned first = argc == 6 ? static_cast<unsigned>(std::atoi(argv[5])) : 0;
+        consolidations(first, static_cast<unsigned>(std::atoi(argv[2])), static_cast<unsigned>(std::atoi(argv[3])),
                        std::atoi(argv[4]) != 0);
         return 0;
     }
-    std::fprintf(stderr, "usage: %s evacuation COUNT DIR [FIRST] | consolidation COUNT HOSTS RESERVE\n", argv[0]);
+    std::fprintf(stderr, "usage: %s evacuation COUNT DIR [FIRST] | consolidation COUNT HOSTS RESERVE [FIRST]\n",
+                 argv[0]);
     return 2;
 }

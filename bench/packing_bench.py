@@ -13,6 +13,7 @@ EVACUATIONS = int(os.environ.get("BALLAST_BENCH_EVACUATIONS", "200"))
 FIRST_EVACUATION = int(os.environ.get("BALLAST_BENCH_FIRST_EVACUATION", "0"))  # instances that nobody has looked at yet
 EXACT_LIMIT_S = float(os.environ.get("BALLAST_BENCH_EXACT_LIMIT_S", "20"))  # CPU seconds of CBC for one instance
 CONSOLIDATIONS = {100: 40, 1000: 20}  # instances of so many hosts
+FIRST_CONSOLIDATION = int(os.environ.get("BALLAST_BENCH_FIRST_CONSOLIDATION", "0"))
 
 
 def bench_lines(build, *arguments):
@@ -84,7 +85,7 @@ def consolidation(build):
     rows = []
     for hosts, count in CONSOLIDATIONS.items():
         for reserve in (0, 1):
-            cases = bench_lines(build, "consolidation", count, hosts, reserve)
+            cases = bench_lines(build, "consolidation", count, hosts, reserve, FIRST_CONSOLIDATION)
             ratios = [case["hosts_on"] / (bound(case) + reserve) for case in cases]
             mean, worst = sum(ratios) / len(ratios), max(ratios)
             name = f"{count} instances, {hosts} hosts" + (", N+1" if reserve else "")

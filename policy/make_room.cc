@@ -4,58 +4,25 @@
 #include <map>
 
 #include "policy/constraints/constraint.h"
-#include "policy/dense.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
-#include "policy/solver/ordered_evacuation.h"
+#include "policy/room_question.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
 
 namespace {
 
-// Of a search that some 50 ms are enough for with 64 hosts and 1,000 VMs; beyond this many VMs it would take longer
-// than a cycle may, and direct places are all that is looked for.
-constexpr std::size_t most_vms = 2000;
-constexpr std::uint64_t packing_work_per_vm = 200;
-constexpr std::uint64_t order_work_per_vm = 50;
-
 using solver::Step;
 
-// What is asked of the solver: the hosts it has to empty, and in whose name.
-struct Question {
-    Dense dense;
-    std::vector<solver::HostIndex> emptied;
-    Purpose purpose = Purpose::evacuation;
+// What is asked of the solver, and in whose name.
+struct Question : RoomQuestion {
     Trigger trigger = Trigger::maintenance;
     std::map<VmId, std::string> causes;  // of those that have to go for another reason than maintenance
-
-    bool is_emptied(solver::HostIndex host) const {
-        return std::find(emptied.begin(), emptied.end(), host) != emptied.end();
-    }
 };
 
-// When a VM has left, the host has measured as free what it occupied, not what it may take at most.
-Bytes set_free(const Vm& vm, const Options& options) {
-    return vm.load.memory_rss ? std::min(memory_resident(vm), memory_claim(vm, options)) : Bytes{};
-}
-
-Question question_of(const ClusterView& view, Purpose purpose) {
-    const Context& context = view.context();
-    Question question{dense_of(view, purpose), {}, purpose, Trigger::maintenance, {}};
-    Dense& dense = question.dense;
-    for (solver::VmIndex i = 0; i < dense.vms.size(); ++i) {
-        const Vm& vm = *dense.vms[i];
-        const solver::VmSlot& slot = dense.problem.vms[i];
-        const double kept = slot.demand[dense_claimed] - static_cast<double>(set_free(vm, context.options).count);
-        dense.problem.hosts[slot.home].base[dense_claimed] += kept;
-    }
-    for (const DenseResource k : {dense_cpu, dense_memory}) dense.problem.resources[k].weight = 1;
-    return question;
-}
-
 Question of_maintenance(const ClusterView& view) {
-    Question question = question_of(view, Purpose::evacuation);
+    Question question{room_question(view, Purpose::evacuation), Trigger::maintenance, {}};
     Dense& dense = question.dense;
     for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
         if (dense.hosts[i]->maintenance) question.emptied.push_back(i);
@@ -68,27 +35,11 @@ Question of_maintenance(const ClusterView& view) {
     return question;
 }
 
-// Each of these on a host of its own that has to be emptied, while its room stays taken where it is: then nobody else
-// has to leave with it.
 Question of_misplaced(const ClusterView& view, const std::vector<Misplaced>& misplaced) {
-    Question question = question_of(view, Purpose::relief);
-    question.trigger = Trigger::rule_violation;
+    Question question{room_question(view, Purpose::relief), Trigger::rule_violation, {}};
     for (const Misplaced& one : misplaced) question.causes.emplace(one.vm->id, one.cause);
-    solver::Problem& problem = question.dense.problem;
-    for (solver::VmIndex i = 0; i < problem.vms.size(); ++i) {
-        if (!question.causes.contains(question.dense.vms[i]->id)) continue;
-        const solver::HostIndex home = problem.vms[i].home,
-                                alone = static_cast<solver::HostIndex>(problem.hosts.size());
-        solver::HostSlot slot = problem.hosts[home];
-        slot.base = {};
-        slot.capacity.fill(solver::unlimited);
-        slot.receives = slot.counts = false;
-        for (std::size_t k = 0; k < dense_resources; ++k) problem.hosts[home].base[k] += problem.vms[i].demand[k];
-        problem.vms[i].home = alone;
-        problem.hosts.push_back(slot);
-        question.dense.hosts.push_back(question.dense.hosts[home]);
-        question.emptied.push_back(alone);
-    }
+    for (solver::VmIndex i = 0; i < question.dense.vms.size(); ++i)
+        if (question.causes.contains(question.dense.vms[i]->id)) question.set_apart(i, solver::all_resources);
     return question;
 }
 
@@ -115,44 +66,11 @@ Question direct(Question question) {
     return question;
 }
 
-solver::OrderedEvacuation solve(const Question& question, const LimitOptions& limits) {
-    solver::Effort effort;
-    effort.work = packing_work_per_vm * question.dense.vms.size();
-    solver::OrderOptions order;
-    order.outgoing_per_host = limits.outgoing_per_host;
-    order.incoming_per_host = limits.incoming_per_host;
-    order.cluster = limits.cluster;
-    order.work = order_work_per_vm * question.dense.vms.size();
-    return solver::evacuate_in_order(question.dense.problem, question.emptied, effort, order);
-}
-
-// A plan moves a VM once. Whatever comes in later waves than the second move of one may rely on that move: it is left
-// to later plans as well.
-std::vector<Step> first_moves(const std::vector<Step>& steps) {
-    std::vector<Step> kept;
-    std::set<solver::VmIndex> moved;
-    std::optional<unsigned> last_wave;
-    for (const Step& step : steps) {
-        if (last_wave && step.wave > *last_wave) break;
-        if (moved.insert(step.vm).second)
-            kept.push_back(step);
-        else
-            last_wave = step.wave;
-    }
-    return kept;
-}
-
-std::string listed(const std::set<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
 class Way {
 public:
     Way(const ClusterView& view, const Question& question)
         : question_(&question), dense_(&question.dense), made_{{}, {}, view, {}, false} {
-        const solver::OrderedEvacuation found = solve(question, view.context().options.limits);
+        const solver::OrderedEvacuation found = question.solve(view.context().options.limits);
         steps_ = first_moves(found.order.steps);
         made_.more_follow = steps_.size() < found.order.steps.size();
         for (const Step& step : found.order.steps)
@@ -239,14 +157,6 @@ private:
     bool complete_ = false;
 };
 
-bool is_asked_for(const ClusterView& view) {
-    const Context& context = view.context();
-    const LimitOptions& limits = context.options.limits;
-    if (limits.outgoing_per_host == 0 || limits.incoming_per_host == 0 || limits.cluster == 0) return false;
-    // Room that is being made already is not free before its move has ended: it must not be made twice.
-    return view.in_flight() == 0 && !context.memory.audit.braked && context.inventory.vms.size() <= most_vms;
-}
-
 bool wishes_matter(const Context& context) {
     const auto& groups = context.book.spread;
     return std::any_of(groups.begin(), groups.end(), [](const SpreadGroup& group) { return !group.hard; });
@@ -255,7 +165,7 @@ bool wishes_matter(const Context& context) {
 }  // namespace
 
 std::optional<RoomMade> make_room(const ClusterView& view) {
-    if (!is_asked_for(view)) return std::nullopt;
+    if (!can_make_room(view)) return std::nullopt;
     const Context& context = view.context();
     const Question question = of_maintenance(view);
     std::optional<RoomMade> best;
@@ -275,7 +185,7 @@ std::optional<RoomMade> make_room(const ClusterView& view) {
 }
 
 std::optional<RoomMade> place_directly(const ClusterView& view) {
-    if (!is_asked_for(view)) return std::nullopt;
+    if (!can_make_room(view)) return std::nullopt;
     const Question question = direct(of_maintenance(view));
     Way way(view, question);
     if (!way.take()) return std::nullopt;
@@ -284,7 +194,7 @@ std::optional<RoomMade> place_directly(const ClusterView& view) {
 
 std::optional<RoomMade> make_room_for(const ClusterView& view, const std::vector<Misplaced>& misplaced,
                                       std::size_t most_moves) {
-    if (!is_asked_for(view)) return std::nullopt;
+    if (!can_make_room(view)) return std::nullopt;
     const Question question = of_misplaced(view, misplaced);
     Way way(view, question);
     if (!way.complete() || way.made().more_follow || !way.take() || way.made().drafts.size() > most_moves)

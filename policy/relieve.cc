@@ -8,6 +8,8 @@
 #include "policy/detectors.h"
 #include "policy/estimators.h"
 #include "policy/need.h"
+#include "policy/relief_chain.h"
+#include "policy/room_question.h"
 #include "policy/step_aside.h"
 #include "policy/targets.h"
 
@@ -21,6 +23,10 @@ constexpr double least_share = 0.01;
 // VMs of one host whose refusals are told target by target; of the others only the summary. A host with hundreds of VMs
 // in a cluster of a hundred hosts would otherwise fill each decision record with tens of thousands of lines.
 constexpr int most_detailed = 10;
+
+// Overloaded hosts without a direct move for which a cycle looks for chains: some milliseconds each, tens in the
+// largest clusters in which it is done.
+constexpr unsigned most_chain_searches = 8;
 
 struct Gain {
     double covered = 0;  // share of the need this VM takes away, summed over CPU and memory
@@ -98,15 +104,44 @@ std::vector<const Vm*> ranked(const ClusterView& view, const HostId& host, const
 // One host's relief in the making.
 class HostRelief {
 public:
-    HostRelief(ClusterView& view, TargetFinder& targets, const HostId& host, std::string cause, Relief& relief)
-        : view_(view), targets_(targets), host_(host), cause_(std::move(cause)), relief_(relief) {}
+    HostRelief(ClusterView& view, TargetFinder& targets, const HostId& host, Relief& relief)
+        : view_(view),
+          targets_(targets),
+          host_(host),
+          cause_(overload_text(view, host)),
+          goal_(goal_of(view, host)),
+          relief_(relief) {}
 
-    /// Plans what brings the host nearer to its goal; false when there is nothing.
-    bool advance(const Need& need, std::size_t moves_left) {
-        const auto candidates = ranked(view_, host_, need);
-        for (const Vm* vm : candidates)
-            if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
-        if (moves_left < 2) return false;
+    const HostId& host() const { return host_; }
+    const std::string& cause() const { return cause_; }
+    std::size_t moves() const { return moves_; }
+    /// There was no way, whatever the number of moves. What others do then brings none but chains.
+    bool is_stuck() const { return is_stuck_; }
+    Need need() const { return need_of(view_, host_, goal_); }
+
+    /// Plans what brings the host nearer to its goal, until it is there or there is nothing more. `chain_searches`: how
+    /// many chains may still be looked for.
+    void advance(std::size_t most_moves, unsigned& chain_searches) {
+        while (!need().none() && relief_.drafts.size() < most_moves) {
+            is_stuck_ = !step(most_moves - relief_.drafts.size(), chain_searches);
+            if (is_stuck_) break;
+        }
+    }
+
+private:
+    bool step(std::size_t moves_left, unsigned& chain_searches) {
+        const auto candidates = ranked(view_, host_, need());
+        if (!is_stuck_) {
+            for (const Vm* vm : candidates)
+                if (const auto target = targets_.best(*vm)) return plan(*vm, target->host, cause_, 0);
+            if (moves_left >= 2 && step_aside(candidates)) return true;
+        }
+        if (moves_left < 2 || chain_searches == 0) return false;
+        --chain_searches;
+        return chain(candidates, moves_left);
+    }
+
+    bool step_aside(const std::vector<const Vm*>& candidates) {
         const auto way = find_step_aside(view_, targets_, candidates);
         if (!way) return false;
         const HostId& place = way->aside->host;
@@ -116,21 +151,52 @@ public:
                     cause_ + " (" + way->aside->facts.name + " leaves " + place.value + " first to make room)", 1);
     }
 
-private:
+    bool chain(const std::vector<const Vm*>& candidates, std::size_t moves_left) {
+        const auto steps = find_chain(view_, {host_, goal_, cause_, candidates, moves_left});
+        if (!steps || !goes_on(*steps)) return false;
+        for (const ChainStep& step : *steps) plan(*step.vm, step.to, step.cause, step.wave);
+        return true;
+    }
+
+    // What is planned anew once the first wave has ended must end the overload too, with no more moves: other ways may
+    // look better then, and the first would have moved in vain.
+    bool goes_on(const std::vector<ChainStep>& steps) const {
+        ClusterView end = view_;
+        for (const ChainStep& step : steps) end.apply(*step.vm, step.to);
+        if (!need_of(end, host_, goal_).none()) return true;
+        std::vector<ChainStep> first;
+        std::copy_if(steps.begin(), steps.end(), std::back_inserter(first),
+                     [](const ChainStep& step) { return step.wave == 0; });
+        Afterwards then(view_, first);
+        TargetFinder targets(then.view);
+        Relief relief;
+        HostRelief rest(then.view, targets, host_, relief);
+        unsigned chain_searches = 1;
+        rest.advance(steps.size() - first.size(), chain_searches);
+        return rest.need().none();
+    }
+
     bool plan(const Vm& vm, const HostId& to, const std::string& cause, unsigned least_wave) {
         relief_.drafts.push_back({vm.id, to, Trigger::overload, cause, "", {}, least_wave});
-        targets_.explain(vm, to, relief_.drafts.back());
+        Draft& draft = relief_.drafts.back();
+        targets_.explain(vm, to, draft);
+        // What forbids it now will have gone by its wave.
+        std::erase_if(draft.refused_targets, [&](const Rejection& refusal) { return refusal.target == to; });
         view_.apply(vm, to);
         targets_.changed(vm.host);
         targets_.changed(to);
+        ++moves_;
         return true;
     }
 
     ClusterView& view_;
     TargetFinder& targets_;
-    const HostId& host_;
+    HostId host_;
     std::string cause_;
+    Goal goal_;
     Relief& relief_;
+    std::size_t moves_ = 0;
+    bool is_stuck_ = false;
 };
 
 std::vector<Rejection> rejections_of(const ClusterView& view, const TargetFinder& targets, const HostId& host,
@@ -182,24 +248,16 @@ std::string outcome_text(const ClusterView& view, const HostId& host, std::size_
     return "now at " + reached + ", to be measured again";
 }
 
-void relieve_host(ClusterView& view, TargetFinder& targets, const HostId& host, std::size_t most_moves,
-                  Relief& relief) {
-    const std::string cause = overload_text(view, host);
-    const Goal goal = goal_of(view, host);
-    const std::size_t before = relief.drafts.size();
-    HostRelief making(view, targets, host, cause, relief);
-    Need need = need_of(view, host, goal);
-    while (!need.none() && relief.drafts.size() < most_moves) {
-        if (!making.advance(need, most_moves - relief.drafts.size())) break;
-        need = need_of(view, host, goal);
-    }
-    std::string text = cause + "; " + outcome_text(view, host, relief.drafts.size() - before, need.none());
+void tell(const ClusterView& view, const TargetFinder& targets, const HostRelief& made, std::size_t most_moves,
+          Relief& relief) {
+    const Need need = made.need();
+    std::string text = made.cause() + "; " + outcome_text(view, made.host(), made.moves(), need.none());
     if (!need.none()) {
-        const auto rejections = rejections_of(view, targets, host, need);
-        text += relief.drafts.size() < most_moves ? staying_text(rejections) : limit_text(most_moves);
+        const auto rejections = rejections_of(view, targets, made.host(), need);
+        text += made.is_stuck() ? staying_text(rejections) : limit_text(most_moves);
         relief.rejections.insert(relief.rejections.end(), rejections.begin(), rejections.end());
     }
-    relief.findings.push_back({host, Trigger::overload, text, need.none()});
+    relief.findings.push_back({made.host(), Trigger::overload, text, need.none()});
 }
 
 // Hottest first: it gets the targets with the most room.
@@ -223,7 +281,15 @@ Relief relieve(ClusterView& view) {
     std::size_t most = options.max_moves_per_cycle;
     if (view.context().memory.audit.braked) most = view.in_flight() == 0 ? 1 : 0;
     TargetFinder targets(view);
-    for (const HostId& host : overloaded_hosts(view)) relieve_host(view, targets, host, most, relief);
+    std::vector<HostRelief> hosts;
+    for (const HostId& host : overloaded_hosts(view)) hosts.emplace_back(view, targets, host, relief);
+    unsigned chain_searches = 0;
+    for (HostRelief& host : hosts) host.advance(most, chain_searches);
+    // Chains are for what is left over: so they take nothing from a host that needs none.
+    if (can_make_room(view)) chain_searches = most_chain_searches;
+    for (HostRelief& host : hosts)
+        if (chain_searches > 0) host.advance(most, chain_searches);
+    for (const HostRelief& host : hosts) tell(view, targets, host, most, relief);
     return relief;
 }
 

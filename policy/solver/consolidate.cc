@@ -37,7 +37,9 @@ public:
         std::vector<VmIndex> wanted;
         for (VmIndex vm = 0; vm < problem_.vms.size(); ++vm)
             if (is_off(problem_.vms[vm].home)) wanted.push_back(vm);
-        Packer packer(problem_, std::move(wanted), options_.effort);
+        Effort effort = options_.effort;
+        effort.exact = effort.exact && !options_.survives_one_host;  // it would take the room that the reserve needs
+        Packer packer(problem_, std::move(wanted), effort);
         while (!packer.run()) reopen(best_to_reopen(packer));
         std::vector<HostIndex> target = targets(packer.placement());
         while (hosts_on() < options_.min_hosts_on && !off_.empty()) target = reopened(packer, cheapest_off());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "policy/solver/exact_fill.h"
 #include "policy/solver/relaxed.h"
 
 namespace ballast::policy::solver {
@@ -257,11 +258,15 @@ bool Packer::run() {
     left_ = best_left_ = std::move(waiting);
     best_places_ = places();
     weigh();
-    const std::uint64_t limit = work_ + effort_.work;
+    std::uint64_t limit = work_ + effort_.work;
     place_directly();
     if (!left_.empty()) place_by_chains(work_ + effort_.work / 4);
     if (!left_.empty() && effort_.depth > 0 && !receiving_.empty()) {
-        search(left_, work_ + (limit - std::min(limit, work_)) / 2);
+        const std::uint64_t share = (limit - std::min(limit, work_)) / 2;
+        search(left_, work_ + share / 8);  // moves fewer than what follows, and is mostly enough
+        limit += fill_hosts_exactly();
+        restore(best_places_);
+        search(best_left_, work_ + share - share / 8);
         place_without_other_limits();
         search_with_fewer(limit);
     }
@@ -280,6 +285,20 @@ void Packer::place_without_other_limits() {
     if (!found) return;
     best_places_ = *found;
     best_left_.clear();
+}
+
+// Hardly anything may stay free: then only exact sums help. Returns the work it took.
+std::uint64_t Packer::fill_hosts_exactly() {
+    if (best_left_.empty() || !effort_.exact) return 0;
+    const std::uint64_t before = work_;
+    Effort part = effort_;
+    part.work /= 4;
+    const auto found = fill_exactly(*problem_, best_places_, best_left_, wanted_, part, work_);
+    if (found) {
+        best_places_ = *found;
+        best_left_.clear();
+    }
+    return work_ - before;
 }
 
 std::vector<HostIndex> Packer::places() const {

@@ -1,7 +1,8 @@
 // Finds places for VMs that have none, or may not stay where they are. Direct places first, in several orders; then
 // chains, where the VM in the way goes elsewhere; then a tabu search that lets VMs without a place throw smaller ones
-// out until all fit; then all by the scarcest resource alone, mended for the others (relaxed.h). All of it counts its
-// own work and ends at a limit, never by a clock: same input, same result.
+// out until all fit; then all by the scarcest resource alone, mended for the others (relaxed.h), or with hosts made
+// full to the last byte (exact_fill.h). All of it counts its own work and ends at a limit, never by a clock: same
+// input, same result.
 #pragma once
 
 #include <span>
@@ -15,6 +16,7 @@ struct Effort {
     std::uint64_t work = 300'000'000;  // places looked at, about 2 ns each
     unsigned depth = 3;                // length of a chain; 0: nobody else is moved
     bool spread = true;                // where there is room enough, the best score; else always the tightest places
+    bool exact = true;                 // hosts may be made full to the last byte; else some room stays free by chance
     std::uint64_t seed = 1;            // another one looks elsewhere
 };
 
@@ -82,6 +84,7 @@ private:
     void take_off(VmIndex vm);
     bool all_wanted(const std::vector<VmIndex>& waiting) const;
     void place_without_other_limits();
+    std::uint64_t fill_hosts_exactly();
     void search_with_fewer(std::uint64_t limit);
     void search_without_dropped(std::uint64_t limit);
     bool lacks_room(const std::vector<VmIndex>& waiting) const;

@@ -24,11 +24,14 @@ public:
     /// Every broken rule, as text; empty when the plan is sound.
     std::vector<std::string> judge(const Plan& plan) {
         unsigned wave = 0;
+        for (const auto& [id, host] : plan.hosts)
+            if (host.overloaded) overloaded_.insert(id);
         for (const Move& move : plan.moves) {
             if (move.wave < wave) complain("waves out of order");
             if (move.wave > wave && displaces(plan)) end_waves_before(move.wave, plan);
             wave = move.wave;
             judge(move);
+            if (move.trigger == Trigger::overload && overloaded_.contains(move.to)) judge_return(move, plan);
             if (move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance)
                 judge_displacement(move, plan);
         }
@@ -67,7 +70,8 @@ private:
     bool displaces(const Plan& plan) const {
         return std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
             return (move.trigger == Trigger::maintenance && !cluster_.inventory.hosts.at(move.from).maintenance) ||
-                   (move.trigger == Trigger::rule_violation && move.reason.starts_with("makes room"));
+                   (move.trigger == Trigger::rule_violation && move.reason.starts_with("makes room")) ||
+                   (move.trigger == Trigger::overload && move.reason.starts_with(move.from.value + " makes room"));
         });
     }
 
@@ -84,6 +88,19 @@ private:
         for (const PastMove& past : cluster_.inventory.past_moves)
             require(past.vm != move.vm || !past.succeeded || cluster_.now - past.ended >= cluster_.options.cooldown.vm,
                     what + "cooldown");
+    }
+
+    // An overloaded host may take somebody in return for a larger VM: what counts is how it ends.
+    void judge_return(const Move& move, const Plan& plan) {
+        const auto& limits = cluster_.options.overload;
+        const std::string what = move.vm.value + " in return to " + move.to.value + ": ";
+        const auto left = std::find_if(plan.moves.rbegin(), plan.moves.rend(),
+                                       [&](const Move& other) { return other.from == move.to; });
+        require(left != plan.moves.rend() && left->wave >= move.wave, what + "nobody leaves it");
+        if (left == plan.moves.rend()) return;
+        require(left->effect.source_cpu_after <= limits.cpu.below + 1e-9, what + "it stays hot");
+        require(left->effect.source_cpu_after < move.effect.target_cpu_before, what + "it is no better than before");
+        require(move.effect.target_memory_after <= limits.memory.below + 1e-9, what + "it gets short of memory");
     }
 
     // Only where somebody makes room is a source left before the end of the plan; elsewhere every wave has to hold
@@ -164,7 +181,8 @@ private:
 
     void judge_relief(const Vm& vm, const Move& move, const std::string& what) {
         const auto& limits = cluster_.options.overload;
-        require(move.effect.target_cpu_after <= limits.cpu.below + 1e-9, what + "makes its target hot");
+        const bool in_return = move.trigger == Trigger::overload && overloaded_.contains(move.to);
+        require(in_return || move.effect.target_cpu_after <= limits.cpu.below + 1e-9, what + "makes its target hot");
         require(move.effect.target_memory_after <= limits.memory.below + 1e-9,
                 what + "makes its target short of memory");
         require(!cluster_.inventory.hosts.at(move.from).maintenance, what + "relief of a host in maintenance");
@@ -219,6 +237,7 @@ private:
 
     const Cluster& cluster_;
     std::map<HostId, std::set<VmId>> on_;
+    std::set<HostId> overloaded_;
     std::set<VmId> moving_, ended_;
     std::map<HostId, double> freed_gib_;
     unsigned relief_moves_ = 0, repairs_ = 0;

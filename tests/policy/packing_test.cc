@@ -229,6 +229,39 @@ TEST_CASE("Four half-empty hosts become two, and those cheap to empty go off") {
     CHECK(consolidate(cluster.problem, options).off == std::vector<HostIndex>{0, 3});
 }
 
+TEST_CASE("Hosts that can only just hold all VMs hold them, with a ten-thousandth of a percent to spare") {
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+        Dice dice(seed);
+        const unsigned hosts = dice.between(4, 12), vms_of_host = dice.between(20, 60);
+        Problem problem;
+        problem.resources = {{"memory", 1}, {"cpu", 1}};
+        for (unsigned g = 0; g < 4; ++g) problem.groups.push_back({.per_domain = false, .most = 2});
+        for (unsigned h = 0; h < 3 * hosts; ++h) {
+            HostSlot host;
+            host.capacity = {256 * (1 + 1e-6), 256};
+            host.scale = {256, 256};
+            problem.hosts.push_back(host);
+        }
+        for (unsigned h = 0; h < hosts; ++h) {  // as much as one host can hold, for three of them
+            std::vector<double> sizes(vms_of_host);
+            double sum = 0;
+            for (double& size : sizes) sum += size = 0.1 + 1.8 * dice.ratio();
+            for (unsigned i = 0; i < vms_of_host; ++i) {
+                VmSlot vm;
+                vm.home = 3 * h + i % 3;
+                vm.demand = {256 * sizes[i] / sum, 256 * sizes[i] / sum * (0.3 + 1.2 * dice.ratio())};
+                if (i < 3) vm.groups = {dice.below(4)};
+                if (i < 3 && seed % 2 == 0) vm.groups.clear();
+                problem.vms.push_back(vm);
+            }
+        }
+        const Consolidation made = consolidate(problem, {});
+        INFO("seed " << seed);
+        CHECK(made.hosts_on == hosts);
+        CHECK(broken_limits(problem, made.target) == "");
+    }
+}
+
 TEST_CASE("N+1: one host more stays on, which could take over from any") {
     Tiny cluster({8, 8, 8, 8});
     for (const HostIndex host : {0U, 1U, 2U, 3U}) cluster.vm(host, 4);
