@@ -10,6 +10,8 @@
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
 #include "policy/experience.h"
+#include "policy/foresight.h"
+#include "policy/outlook.h"
 #include "policy/policy.h"
 #include "policy/relieve.h"
 #include "policy/repair.h"
@@ -54,10 +56,16 @@ void after_their_moves(Plan& plan) {
             if (move.from == change.host) change.wave = std::max(change.wave, move.wave + 1);
 }
 
-Unmet unmet_of(const Relief& relief, const Evacuation& evacuation) {
+// Overloaded now, or so soon that a host that is off would have to be switched on for it.
+bool cannot_wait(const Context& context, const HostId& host) {
+    const HostMemory& detectors = remembered(context, host);
+    return any_set(detectors) || (overload_expected(detectors) && is_due(context, detectors.outlook->hour));
+}
+
+Unmet unmet_of(const Context& context, const Relief& relief, const Evacuation& evacuation) {
     Unmet unmet;
     for (const Finding& finding : relief.findings)
-        if (!finding.resolved_by_plan) unmet.overloaded.push_back(finding.host);
+        if (!finding.resolved_by_plan && cannot_wait(context, finding.host)) unmet.overloaded.push_back(finding.host);
     for (const Rejection& rejection : evacuation.immovable)
         if (rejection.reason == Reason::no_target) unmet.stranded.push_back(rejection.vm);
     return unmet;
@@ -76,7 +84,7 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     // which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
-    const Unmet unmet = unmet_of(relief, evacuation);
+    const Unmet unmet = unmet_of(context, relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));
