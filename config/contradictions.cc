@@ -16,13 +16,6 @@ using policy::Window;
 using Patterns = std::set<std::string>;
 using Hosts = std::set<HostId>;
 
-// "file:line", as the table of rules wrote it.
-Diagnostic at_origin(const std::string& origin, int column, std::string message) {
-    const auto colon = origin.rfind(':');
-    if (colon == std::string::npos) return {origin, 1, column, std::move(message)};
-    return {origin.substr(0, colon), std::atoi(origin.c_str() + colon + 1), column, std::move(message)};
-}
-
 bool is_group(const std::string& name) {
     return name.starts_with(policy::group_prefix);
 }
@@ -182,6 +175,12 @@ std::vector<HostId> hosts_of(const Rule& rule, const Options& options) {
             hosts.push_back(host);
     }
     return hosts;
+}
+
+Diagnostic at_origin(const std::string& origin, int column, std::string message) {
+    const auto colon = origin.rfind(':');
+    if (colon == std::string::npos) return {origin, 1, column, std::move(message)};
+    return {origin.substr(0, colon), std::atoi(origin.c_str() + colon + 1), column, std::move(message)};
 }
 
 Diagnostic at_rule(const Rule& rule, std::string message) {

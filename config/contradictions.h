@@ -15,6 +15,8 @@ Diagnostics contradictions(const policy::Options& options);
 /// The hosts a rule names, those of groups written out. Unknown groups name none: contradictions() tells of them.
 std::vector<HostId> hosts_of(const policy::Rule& rule, const policy::Options& options);
 
+/// `origin` is "file:line".
+Diagnostic at_origin(const std::string& origin, int column, std::string message);
 Diagnostic at_rule(const policy::Rule& rule, std::string message);
 
 }  // namespace ballast::config

@@ -155,6 +155,12 @@ Diagnostics cross_check(const DaemonOptions& daemon, const policy::Options& poli
             problems.push_back(at_rule(rule, "rule `" + rule.name + "` spreads VMs over `" + rule.over +
                                                  "`, a label that not every host in the daemon file has"));
     }
+    const auto& few = policy.consolidation;
+    for (const HostId& host : few.never_off)
+        if (!knows(daemon, host))
+            problems.push_back(at_origin(
+                few.never_off_origin, few.never_off_column,
+                "consolidation.never_off names the host `" + host.value + "`, which the daemon file does not list"));
     return problems;
 }
 

@@ -199,6 +199,24 @@ Codec<std::vector<HostId>> host_ids() {
         });
 }
 
+// Its place is kept: only whoever knows the hosts can tell whether one of them is meant.
+void add_never_off(Rows& rows) {
+    rows.push_back(option<Options>("consolidation.never_off", host_ids(),
+                                   field(&Options::consolidation, &ConsolidationOptions::never_off),
+                                   "hosts that are neither emptied nor switched off"));
+    auto& row = rows.back();
+    row.read = [read = row.read](Options& options, const Node& node, Reader& reader) {
+        options.consolidation.never_off_origin = reader.file() + ":" + std::to_string(node.line);
+        options.consolidation.never_off_column = node.column;
+        return read(options, node, reader);
+    };
+    row.merge = [merge = row.merge](Options& into, const Options& from) {
+        merge(into, from);
+        into.consolidation.never_off_origin = from.consolidation.never_off_origin;
+        into.consolidation.never_off_column = from.consolidation.never_off_column;
+    };
+}
+
 void add_consolidation(Rows& rows) {
     add_consolidation(rows, "enabled", boolean(), &ConsolidationOptions::enabled,
                       "run the VMs on few hosts while little is wanted, so that the others can be off");
@@ -210,8 +228,7 @@ void add_consolidation(Rows& rows) {
                       "never fewer hosts are on");
     add_consolidation(rows, "spare_hosts", count(0, 10000), &ConsolidationOptions::spare_hosts,
                       "hosts that stay on although they are empty: room at once, without a boot");
-    add_consolidation(rows, "never_off", host_ids(), &ConsolidationOptions::never_off,
-                      "hosts that are neither emptied nor switched off");
+    add_never_off(rows);
     add_consolidation<Duration>(rows, "min_time_on", duration(seconds{0}, hours{24 * 7}),
                                 &ConsolidationOptions::min_time_on,
                                 "a host that was switched on, or that a VM came to, is not emptied within this");
@@ -219,6 +236,9 @@ void add_consolidation(Rows& rows) {
                                 &ConsolidationOptions::min_time_off,
                                 "a host stays off for this long, unless it is needed for overload, maintenance, the "
                                 "reserve or a minimum above");
+    add_consolidation<Duration>(rows, "boot_time", duration(seconds{0}, hours{2}), &ConsolidationOptions::boot_time,
+                                "a host takes VMs this long after it was switched on; with the forecast it is switched "
+                                "on so much earlier than it is wanted");
     add_consolidation(rows, "max_moves_per_cycle", count(1, 1000), &ConsolidationOptions::max_moves_per_cycle,
                       "VMs moved before the hosts are measured again; a host with more VMs is not emptied");
 }

@@ -448,8 +448,10 @@ struct Described<policy::ConsolidationOptions> {
         field("never_off", &T::never_off),
         field("min_time_on_ms", &T::min_time_on),
         field("min_time_off_ms", &T::min_time_off),
+        field("boot_time_ms", &T::boot_time),
         field("max_moves_per_cycle", &T::max_moves_per_cycle),
     };
+    static constexpr std::size_t not_written = 2;  // where a file names the hosts in never_off
 };
 template <>
 struct Described<policy::Options> {

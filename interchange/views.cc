@@ -201,6 +201,8 @@ json::object cycle_summary(const Cycle& cycle) {
     json::object out = cycle_head(cycle);
     out["findings"] = cycle.plan.findings.size();
     out["moves"] = cycle.plan.moves.size();
+    out["restarts"] = cycle.plan.restarts.size();
+    out["power"] = cycle.plan.power.size();
     out["immovable"] = cycle.plan.immovable.size();
     return out;
 }

@@ -47,6 +47,7 @@ json::array rejections(const std::vector<Rejection>& rejections, const VmNames& 
 json::object prediction(const Prediction& prediction);
 json::object effect(const Effect& effect);
 json::object move(const Move& move, const VmNames& names);
+json::object restart(const Restart& restart, const VmNames& names);
 json::object power_change(const PowerChange& change);
 json::array moves(const std::vector<Move>& moves, const VmNames& names);
 json::object plan(const Plan& plan, const VmNames& names);

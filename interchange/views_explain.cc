@@ -66,9 +66,15 @@ std::string told(const Rejection& rejection) {
     return rejection.detail.empty() ? text : text + " (" + rejection.detail + ")";
 }
 
+std::string arrow(const HostId& from, const HostId& to, const std::string& reason) {
+    return from.value + " -> " + to.value + ": " + reason;
+}
+
 std::optional<Mention> mention_of(const Plan& plan, const VmId& vm) {
+    for (const Restart& restart : plan.restarts)
+        if (restart.vm == vm) return Mention{"restart", arrow(restart.from, restart.to, restart.reason)};
     for (const Move& move : plan.moves)
-        if (move.vm == vm) return Mention{"move", move.from.value + " -> " + move.to.value + ": " + move.reason};
+        if (move.vm == vm) return Mention{"move", arrow(move.from, move.to, move.reason)};
     for (const Rejection& rejection : plan.immovable)
         if (rejection.vm == vm) return Mention{"immovable", told(rejection)};
     for (const Rejection& rejection : plan.rejections)
@@ -80,7 +86,11 @@ std::optional<Mention> mention_of(const Plan& plan, const HostId& host) {
     for (const Finding& finding : plan.findings)
         if (finding.host == host) return Mention{"finding", finding.text};
     for (const Move& move : plan.moves)
-        if (move.to == host) return Mention{"move", move.from.value + " -> " + move.to.value + ": " + move.reason};
+        if (move.to == host) return Mention{"move", arrow(move.from, move.to, move.reason)};
+    for (const Restart& restart : plan.restarts)
+        if (restart.to == host) return Mention{"restart", arrow(restart.from, restart.to, restart.reason)};
+    for (const PowerChange& change : plan.power)
+        if (change.host == host) return Mention{"power", (change.on ? "on: " : "off: ") + change.reason};
     return std::nullopt;
 }
 
@@ -99,18 +109,21 @@ struct Detector {
     std::optional<double> value;
     policy::Threshold limit;  // in force
     const policy::DetectorState& state;
+    const char* unit = "ratio";
 };
 
 std::vector<Detector> detectors_of(const Seen& seen, const Host& host, const policy::HostMemory& memory) {
     const policy::OverloadOptions& limits = seen.options.overload;
     const double usable = policy::usable_cpus(host, seen.options);
-    std::optional<double> cpu, ready;
+    std::optional<double> cpu, ready, swap;
     if (memory.cpu_known && usable > 0) cpu = memory.cpu_demand_cores / usable;
     if (memory.last_sample) ready = memory.ready_ratio;
+    if (memory.swap.last_value) swap = memory.swap_in_mib_per_s;
     return {{"cpu", cpu, policy::cpu_threshold(memory, limits), memory.cpu},
             {"ready", ready, limits.ready, memory.ready},
             {"memory", policy::measured_memory_ratio(host), limits.memory, memory.memory},
-            {"memory_pressure", host.load.pressure.memory_some, limits.memory_pressure, memory.memory_pressure}};
+            {"memory_pressure", host.load.pressure.memory_some, limits.memory_pressure, memory.memory_pressure},
+            {"swap", swap, limits.swap, memory.swap, "mib_per_s"}};
 }
 
 std::optional<Duration> above_for(const Seen& seen, const policy::DetectorState& state) {
@@ -119,14 +132,26 @@ std::optional<Duration> above_for(const Seen& seen, const policy::DetectorState&
 }
 
 json::object detector_view(const Seen& seen, const Detector& detector) {
+    const std::string unit = std::string("_") + detector.unit;
     return {{"name", detector.name},
             {"enabled", seen.options.overload.enabled},
-            {"value_ratio", number(detector.value)},
-            {"above_ratio", detector.limit.above},
-            {"below_ratio", detector.limit.below},
+            {"value" + unit, number(detector.value)},
+            {"above" + unit, detector.limit.above},
+            {"below" + unit, detector.limit.below},
             {"persistence_ms", detector.limit.persistence.count()},
             {"above_for_ms", milliseconds(above_for(seen, detector.state))},
             {"set", detector.state.set}};
+}
+
+std::string limit_text(const Detector& detector) {
+    const bool is_ratio = std::string_view(detector.unit) == "ratio";
+    return is_ratio ? percent(detector.limit.above) : fixed(detector.limit.above, 1) + " MiB/s";
+}
+
+// "memory_pressure" as people write it.
+std::string spelled(std::string name) {
+    std::replace(name.begin(), name.end(), '_', ' ');
+    return name;
 }
 
 // "cpu is above 80 % for 2 min, overloaded after 5 min": values that are above but have not persisted.
@@ -136,15 +161,30 @@ std::string rising_text(const Seen& seen, const std::vector<Detector>& detectors
         const auto since = above_for(seen, detector.state);
         if (!since) continue;
         text += text.empty() ? "" : "; ";
-        text += std::string(detector.name) + " is above " + percent(detector.limit.above) + " for " +
-                to_string(*since) + ", overloaded after " + to_string(detector.limit.persistence);
+        text += spelled(detector.name) + " is above " + limit_text(detector) + " for " + to_string(*since) +
+                ", overloaded after " + to_string(detector.limit.persistence);
     }
     return text;
 }
 
-std::string verdict(const policy::ClusterView& view, const Seen& seen, const Host& host,
-                    const policy::HostMemory& memory, const std::vector<Detector>& detectors) {
-    if (!policy::is_fresh(host)) return host.id.value + " is left alone: " + host.problem;
+// What the plan found about the loss of this host.
+std::string loss_text(const Plan& plan, const HostId& host) {
+    for (const Finding& finding : plan.findings)
+        if (finding.host == host && finding.trigger == Trigger::host_loss) return finding.text;
+    return host.value + " is lost";
+}
+
+// Why a host that does not report is left alone.
+std::string silence_text(const Host& host) {
+    if (host.power != PowerState::on) return host.id.value + " is " + spelled(to_string(host.power));
+    return host.id.value + " is left alone: " + (host.problem.empty() ? "it does not report" : host.problem);
+}
+
+std::string verdict(const policy::ClusterView& view, const Seen& seen, const Host& host, const Plan& plan,
+                    const std::vector<Detector>& detectors) {
+    const policy::HostMemory& memory = policy::remembered(view.context(), host.id);
+    if (host.lost) return loss_text(plan, host.id);
+    if (!policy::is_fresh(host)) return silence_text(host);
     if (host.maintenance) {
         const auto left = view.at(host.id).occupants.size();
         return host.id.value + " is in maintenance; VMs on it or on their way: " + std::to_string(left);
@@ -163,6 +203,13 @@ std::vector<Move> moves_where(const Plan& plan, Predicate predicate) {
     return out;
 }
 
+std::vector<Restart> restarts_touching(const Plan& plan, const HostId& host) {
+    std::vector<Restart> out;
+    std::copy_if(plan.restarts.begin(), plan.restarts.end(), std::back_inserter(out),
+                 [&](const Restart& restart) { return restart.from == host || restart.to == host; });
+    return out;
+}
+
 std::vector<Rejection> staying(const Seen& seen, const Plan& plan, const HostId& host) {
     std::vector<Rejection> out = plan.immovable;
     out.insert(out.end(), plan.rejections.begin(), plan.rejections.end());
@@ -170,6 +217,13 @@ std::vector<Rejection> staying(const Seen& seen, const Plan& plan, const HostId&
         const auto vm = seen.inventory.vms.find(rejection.vm);
         return vm == seen.inventory.vms.end() || vm->second.host != host;
     });
+    return out;
+}
+
+std::vector<PowerChange> changes_of(const Plan& plan, const HostId& host) {
+    std::vector<PowerChange> out;
+    std::copy_if(plan.power.begin(), plan.power.end(), std::back_inserter(out),
+                 [&](const PowerChange& change) { return change.host == host; });
     return out;
 }
 
@@ -211,7 +265,23 @@ std::string verdict_without_move(const Seen& seen, const Vm& vm, const Plan& pla
     return "It may stay: " + vm.host.value + " is relieved by moving " + others + ".";
 }
 
+// Of a VM whose host is lost.
+std::string loss_verdict(const Vm& vm, const Plan& plan) {
+    for (const Restart& restart : plan.restarts)
+        if (restart.vm == vm.id) return "It can be started on " + restart.to.value + ": " + restart.reason;
+    const auto refused = refusals_of(plan, vm.id);
+    const std::string lost = vm.host.value + " is lost";
+    if (refused.empty()) return lost + ", and it did not run there: nothing is started.";
+    return lost + ", and it can be started nowhere: " + told(refused.front()) + ".";
+}
+
+bool is_lost(const Seen& seen, const HostId& id) {
+    const auto host = seen.inventory.hosts.find(id);
+    return host != seen.inventory.hosts.end() && host->second.lost;
+}
+
 std::string vm_verdict(const Seen& seen, const Vm& vm, const Plan& plan) {
+    if (is_lost(seen, vm.host)) return loss_verdict(vm, plan);
     for (const Operation& op : seen.active)
         if (op.vm == vm.id && op.state != OperationState::waiting)
             return "It is on its way to " + op.to.value + ": " + op.reason;
@@ -223,6 +293,12 @@ std::string vm_verdict(const Seen& seen, const Vm& vm, const Plan& plan) {
 json::value planned_move(const Plan& plan, const VmId& vm, const VmNames& names) {
     for (const Move& one : plan.moves)
         if (one.vm == vm) return move(one, names);
+    return nullptr;
+}
+
+json::value planned_restart(const Plan& plan, const VmId& vm, const VmNames& names) {
+    for (const Restart& one : plan.restarts)
+        if (one.vm == vm) return restart(one, names);
     return nullptr;
 }
 
@@ -239,6 +315,8 @@ json::object explain_vm(const Seen& seen, const Vm& vm, const Plan& dry_run) {
     return {{"vm", vm_detail(seen, vm, may_move)},
             {"verdict", vm_verdict(seen, vm, dry_run)},
             {"planned", planned_move(dry_run, vm.id, names)},
+            {"host_lost", is_lost(seen, vm.host)},
+            {"restart", planned_restart(dry_run, vm.id, names)},
             {"refused_by_plan", rejections(refusals_of(dry_run, vm.id), names)},
             {"may_move", may_move},
             {"stays_because", rejections(stays_because, names)},
@@ -255,11 +333,14 @@ json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_ru
     const auto detectors = detectors_of(seen, host, memory);
     const VmNames names = names_in(seen.inventory);
     return {{"host", views::host(seen, host)},
-            {"verdict", verdict(view, seen, host, memory, detectors)},
+            {"verdict", verdict(view, seen, host, dry_run, detectors)},
             {"detectors", each(detectors, [&](const Detector& one) { return detector_view(seen, one); })},
             {"findings", each(findings_on(dry_run, host.id), finding)},
             {"leaves", moves(moves_where(dry_run, [&](const Move& move) { return move.from == host.id; }), names)},
             {"arrives", moves(moves_where(dry_run, [&](const Move& move) { return move.to == host.id; }), names)},
+            {"restarts",
+             each(restarts_touching(dry_run, host.id), [&](const Restart& one) { return restart(one, names); })},
+            {"power", each(changes_of(dry_run, host.id), power_change)},
             {"stays", rejections(staying(seen, dry_run, host.id), names)},
             {"operations", operations(touching(seen, host.id), seen.wall_now)},
             {"cycles", cycles_naming(seen, host.id)}};

@@ -38,20 +38,33 @@ public:
     }
 
     Consolidation run(ClusterView& view) {
-        std::optional<Tried> best;
-        for (int tries = 0; tries < most_tries; ++tries) {
-            const auto decision = consolidation::consolidate(work_.problem(), options_);
-            if (opens(decision)) return open(decision, view);
-            Tried tried = emptying(decision);
-            const bool again = tried.refused;
-            if (!best || tried.emptied.size() > best->emptied.size()) best.emplace(std::move(tried));
-            if (!again) break;
-        }
-        view = best->view;
-        return told(std::move(*best));
+        const Foresights& ahead = fleet_.ahead();
+        const auto soon = decide(ahead.until_back);
+        if (opens(soon)) return open(soon, view);
+        const auto later = ahead.until_paid ? decide(ahead.until_paid) : soon;
+        if (opens(later)) return {};  // too full before it would have paid to empty one
+        Tried best = best_of_tries(later);
+        view = best.view;
+        return told(std::move(best));
     }
 
 private:
+    consolidation::Decision decide(const std::optional<Foresight>& foreseen) {
+        work_.expect(foreseen);
+        return consolidation::consolidate(work_.problem(), options_);
+    }
+
+    Tried best_of_tries(const consolidation::Decision& first) {
+        Tried best = emptying(first);
+        bool again = best.refused;
+        for (int tries = 1; again && tries < most_tries; ++tries) {
+            Tried tried = emptying(consolidation::consolidate(work_.problem(), options_));
+            again = tried.refused;
+            if (tried.emptied.size() > best.emptied.size()) best = std::move(tried);
+        }
+        return best;
+    }
+
     bool is_opened(HostIndex host, const consolidation::Decision& decision) const {
         return !work_.problem().hosts[host].on && decision.on[host];
     }
@@ -70,6 +83,7 @@ private:
             if (!is_opened(move.to, decision)) continue;
             const Host& host = work_.host(move.to);
             if (host.power != PowerState::on) {
+                if (fleet_.any_coming()) return found;  // it may be enough: to be seen once it is there
                 found.power.push_back({host.id, true, 0, cause});
                 return found;
             }
@@ -165,8 +179,7 @@ private:
                 return context_.inventory.vms.at(one.vm).host == host.id;
             });
             found.findings.push_back({host.id, Trigger::consolidation, draft->cause, true});
-            if (++empty > spares && host.power_managed)
-                found.power.push_back({host.id, false, 0, "once its VMs have left: " + draft->cause});
+            if (++empty > spares && host.power_managed) found.power.push_back({host.id, false, 0, draft->cause});
         }
         found.drafts = std::move(tried.drafts);
         return found;
@@ -206,7 +219,7 @@ Consolidation consolidate(ClusterView& view, const Unmet& unmet, bool others_wai
     const Context& context = view.context();
     const ConsolidationOptions& options = context.options.consolidation;
     if (!options.enabled) return found;
-    const Fleet fleet(view);
+    const Fleet fleet(view, foresee(context));
     found.power = wakes(fleet, view, unmet);
     const bool quiet = others_wait && view.in_flight() == 0 && !context.memory.audit.braked;
     if (!found.power.empty() || !quiet || !consolidation_is_open(context.inventory, options)) return found;

@@ -59,7 +59,9 @@ ConsolidationProblem::ConsolidationProblem(const ClusterView& view, const Fleet&
         const std::uint32_t vm_class = classes_.of_vm[position++];
         const HostId* target = view.target_of(id);
         const auto home = index_of.find(target != nullptr ? *target : vm.host);
-        if (occupies_host(vm) && home != index_of.end()) add_vm(vm, home->second, vm_class);
+        if (!occupies_host(vm) || home == index_of.end()) continue;
+        add_vm(vm, home->second, vm_class);
+        position_.push_back(position - 1);
     }
     for (VmIndex vm = 0; vm < problem_.vms.size(); ++vm) problem_.vms[vm].history = histories_[vm];
     finish_hosts();
@@ -67,6 +69,11 @@ ConsolidationProblem::ConsolidationProblem(const ClusterView& view, const Fleet&
     problem_.most_moves = view.context().options.consolidation.max_moves_per_cycle;
     problem_.allows = [this](VmIndex vm, HostIndex host, auto there) { return allows(vm, host, there); };
     problem_.may_be_empty = [this](HostIndex host, const auto& emptied) { return may_be_empty(host, emptied); };
+}
+
+void ConsolidationProblem::expect(const std::optional<Foresight>& foreseen) {
+    for (VmIndex vm = 0; vm < problem_.vms.size(); ++vm)
+        problem_.vms[vm].forecast = foreseen ? foreseen->by_vm[position_[vm]] : 0;
 }
 
 void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {

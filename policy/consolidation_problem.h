@@ -26,6 +26,8 @@ public:
     ConsolidationProblem& operator=(const ConsolidationProblem&) = delete;
 
     const consolidation::Problem& problem() const { return problem_; }
+    /// VMs count with what is foreseen of them from now on, where that is more; with nothing foreseen, with their past.
+    void expect(const std::optional<Foresight>& foreseen);
     /// By index. Hosts are all of the inventory, by id; VMs those that occupy one of them.
     const Host& host(consolidation::HostIndex index) const { return *hosts_[index]; }
     const Vm& vm(consolidation::VmIndex index) const { return *vms_[index]; }
@@ -46,6 +48,7 @@ private:
     consolidation::Problem problem_;
     std::vector<const Host*> hosts_;
     std::vector<const Vm*> vms_;
+    std::vector<std::size_t> position_;  // of each VM in the inventory
     std::vector<std::uint32_t> class_of_vm_;
     std::vector<std::vector<double>> histories_;
     bool any_hot_ = false;

@@ -79,7 +79,7 @@ double assumed_watts(const Host& host) {
     return 100 + 8 * host.facts.cpus;
 }
 
-Fleet::Fleet(const ClusterView& view) : context_(&view.context()) {
+Fleet::Fleet(const ClusterView& view, Foresights ahead) : context_(&view.context()), ahead_(std::move(ahead)) {
     const auto recent = recent_targets(*context_);
     const auto holding = hosts_with_vms(context_->inventory);
     const auto& never = context_->options.consolidation.never_off;
@@ -124,6 +124,27 @@ std::size_t Fleet::hosts_on() const {
 
 std::size_t Fleet::hosts_empty() const {
     return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [](auto& m) { return m.empty; }));
+}
+
+bool Fleet::any_coming() const {
+    return std::any_of(members_.begin(), members_.end(), [](const Member& member) { return member.coming; });
+}
+
+double Fleet::too_few(const std::optional<Foresight>& foreseen, const HostFlags& without, const HostFlags& with,
+                      double most_cpu) const {
+    if (!foreseen) return 0;
+    double wanted = foreseen->more, cpus = 0;
+    for (std::size_t index = 0; index < members_.size(); ++index) {
+        const Member& member = members_[index];
+        if (member.on) wanted += member.demand;
+        if ((member.on || with[index]) && !without[index]) cpus += member.cpus;
+    }
+    return wanted - most_cpu * cpus;
+}
+
+bool Fleet::is_enough_without(const HostFlags& off) const {
+    const double most_cpu = context_->options.overload.cpu.below;  // what relief would leave a host
+    return lacking(off, none(), most_cpu).empty() && too_few(ahead_.until_paid, off, none(), most_cpu) <= 0;
 }
 
 std::string Fleet::lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const {
@@ -174,7 +195,7 @@ bool Fleet::can_do_without(const HostFlags& emptied) const {
     }
     const std::size_t holding = in_use() - leaving;
     if (holding == 0 || holding + options.consolidation.spare_hosts < options.consolidation.min_hosts_on) return false;
-    return lacking(off, none(), options.overload.cpu.below).empty();
+    return is_enough_without(off);
 }
 
 std::vector<std::size_t> Fleet::not_needed() const {
@@ -187,7 +208,7 @@ std::vector<std::size_t> Fleet::not_needed() const {
         if (!member.empty || member.never_off || !member.settled) continue;
         if (on <= std::max(1U, options.consolidation.min_hosts_on) || empty <= options.consolidation.spare_hosts) break;
         off[index] = true;
-        if (!keeps_largest_piece(off) || !lacking(off, none(), options.overload.cpu.below).empty()) {
+        if (!keeps_largest_piece(off) || !is_enough_without(off)) {
             off[index] = false;
             continue;
         }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "policy/cluster_view.h"
+#include "policy/foresight.h"
 
 namespace ballast::policy {
 
@@ -34,7 +35,8 @@ public:
         double cpus = 0, demand = 0;
     };
 
-    explicit Fleet(const ClusterView& view);
+    /// Without foresights nothing is expected of the hours to come.
+    explicit Fleet(const ClusterView& view, Foresights ahead = {});
 
     const std::vector<Member>& members() const { return members_; }
     HostFlags none() const { return HostFlags(members_.size()); }
@@ -45,6 +47,13 @@ public:
     /// nothing: memory for all VMs, and CPU for their demand with each host filled to `most_cpu`. Hosts in `without`
     /// are taken for off, those in `with` for on.
     std::string lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const;
+    /// CPUs by which the hosts that are on are too few for what is foreseen, each filled up to the share `most_cpu`.
+    /// Zero or less: they are enough. Hosts in `without` and `with` as above.
+    double too_few(const std::optional<Foresight>& foreseen, const HostFlags& without, const HostFlags& with,
+                   double most_cpu) const;
+    const Foresights& ahead() const { return ahead_; }
+    bool any_coming() const;
+
     /// Does one of the others keep room for the largest VM in one piece, where `admission.largest_vm` asks for it?
     bool keeps_largest_piece(const HostFlags& without) const;
     /// May these hold nothing any more, and all but the spares among the empty ones be off?
@@ -64,7 +73,11 @@ private:
     Member member_of(const ClusterView& view, const HostUse& use) const;
     std::size_t in_use() const { return hosts_on() - hosts_empty(); }
 
+    /// Both the reserve and what is foreseen are kept without these.
+    bool is_enough_without(const HostFlags& off) const;
+
     const Context* context_;
+    Foresights ahead_;
     std::vector<Member> members_;
     std::vector<std::size_t> wake_order_;
 };

@@ -30,8 +30,11 @@ Inventory with_hosts_closed(Inventory inventory, LossTrial::UnderWay flights) {
     return inventory;
 }
 
+// Snapshots among them: libvirt cannot take along what it knows of them, which lies in files of the host it leaves. The
+// disks that a VM starts from, with all that they are based on, are in its definition and have to be shared anyway.
 bool holds_for_live_moves_only(const Blocker& blocker) {
-    return blocker.reason == Reason::block_job || blocker.reason == Reason::unsafe_cache;
+    return blocker.reason == Reason::block_job || blocker.reason == Reason::unsafe_cache ||
+           blocker.reason == Reason::snapshots;
 }
 
 // What matters of a VM that is started rather than moved.

@@ -201,10 +201,14 @@ struct ConsolidationOptions {
     unsigned min_hosts_on = 2;  // one host alone is lost with all VMs at once
     unsigned spare_hosts = 0;   // on and empty [oVirt's HostsInReserve: 0]; the margin of demand is kept anyway
     std::vector<HostId> never_off;
+    std::string never_off_origin{};  // file:line, for errors
+    int never_off_column = 1;
     // Before it is emptied or switched off; a boot and the moves there and back have to pay [VMware DPM looks back over
     // 40 minutes before it switches off].
     Duration min_time_on = std::chrono::hours{1};
     Duration min_time_off = std::chrono::minutes{10};  // unless it is needed at once
+    // From the command to switch it on until VMs can come to it: servers test their memory for minutes first.
+    Duration boot_time = std::chrono::minutes{5};
     unsigned max_moves_per_cycle = 32;
 };
 

@@ -32,11 +32,13 @@ std::optional<Outlook> outlook_of(const std::vector<const Vm*>& vms, const Host&
     const double limit = cpu_threshold(own->second, options.overload).above * usable_cpus(host, options);
     const LocalHour now = local_hour(*inventory.wall_time, wanted.zone);
     const LocalHour last = local_hour(*inventory.wall_time + std::min(wanted.horizon, farthest_ahead), wanted.zone);
+    // Hosts that are packed have no room to learn for three days from: they then trust in one.
+    const unsigned least = options.consolidation.enabled ? 1 : least_days;
     std::optional<Outlook> worst;
     double most = 0;
     for (LocalHour hour = now + 1; hour <= last; ++hour) {
         auto days = past_demand(vms, memory, hour, now);
-        if (days.size() < least_days) continue;
+        if (days.size() < least) continue;
         for (double& cores : days) cores += own->second.other_cpu_cores;
         const Outlook outlook = outlook_in(hour, days, limit, wanted.confidence);
         most = std::max(most, outlook.most_cores);

@@ -1,7 +1,6 @@
 // plan() and refusals(): the planners, one after the other, on one view of the cluster.
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 #include "policy/balance.h"
 #include "policy/capacity.h"
@@ -11,6 +10,8 @@
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
 #include "policy/experience.h"
+#include "policy/foresight.h"
+#include "policy/outlook.h"
 #include "policy/policy.h"
 #include "policy/relieve.h"
 #include "policy/repair.h"
@@ -55,13 +56,16 @@ void after_their_moves(Plan& plan) {
             if (move.from == change.host) change.wave = std::max(change.wave, move.wave + 1);
 }
 
-// A host that somebody leaves is looked at again afterwards: only who has no relief at all needs another host.
-Unmet unmet_of(const Inventory& inventory, const Relief& relief, const Evacuation& evacuation) {
+// Overloaded now, or so soon that a host that is off would have to be switched on for it.
+bool cannot_wait(const Context& context, const HostId& host) {
+    const HostMemory& detectors = remembered(context, host);
+    return any_set(detectors) || (overload_expected(detectors) && is_due(context, detectors.outlook->hour));
+}
+
+Unmet unmet_of(const Context& context, const Relief& relief, const Evacuation& evacuation) {
     Unmet unmet;
-    std::set<HostId> left;
-    for (const Draft& draft : relief.drafts) left.insert(inventory.vms.at(draft.vm).host);
     for (const Finding& finding : relief.findings)
-        if (!finding.resolved_by_plan && !left.contains(finding.host)) unmet.overloaded.push_back(finding.host);
+        if (!finding.resolved_by_plan && cannot_wait(context, finding.host)) unmet.overloaded.push_back(finding.host);
     for (const Rejection& rejection : evacuation.immovable)
         if (rejection.reason == Reason::no_target) unmet.stranded.push_back(rejection.vm);
     return unmet;
@@ -80,7 +84,7 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     // which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move);
     Relief relief = relieve(view);
-    const Unmet unmet = unmet_of(inventory, relief, evacuation);
+    const Unmet unmet = unmet_of(context, relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));

@@ -13,6 +13,13 @@ std::string count_of(std::size_t count) {
     return std::to_string(count) + (count == 1 ? " VM" : " VMs");
 }
 
+std::string startable(std::size_t elsewhere, std::size_t nowhere) {
+    if (nowhere == 0)
+        return elsewhere == 1 ? "which can be started elsewhere" : "all of which can be started elsewhere";
+    if (elsewhere == 0) return nowhere == 1 ? "which can be started nowhere" : "none of which can be started elsewhere";
+    return std::to_string(elsewhere) + " can be started elsewhere, " + std::to_string(nowhere) + " nowhere";
+}
+
 // What the loss ended: migrations away from there. One that was to arrive there is for its source to end.
 bool ended_with(const InFlight& move, const std::set<HostId>& lost) {
     return lost.contains(move.from);
@@ -29,8 +36,7 @@ void add_findings(const Inventory& inventory, const std::set<HostId>& lost, Afte
         if (started + nowhere.size() == 0)
             text += "; nothing ran on it";
         else
-            text += ": " + count_of(started + nowhere.size()) + " ran on it, " + std::to_string(started) +
-                    " can be started elsewhere, " + std::to_string(nowhere.size()) + " nowhere";
+            text += ": " + count_of(started + nowhere.size()) + " ran on it, " + startable(started, nowhere.size());
         after.findings.push_back({host, Trigger::host_loss, text, nowhere.empty()});
     }
 }

@@ -106,18 +106,28 @@ std::vector<Habit> habits_of(const std::vector<const Vm*>& vms, const Memory& me
     return habits;
 }
 
-std::vector<double> past_demand(const std::vector<Habit>& habits, LocalHour hour, LocalHour now) {
-    std::vector<double> days;
+double demand_of(const Habit& habit, LocalHour past) {
+    const auto demand = habit.season ? demand_in(*habit.season, past) : std::nullopt;
+    return demand.value_or(habit.now);
+}
+
+// The same hour of a past day.
+struct PastHour {
+    double cores = 0;
+    LocalHour hour = 0;
+};
+
+std::vector<PastHour> past_hours(const std::vector<Habit>& habits, LocalHour hour, LocalHour now) {
+    std::vector<PastHour> days;
     for (LocalHour past = hour - 24; past >= now - hours_kept; past -= 24) {
         if (past >= now || is_weekend(past) != is_weekend(hour)) continue;
         double sum = 0;
         std::size_t known = 0;
         for (const Habit& habit : habits) {
-            const auto demand = habit.season ? demand_in(*habit.season, past) : std::nullopt;
-            sum += demand.value_or(habit.now);
-            known += demand.has_value();
+            sum += demand_of(habit, past);
+            known += habit.season && demand_in(*habit.season, past);
         }
-        if (known > 0 && 2 * known >= habits.size()) days.push_back(sum);
+        if (known > 0 && 2 * known >= habits.size()) days.push_back({sum, past});
     }
     return days;
 }
@@ -143,7 +153,9 @@ void learn_season(Memory& memory, const Inventory& inventory, const TimeZone& zo
 
 std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour,
                                 LocalHour now) {
-    return past_demand(habits_of(vms, memory), hour, now);
+    std::vector<double> days;
+    for (const PastHour& past : past_hours(habits_of(vms, memory), hour, now)) days.push_back(past.cores);
+    return days;
 }
 
 double not_exceeded(std::vector<double> days, double confidence) {
@@ -164,12 +176,19 @@ std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const
     const LocalHour now = local_hour(*inventory.wall_time, zone);
     const LocalHour last = local_hour(*inventory.wall_time + std::min(ahead, farthest_ahead), zone);
     std::optional<Expected> most;
-    for (LocalHour hour = now + 1; hour <= last; ++hour) {
-        const auto days = past_demand(habits, hour, now);
-        if (days.size() < least_days) return std::nullopt;
-        const double cores = not_exceeded(days, confidence);
-        if (!most || cores > most->cores) most = Expected{hour, cores, static_cast<unsigned>(days.size())};
+    LocalHour like = 0;
+    for (LocalHour hour = now; hour <= last; ++hour) {
+        auto days = past_hours(habits, hour, now);
+        if (days.empty()) continue;
+        std::stable_sort(days.begin(), days.end(),
+                         [](const PastHour& a, const PastHour& b) { return a.cores < b.cores; });
+        const PastHour& usual = days[enough_of(days.size(), confidence) - 1];
+        if (most && usual.cores <= most->cores) continue;
+        most = Expected{hour, static_cast<unsigned>(days.size()), usual.cores, {}};
+        like = usual.hour;
     }
+    if (most)
+        for (const Habit& habit : habits) most->by_vm.push_back(demand_of(habit, like));
     return most;
 }
 

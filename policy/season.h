@@ -48,7 +48,7 @@ void learn_season(Memory& memory, const Inventory& inventory, const TimeZone& zo
 
 /// CPUs these VMs wanted together in the same hour of the past days of the same kind (working day, weekend) as that of
 /// `hour`, the newest first. Days on which fewer than half of them were known are left out; on the others whoever was
-/// not known counts with what it wants now. Requires: hour > `now`, which is the present one.
+/// not known counts with what it wants now. Requires: hour >= `now`, which is the present one.
 std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour, LocalHour now);
 
 /// The least demand that was not exceeded, and the most that was reached, on the share `confidence` (0-1) of the days
@@ -56,20 +56,20 @@ std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory&
 double not_exceeded(std::vector<double> days, double confidence);
 double reached(std::vector<double> days, double confidence);
 
-/// What is to be expected in an hour, and from how many past days that follows.
+/// What is to be expected in an hour.
 struct Expected {
     LocalHour hour = 0;
-    double cores = 0;
-    unsigned days = 0;
-
-    friend bool operator==(const Expected&, const Expected&) = default;
+    unsigned days = 0;          // past days from which that follows
+    double cores = 0;           // of all together
+    std::vector<double> by_vm;  // as they were on one of those days: they add up to `cores`
 };
 
-/// CPUs that these VMs (of a host, of the cluster, or any others) did not exceed on the share `confidence` of the past
-/// days, in that of the hours up to `ahead` from `wall_time` in which that is most; the hour that has begun is not
-/// looked at. Nothing when one of those hours is known of fewer than `least_days` days, or none begins within `ahead`:
-/// whoever relies on an expectation, to switch off hosts for instance, then has none. The inventory's time of day is
-/// now; nothing without one. Requires: 0 <= confidence <= 1; of `ahead` at most farthest_ahead counts.
+/// CPUs that these VMs (of a host, of the cluster, or any others) did not exceed together on the share `confidence` of
+/// the past days, in that hour between now and `ahead` from now in which it is most; the one that has begun counts. One
+/// day is enough: it is asked for before hosts are switched off, where trust in a day that does not come back costs
+/// power and mistrust costs performance. Hours that are not known of any day are left out; nothing when none is. The
+/// inventory's time of day is now; nothing without one. Requires: 0 <= confidence <= 1;
+/// of `ahead` at most farthest_ahead counts.
 std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const Memory& memory,
                                         const Inventory& inventory, const TimeZone& zone, double confidence,
                                         Duration ahead);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policy/constraints/constraint.h"
+#include "policy/detectors.h"
 
 namespace ballast::policy {
 
@@ -30,6 +31,7 @@ public:
         }
         keep_reserve();
         keep_counts();
+        be_back_in_time();
         if (!consolidation_is_open(context_.inventory, options_)) wake_all();
         return std::move(changes_);
     }
@@ -60,7 +62,10 @@ private:
                 return vm_refusals(context_, vm, Purpose::relief).empty() && could_take(vm, member);
             });
         };
-        wake(host.value + " is overloaded and no host that is on can relieve it", takes_some);
+        const bool already = any_set(remembered(context_, host));
+        wake(host.value + (already ? " is overloaded" : " is expected to be overloaded") +
+                 " and no host that is on can relieve it",
+             takes_some);
     }
 
     void give_place_to(const std::vector<VmId>& stranded) {
@@ -89,6 +94,22 @@ private:
         }
         while (fleet_.hosts_empty() + coming_ < options_.spare_hosts &&
                wake("fewer empty hosts are on than spare_hosts " + std::to_string(options_.spare_hosts), any)) {
+        }
+    }
+
+    // As many as will be wanted, all at once: demand that comes with the hour does not wait for one after the other.
+    void be_back_in_time() {
+        const auto& foreseen = fleet_.ahead().until_back;
+        // Fuller than hosts may be that are let go, or each little rise would call them back; and not yet overloaded.
+        const auto& cpu = context_.options.overload.cpu;
+        const double most_cpu = (cpu.below + cpu.above) / 2;
+        for (;;) {
+            const double missing = fleet_.too_few(foreseen, fleet_.none(), on_, most_cpu);
+            if (missing <= 0) return;
+            const std::string reason = "VMs are expected to want " + fixed(foreseen->more, 1) + " CPUs more " +
+                                       foreseen->when() + ": " + fixed(missing, 1) +
+                                       " too many for the hosts that are on at " + percent(most_cpu);
+            if (!wake(reason, any)) return;
         }
     }
 

@@ -14,8 +14,8 @@ struct Unmet {
     std::vector<VmId> stranded;      // VMs that have to leave their host and find no place
 };
 
-/// Hosts to be switched on for what is unmet, for the reserve, min_hosts_on and spare_hosts, and because the window is
-/// closed. None where consolidation is not enabled: nothing is switched then.
+/// Hosts to be switched on for what is unmet, for the reserve, min_hosts_on and spare_hosts, for what the forecast
+/// says, and because the window is closed. None where consolidation is not enabled: nothing is switched then.
 std::vector<PowerChange> wakes(const Fleet& fleet, const ClusterView& view, const Unmet& unmet);
 
 }  // namespace ballast::policy

@@ -56,17 +56,27 @@ std::string load_sentence(const value& vm) {
     add("cpu_used_cores", "using " + decimal(load, "cpu_used_cores", 2) + " cores");
     add("ready_ratio", "waiting for a CPU " + percent_of(load, "ready_ratio") + " of the time");
     add("memory_rss_bytes", bytes(load, "memory_rss_bytes") + " resident");
+    if (number(load, "swap_in_mib_per_s").value_or(0) > 0)
+        add("swap_in_mib_per_s", "reading " + decimal(load, "swap_in_mib_per_s", 1) + " MiB/s back from its swap");
     add("dirty_rate_mib_per_s", "writing to memory at " + decimal(load, "dirty_rate_mib_per_s", 1) + " MiB/s");
     return sentence + (number(load, "cpu_used_cores") ? "." : "; its load was not measured yet.");
 }
 
-void introduce(const value& vm, Page& page) {
+void introduce(const value& vm, bool lost, Page& page) {
     Phrase phrase(text(vm, "name"), Tone::strong);
-    phrase.add(" (" + text(vm, "id") + ") is " + text(vm, "state") + " on ").add(text(vm, "host"), Tone::strong);
+    phrase.add(" (" + text(vm, "id") + (lost ? ") was " : ") is ") + text(vm, "state") + " on ");
+    phrase.add(text(vm, "host"), Tone::strong);
     const std::string since = duration(vm, "running_here_for_ms");
-    if (since != "-") phrase.add(", there for " + since);
+    if (since != "-" && !lost) phrase.add(", there for " + since);
+    if (lost) phrase.add(" when the host was lost");
     page.say(phrase.add("."));
     page.say(load_sentence(vm));
+}
+
+// A ratio in percent, or the rate of the one detector that has no ratio.
+std::string figure(const value& detector, const std::string& which) {
+    if (number(detector, which + "_mib_per_s")) return decimal(detector, which + "_mib_per_s", 1) + " MiB/s";
+    return percent_of(detector, which + "_ratio");
 }
 
 Table detector_table(const array& detectors) {
@@ -80,15 +90,15 @@ Table detector_table(const array& detectors) {
                  {"State"}});
     for (const value& detector : detectors) {
         const bool set = flag(detector, "set");
-        const Phrase state = !flag(detector, "enabled")         ? Phrase("off", Tone::faint)
-                             : set                              ? Phrase("overloaded", Tone::bad)
-                             : !number(detector, "value_ratio") ? Phrase("not measured", Tone::faint)
-                                                                : Phrase("ok", Tone::good);
+        const std::string now = figure(detector, "value");
+        const Phrase state = !flag(detector, "enabled") ? Phrase("off", Tone::faint)
+                             : set                      ? Phrase("overloaded", Tone::bad)
+                             : now == "-"               ? Phrase("not measured", Tone::faint)
+                                                        : Phrase("ok", Tone::good);
         std::string name = text(detector, "name");
         for (char& c : name) c = c == '_' ? ' ' : c;
-        table.add({name, percent_of(detector, "value_ratio"), percent_of(detector, "above_ratio"),
-                   duration(detector, "persistence_ms"), duration(detector, "above_for_ms"),
-                   percent_of(detector, "below_ratio"), state});
+        table.add({name, now, figure(detector, "above"), duration(detector, "persistence_ms"),
+                   duration(detector, "above_for_ms"), figure(detector, "below"), state});
     }
     return table;
 }
@@ -104,11 +114,21 @@ void show_decision(const value& explained, Page& page) {
         page.heading("Would be moved");
         show_moves({planned}, page);
     }
+    if (const value& restart = at(explained, "restart"); !restart.is_null()) show_restarts({restart}, page);
     const array& refused = list(explained, "refused_by_plan");
     const auto of_targets = [](const value& rejection) { return !at(rejection, "target").is_null(); };
     if (std::none_of(refused.begin(), refused.end(), of_targets)) return;
     page.heading("What the plan tried for it");
     show_rejections(refused, page);
+}
+
+void show_whether_it_may_move(const value& explained, Page& page) {
+    if (flag(explained, "may_move")) {
+        page.say(Phrase("It may be moved: ", Tone::good).add(prediction_phrase(at(explained, "prediction")) + "."));
+    } else {
+        page.blank().say(Phrase("It stays where it is:", Tone::notice));
+        for (const value& rejection : list(explained, "stays_because")) page.item(why(rejection));
+    }
 }
 
 }  // namespace
@@ -125,20 +145,18 @@ void show_mentions(const array& cycles, Page& page) {
 
 void show_explained_vm(const value& explained, Page& page) {
     const value& vm = at(explained, "vm");
-    introduce(vm, page);
+    introduce(vm, flag(explained, "host_lost"), page);
     if (const std::string verdict = text(explained, "verdict"); !verdict.empty())
         page.say(Phrase(verdict, Tone::strong));
-    if (flag(explained, "may_move")) {
-        page.say(Phrase("It may be moved: ", Tone::good).add(prediction_phrase(at(explained, "prediction")) + "."));
-    } else {
-        page.blank().say(Phrase("It stays where it is:", Tone::notice));
-        for (const value& rejection : list(explained, "stays_because")) page.item(why(rejection));
-    }
+    // Nothing runs any more of one whose host is lost: what a move would take and what forbids one says nothing.
+    if (!flag(explained, "host_lost")) show_whether_it_may_move(explained, page);
     const std::string problem = text(at(vm, "wishes"), "problem");
     if (!problem.empty()) page.say(Phrase("Its metadata could not be understood: " + problem, Tone::bad));
     show_decision(explained, page);
-    page.heading("Where it could go");
-    show_targets(list(explained, "targets"), page);
+    if (!flag(explained, "host_lost")) {
+        page.heading("Where it could go");
+        show_targets(list(explained, "targets"), page);
+    }
     show_operations_of(list(explained, "operations"), page);
     show_mentions(list(explained, "cycles"), page);
 }
@@ -157,11 +175,13 @@ void show_explained_host(const value& explained, Page& page) {
         show_findings(findings, page);
     }
     if (const array& stays = list(explained, "stays"); !stays.empty()) {
-        page.heading("Would have to leave, but cannot");
+        page.heading(text(host, "state") == "lost" ? "Can be started nowhere" : "Would have to leave, but cannot");
         show_rejections(stays, page);
     }
     show_moves_under("Would leave", list(explained, "leaves"), page);
     show_moves_under("Would come", list(explained, "arrives"), page);
+    show_restarts(list(explained, "restarts"), page);
+    show_power(list(explained, "power"), page);
     show_operations_of(list(explained, "operations"), page);
     show_mentions(list(explained, "cycles"), page);
 }

@@ -28,6 +28,9 @@ void show_what_if(const value& what_if, Page& page);
 /// Everything of a Plan but its heading.
 void show_plan(const value& plan, Page& page);
 void show_moves(const array& moves, Page& page);
+/// VMs of lost hosts, and hosts to be switched, under headings of their own; nothing where there are none.
+void show_restarts(const array& restarts, Page& page);
+void show_power(const array& changes, Page& page);
 /// Operations that are not over, with how far they are.
 void show_active(const array& operations, Page& page);
 /// Operations that ended, with what was predicted beside what was measured.

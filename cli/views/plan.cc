@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "cli/human.h"
@@ -114,18 +115,35 @@ array of_movable(const array& rejections, const array& immovable) {
     return kept;
 }
 
-// What could be started where. Ballast has nobody yet who would do it: that is said, not implied.
-void show_restarts(const array& restarts, Page& page) {
-    if (restarts.empty()) return;
-    page.heading("Restarts");
-    page.say(Phrase("Planned only: Ballast restarts nothing by itself yet.", Tone::notice));
-    Table table({{"VM"}, {"From" + arrow(page.style()) + "to"}});
+Table restart_table(const std::vector<const value*>& restarts, const Style& style) {
+    Table table({{"VM"}, {"From" + arrow(style) + "to"}});
     table.set_note_title("Why");
-    for (const value& one : restarts)
-        table.add(
-            {Phrase(text(one, "vm_name"), Tone::strong), text(one, "from") + arrow(page.style()) + text(one, "to")},
-            Phrase(sentence(text(one, "reason"))).add(refused_targets(list(one, "refused_targets"))));
-    page.table(table);
+    for (const value* one : restarts)
+        table.add({Phrase(text(*one, "vm_name"), Tone::strong), text(*one, "from") + arrow(style) + text(*one, "to")},
+                  Phrase(sentence(text(*one, "reason"))).add(refused_targets(list(*one, "refused_targets"))));
+    return table;
+}
+
+/// Members of each wave, under a line that says what it waits for where there are several.
+void show_waves(const array& all, const std::string& waits_for,
+                const std::function<Table(const std::vector<const value*>&, const Style&)>& table, Page& page) {
+    std::map<std::int64_t, std::vector<const value*>> waves;
+    for (const value& one : all) waves[whole(one, "wave")].push_back(&one);
+    for (const auto& [wave, members] : waves) {
+        if (waves.size() > 1) {
+            if (wave > 0) page.blank();
+            page.say(Phrase("Wave " + std::to_string(wave + 1) + (wave == 0 ? "" : ", " + waits_for), Tone::faint));
+        }
+        page.table(table(members, page.style()));
+    }
+}
+
+bool has_trigger(const value& finding, std::string_view trigger) {
+    return text(finding, "trigger") == trigger;
+}
+
+bool is_about_loss(const value& finding) {
+    return has_trigger(finding, "host_loss");
 }
 
 bool wants_nothing(const value& plan) {
@@ -134,11 +152,22 @@ bool wants_nothing(const value& plan) {
     return true;
 }
 
-bool only_opportunities(const value& plan) {
+// Nothing was found that moves could help.
+bool no_use_for_moves(const value& plan) {
     const auto& findings = list(plan, "findings");
-    return list(plan, "immovable").empty() && std::all_of(findings.begin(), findings.end(), [](const value& finding) {
-               return text(finding, "trigger") == "consolidation";
+    const bool lost = std::any_of(findings.begin(), findings.end(), is_about_loss);
+    return (lost || list(plan, "immovable").empty()) &&
+           std::all_of(findings.begin(), findings.end(), [](const value& finding) {
+               return has_trigger(finding, "consolidation") || is_about_loss(finding);
            });
+}
+
+std::string immovable_title(const value& plan) {
+    const auto& findings = list(plan, "findings");
+    if (std::none_of(findings.begin(), findings.end(), is_about_loss))
+        return "Would have to leave, but cannot be moved";
+    if (std::all_of(findings.begin(), findings.end(), is_about_loss)) return "Can be started nowhere";
+    return "Would have to leave or to be started elsewhere, but cannot";
 }
 
 void show_nothing_wanted(const value& plan, Page& page) {
@@ -194,12 +223,13 @@ void show_findings(const array& findings, Page& page) {
         const std::string host = text(finding, "host"), what = text(finding, "text");
         Phrase phrase;
         if (!host.empty() && !what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
-        phrase.add(what + " ");
-        if (text(finding, "trigger") == "consolidation") {  // an opportunity, not a problem
+        phrase.add(what);
+        // An opportunity is no problem, and what becomes of a lost host's VMs is told by the words.
+        if (has_trigger(finding, "consolidation") || is_about_loss(finding)) {
             page.item(phrase);
             continue;
         }
-        phrase.add(resolved ? "(the plan resolves it)" : "(not resolved by the plan)",
+        phrase.add(resolved ? " (the plan resolves it)" : " (not resolved by the plan)",
                    resolved ? Tone::good : Tone::bad);
         page.item(phrase);
     }
@@ -217,24 +247,28 @@ void show_rejections(const array& rejections, Page& page) {
 }
 
 void show_moves(const array& moves, Page& page) {
-    std::map<std::int64_t, std::vector<const value*>> waves;
-    for (const value& move : moves) waves[whole(move, "wave")].push_back(&move);
-    for (const auto& [wave, members] : waves) {
-        if (waves.size() > 1) {
-            if (wave > 0) page.blank();
-            page.say(Phrase(
-                "Wave " + std::to_string(wave + 1) + (wave == 0 ? "" : ", once the one before has freed its slots"),
-                Tone::faint));
-        }
-        page.table(move_table(members, page.style()));
-    }
+    show_waves(moves, "once the one before has freed its slots", move_table, page);
+}
+
+// Nobody carries out restarts and power changes yet: that is said, not implied.
+void show_restarts(const array& restarts, Page& page) {
+    if (restarts.empty()) return;
+    page.heading("Restarts");
+    page.say(Phrase("Planned only: Ballast restarts nothing by itself yet.", Tone::notice));
+    show_waves(restarts, "once those before run", restart_table, page);
 }
 
 void show_power(const array& changes, Page& page) {
+    if (changes.empty()) return;
+    page.heading("Power");
+    page.say(Phrase("Planned only: Ballast switches no host by itself yet.", Tone::notice));
     for (const value& change : changes) {
-        Phrase phrase(std::string("switch ") + (flag(change, "on") ? "on " : "off "));
-        phrase.add(text(change, "host"), Tone::strong).add(": " + text(change, "reason"));
-        page.item(phrase);
+        const bool on = flag(change, "on");
+        Phrase phrase(std::string("Switch ") + (on ? "on " : "off "));
+        phrase.add(text(change, "host"), Tone::strong);
+        if (whole(change, "wave") > 0)
+            phrase.add(on ? ", once the moves before have ended" : ", once its VMs have left");
+        page.item(phrase.add(": " + text(change, "reason")));
     }
 }
 
@@ -244,12 +278,14 @@ void show_plan(const value& plan, Page& page) {
         page.heading("Found");
         show_findings(findings, page);
     }
-    if (const auto& warnings = list(plan, "warnings"); !warnings.empty()) {
+    const std::string brake = text(plan, "brake");
+    if (const auto& warnings = list(plan, "warnings"); !warnings.empty() || !brake.empty()) {
         page.heading("Warnings");
-        for (const value& warning : warnings) page.item(Phrase(std::string(warning.as_string()), Tone::bad));
+        if (!brake.empty()) page.item(Phrase(brake, Tone::notice));
+        for (const value& warning : warnings) page.item(Phrase(text(warning), Tone::bad));
     }
     if (const auto& immovable = list(plan, "immovable"); !immovable.empty()) {
-        page.heading("Would have to leave, but cannot be moved");
+        page.heading(immovable_title(plan));
         show_rejections(immovable, page);
     }
     show_restarts(list(plan, "restarts"), page);
@@ -257,13 +293,10 @@ void show_plan(const value& plan, Page& page) {
         page.heading("Moves");
         show_moves(moves, page);
     } else if (!wants_nothing(plan) && list(plan, "restarts").empty() && list(plan, "power").empty() &&
-               !only_opportunities(plan)) {
+               !no_use_for_moves(plan)) {
         page.blank().say("No move would help.");
     }
-    if (const auto& power = list(plan, "power"); !power.empty()) {
-        page.heading("Power");
-        show_power(power, page);
-    }
+    show_power(list(plan, "power"), page);
     show_balance(plan, page);
     if (const array rejections = of_movable(list(plan, "rejections"), list(plan, "immovable")); !rejections.empty()) {
         page.heading("Considered and rejected");

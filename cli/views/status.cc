@@ -34,6 +34,10 @@ Phrase cycle_phrase(const value& cycle) {
     Phrase phrase(text(cycle, "id") + " at " + local_time(text(cycle, "at")) + ": " +
                   counted(whole(cycle, "findings"), "finding", "findings") + ", " +
                   counted(whole(cycle, "moves"), "move wanted", "moves wanted"));
+    if (const auto restarts = whole(cycle, "restarts"); restarts > 0)
+        phrase.add(", " + counted(restarts, "VM to be started elsewhere", "VMs to be started elsewhere"), Tone::notice);
+    if (const auto power = whole(cycle, "power"); power > 0)
+        phrase.add(", " + counted(power, "host to be switched", "hosts to be switched"));
     if (immovable > 0) phrase.add(", " + counted(immovable, "VM cannot leave", "VMs cannot leave"), Tone::bad);
     return phrase;
 }

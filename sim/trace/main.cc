@@ -64,6 +64,10 @@ void add_synthetic(CLI::App& app, Arguments& arguments) {
                    "standard deviation of the time at which services peak, radians of a day: 0.26 is an hour")
         ->check(CLI::Range(0.0, 10.0))
         ->capture_default_str();
+    app.add_option("--steepness", command.cluster.steepness,
+                   "0: load follows a sine over the day; K: it rises and falls K times as steeply")
+        ->check(CLI::Range(0.0, 1000.0))
+        ->capture_default_str();
     app.add_option("--weekend", command.cluster.weekend, "load on weekends, of a working day's")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();

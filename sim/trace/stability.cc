@@ -131,6 +131,7 @@ private:
         const double overloads = found_.overload;
         for (auto& [id, host] : inventory_.hosts) measure(host, wanted[id]);
         found_.overload_minutes += found_.overload > overloads;
+        found_.overload_minutes_later += found_.overload > overloads && minute >= policy::minutes_per_day;
         for (const auto& [id, vm] : inventory_.vms) found_.stranded += !is_on(inventory_.hosts.at(vm.host));
         count_all_on(by_vm);
     }

@@ -51,6 +51,12 @@ std::string numbered(const char* prefix, unsigned number) {
     return text;
 }
 
+// From -1 to 1 and back: a sine, or one that is cut off at the top and at the bottom.
+double wave(double angle, double steepness) {
+    if (steepness <= 0) return std::sin(angle);
+    return std::tanh(steepness * std::sin(angle)) / std::tanh(steepness);
+}
+
 Host make_host(unsigned number) {
     Host host;
     host.id = {numbered("host", number)};
@@ -122,7 +128,7 @@ double SyntheticLoad::wanted(unsigned number, unsigned minute) const {
         if (minute >= burst.from && minute < burst.to) return most;
     }
     const double day = static_cast<double>(minute) / minutes_per_day * 2 * std::numbers::pi;
-    const double rhythm = 1 + service.swing * std::sin(day + service.phase);
+    const double rhythm = 1 + service.swing * wave(day + service.phase, options_.steepness);
     const double shared =
         1 + options_.shared_noise * normal(options_.seed, key(service_noise, vm.service), minute / 10);
     const double weekend = minute / minutes_per_day % 7 >= 5 ? options_.weekend : 1;

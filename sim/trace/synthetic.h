@@ -19,7 +19,8 @@ struct SyntheticOptions {
     double bursts_per_day = 1;   // of each VM: it wants all its vCPUs for 1 to 15 minutes
     double mean_load = 0.5;      // of all CPUs, mean over the day
     double phase_spread = 0.25;  // standard deviation of the time at which services peak, radians of a day: 0.26 is 1 h
-    double weekend = 1;          // of a working day's load; the first day is a Monday
+    double steepness = 0;  // 0: load rises and falls as a sine; k: k times as steep in the morning and the evening
+    double weekend = 1;    // of a working day's load; the first day is a Monday
     Duration boot = std::chrono::seconds{150};    // of a host that is switched on, until it takes VMs
     Duration shutdown = std::chrono::minutes{1};  // of one that is switched off
 };

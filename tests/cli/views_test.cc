@@ -80,6 +80,35 @@ TEST_CASE("A plan shows findings, then what cannot be moved, then moves by wave,
     CHECK(has(text, "app2   host2, host3   it was moved too recently"));
 }
 
+TEST_CASE("A plan after a loss shows restarts by wave, what starts nowhere, and hosts to be switched") {
+    const std::string text = shown(show_dry_run, "plan_lost");
+    CHECK(has(text, "- host2 is lost: 3 VMs ran on it, 2 can be started elsewhere, 1 nowhere\n"));
+    CHECK(has(text, "Can be started nowhere"));
+    CHECK(has(text, "Planned only: Ballast restarts nothing by itself yet."));
+    CHECK(text.find("Wave 2, once those before run") < text.find("host2 → host3"));
+    CHECK(has(text, "Planned only: Ballast switches no host by itself yet."));
+    CHECK(has(text, "- Switch on host4: 1 VM that has to leave"));
+    CHECK(has(text, "- Switch off host5, once its VMs have left: host5 can be empty"));
+    CHECK(has(text, "brought 40 % of what they promised"));
+    CHECK_FALSE(has(text, "resolve"));
+    CHECK_FALSE(has(text, "No move"));
+    CHECK_FALSE(has(text, "cannot be moved"));
+}
+
+TEST_CASE("A VM of a lost host is explained by where it can be started") {
+    value explained = sample("explain_vm");
+    explained.as_object()["host_lost"] = true;
+    explained.as_object()["restart"] = list(at(sample("plan_lost"), "plan"), "restarts")[0];
+    Page page(style_of_width(300));
+    show_explained_vm(explained, page);
+    const std::string text = page.text();
+    CHECK(has(text, ") was running on host1 when the host was lost."));
+    CHECK(has(text, "host2 → host1"));
+    CHECK(has(text, "not enough memory would be left there (needs 8 GiB, 4 GiB left above the reserve)"));
+    CHECK_FALSE(has(text, "It stays where it is"));
+    CHECK_FALSE(has(text, "Where it could go"));
+}
+
 TEST_CASE("A plan without moves says so in words") {
     CHECK(has(shown(show_dry_run, "plan_empty"), "No moves are wanted: every host is within its limits."));
 }
@@ -120,7 +149,9 @@ TEST_CASE("An explained host shows its verdict, its detectors and what would lea
     const std::string text = shown(show_explained_host, "explain_host");
     CHECK(has(text, "State:       overloaded"));
     CHECK(has(text, "memory pressure"));
+    CHECK(has(text, "swap              0.3 MiB/s   1 MiB/s   5 min           -   0.1 MiB/s   ok"));
     CHECK(has(text, "Would leave"));
+    CHECK(has(text, "host4 → host1"));
 }
 
 TEST_CASE("A cycle shows its notes and its plan") {
@@ -155,6 +186,7 @@ TEST_CASE("No view is wider than the terminal at 60, 80 or 140 columns") {
         {"hosts", show_hosts},
         {"vms", show_vms},
         {"plan", show_dry_run},
+        {"plan_lost", show_dry_run},
         {"history", show_history},
         {"explain_vm", show_explained_vm},
         {"explain_host", show_explained_host},

@@ -241,3 +241,16 @@ TEST_CASE("A policy that pins to an unknown host is found by the cross check") {
     daemon.hosts.push_back(default_host("host9"));
     CHECK(cross_check(daemon, *policy).empty());
 }
+
+TEST_CASE("A host that consolidation is to keep on but nobody knows is told where the list stands") {
+    DaemonOptions daemon;
+    daemon.hosts = {default_host("host1")};
+    const auto policy = check_policy_text(
+        {{"a.yaml", "mode: observe\n"}, {"b.yaml", "consolidation:\n  never_off: [host1, host9, host8]\n"}});
+    REQUIRE(policy);
+    CHECK(to_string(cross_check(daemon, *policy)) ==
+          "b.yaml:2:14: consolidation.never_off names the host `host9`, which the daemon file does not list\n"
+          "b.yaml:2:14: consolidation.never_off names the host `host8`, which the daemon file does not list\n");
+    daemon.hosts = {default_host("host1"), default_host("host8"), default_host("host9")};
+    CHECK(cross_check(daemon, *policy).empty());
+}

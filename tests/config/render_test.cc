@@ -92,11 +92,14 @@ bool same(const policy::OpenTimes& a, const policy::OpenTimes& b) {
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);
 bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOptions& b) {
-    const auto& [enabled, windows, aggressiveness, on, spare, never_off, time_on, time_off, moves] = a;
+    // Where the list stood is not written: it is another place after it was.
+    const auto& [enabled, windows, aggressiveness, on, spare, never_off, origin, column, time_on, time_off, boot,
+                 moves] = a;
+    (void)origin, (void)column;
     return same(windows, b.windows) &&
-           std::tie(enabled, aggressiveness, on, spare, never_off, time_on, time_off, moves) ==
+           std::tie(enabled, aggressiveness, on, spare, never_off, time_on, time_off, boot, moves) ==
                std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.min_time_on,
-                        b.min_time_off, b.max_moves_per_cycle);
+                        b.min_time_off, b.boot_time, b.max_moves_per_cycle);
 }
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
     const auto& [cpu, memory] = a;
@@ -163,8 +166,11 @@ public:
                               number(1, 9),
                               number(0, 3),
                               {{"h1"}, {"null"}},
+                              "",
+                              1,
                               duration(0, 86'400'000),
                               duration(0, 86'400'000),
+                              duration(0, 7'200'000),
                               number(1, 1000)};
         for (unsigned i = number(0, 2); i > 0; --i)
             made.consolidation.windows.push_back(

@@ -140,6 +140,63 @@ TEST_CASE("The explanation of a VM tells the cycles that named it, newest first"
     CHECK(cycles[0].at("text") == "no host can take it (h2: memory)");
 }
 
+TEST_CASE("The explanations of a lost host and its VMs tell where these can be started, and which nowhere") {
+    Look look;
+    for (const char* name : {"h1", "h2", "h3"}) look.cluster.host(name, 10, gib(32));
+    look.cluster.vm("web", "h2", 1, gib(4));
+    look.cluster.vm("big", "h2", 1, gib(200));
+    look.cluster.persist(1min);
+    look.cluster.at("h2").lost = true;
+    look.cluster.at("h2").connection = Connection::down;
+    const Plan plan = look.cluster.plan();
+    REQUIRE(plan.restarts.size() == 1);
+    const std::string to = plan.restarts[0].to.value;
+    const json::object web = look.explained("web"), big = look.explained("big");
+    CHECK(web.at("host_lost") == true);
+    CHECK(web.at("restart").at("to") == json::value(to));
+    CHECK(web.at("verdict").as_string().starts_with("It can be started on " + to + ": h2 is lost; web"));
+    CHECK(big.at("restart").is_null());
+    CHECK(big.at("verdict").as_string().starts_with("h2 is lost, and it can be started nowhere: no host can take it"));
+    const auto explained = [&](const char* host) {
+        return views::explain_host(look.seen(), look.cluster.inventory.hosts.at({host}), plan);
+    };
+    const json::object lost = explained("h2"), target = explained(to.c_str());
+    CHECK(lost.at("verdict") == "h2 is lost: 2 VMs ran on it, 1 can be started elsewhere, 1 nowhere");
+    REQUIRE(lost.at("restarts").as_array().size() == 1);
+    CHECK(lost.at("restarts").at(0).at("vm_name") == "web");
+    CHECK(lost.at("stays").at(0).at("vm_name") == "big");
+    CHECK(target.at("restarts").as_array().size() == 1);
+    Cycle cycle;
+    cycle.plan = plan;
+    look.cycles.push_back(cycle);
+    CHECK(look.explained("web").at("cycles").at(0).at("kind") == "restart");
+    CHECK(explained(to.c_str()).at("cycles").at(0).at("kind") == "restart");
+    CHECK(views::cycle_summary(cycle).at("restarts") == 1);
+}
+
+TEST_CASE("A host that swaps is explained by its swap, in MiB/s, and one that is not measured as such") {
+    Look look;
+    look.cluster.host("h1");
+    look.cluster.vm("web", "h1", 1);
+    look.cluster.tick();
+    const auto swap = [&] {
+        const auto view = views::explain_host(look.seen(), look.cluster.at("h1"), look.cluster.plan());
+        for (const json::value& detector : view.at("detectors").as_array())
+            if (detector.at("name") == "swap") return std::pair(detector.as_object(), view.at("verdict").as_string());
+        return std::pair(json::object{}, json::string());
+    };
+    CHECK(swap().first.at("value_mib_per_s").is_null());
+    look.cluster.at("h1").load.swap_in_mib_per_s = 5;
+    look.cluster.tick();
+    CHECK(swap().first.at("value_mib_per_s") == 5.0);
+    CHECK(swap().first.at("above_mib_per_s") == look.cluster.options.overload.swap.above);
+    CHECK(swap().first.at("set") == false);
+    CHECK(std::string(swap().second).starts_with("not overloaded yet: swap is above 1.0 MiB/s for"));
+    look.cluster.persist(6min);
+    CHECK(swap().first.at("set") == true);
+    CHECK(std::string(swap().second).starts_with("h1 reads 5.0 MiB/s back from swap"));
+}
+
 TEST_CASE("The same state gives the same bytes") {
     Look look;
     look.cluster.host("h2");

@@ -293,6 +293,142 @@ TEST_CASE("When demand has risen a host is woken before there is overload, and V
     }
 }
 
+namespace {
+
+// Days on which the VMs want little but from 8 to 16, in a cluster whose hosts take four minutes to boot.
+struct Days {
+    Cluster cluster = quiet();
+    WallTime wall = std::chrono::sys_days{std::chrono::year{2026} / 11 / 2};  // a Monday
+    std::vector<std::string> wakes;
+    unsigned overloaded_minutes = 0;
+    unsigned fewest_on = 4;
+
+    Days() {
+        cluster.options.consolidation.min_time_on = 30min;
+        for (auto& [id, vm] : cluster.inventory.vms) vm.facts.vcpus = 4;
+    }
+
+    void minute(bool planning = true) {
+        wall += 1min;
+        cluster.inventory.wall_time = wall;
+        const auto hour = policy::local_hour(wall - 1ms, {}) % 24;
+        for (auto& [id, vm] : cluster.inventory.vms) vm.load.cpu_used_cores = hour >= 8 && hour < 16 ? 1.9 : 0.3;
+        for (auto& [id, host] : cluster.inventory.hosts)
+            if (host.power == PowerState::switching_on && cluster.now - *host.power_since >= 4min)
+                switch_power(cluster, id.value, PowerState::on);
+        cluster.tick(1min);
+        count();
+        if (planning) act(cluster.plan());
+    }
+    void until(unsigned hour, unsigned minutes, bool planning = true) {
+        do minute(planning);
+        while (policy::minute_of_week(wall, {}) % policy::minutes_per_day != hour * 60 + minutes);
+    }
+
+private:
+    void count() {
+        std::map<HostId, double> wanted;
+        for (const auto& [id, vm] : cluster.inventory.vms) wanted[vm.host] += *vm.load.cpu_used_cores;
+        overloaded_minutes +=
+            std::any_of(wanted.begin(), wanted.end(), [](const auto& entry) { return entry.second > 10; });
+        fewest_on = std::min(fewest_on, static_cast<unsigned>(hosts_on(cluster)));
+    }
+    void act(const Plan& plan) {
+        cluster.carry_out(plan);
+        for (const PowerChange& change : plan.power) {
+            if (change.wave > 0) continue;
+            switch_power(cluster, change.host.value, change.on ? PowerState::switching_on : PowerState::off);
+            if (change.on) wakes.push_back(change.reason);
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("From the second day on hosts are back before the hour that wants them, with the forecast") {
+    Days days;
+    const bool forecast = GENERATE(true, false);
+    days.cluster.options.forecast.enabled = forecast;
+    days.until(0, 0);
+    CHECK(days.overloaded_minutes > 0);  // nobody knew on the first morning
+    CHECK(days.fewest_on == 1);
+    days.until(6, 0);
+    CHECK(hosts_on(days.cluster) == 1);
+    days.overloaded_minutes = 0;
+    days.wakes.clear();
+    days.until(7, 49);
+    CHECK(days.wakes.empty());
+    days.until(7, 51);
+    CHECK(days.wakes.size() == (forecast ? 2 : 0));
+    if (forecast) {
+        CHECK(days.wakes[0] == "host2 is expected to be overloaded and no host that is on can relieve it");
+        INFO(days.wakes[1]);
+        CHECK(
+            days.wakes[1].find("VMs are expected to want 12.8 CPUs more between 08:00 and 09:00, as on 1 past working "
+                               "day: ") == 0);
+    }
+    days.until(8, 0);
+    CHECK(in_use(days.cluster) == (forecast ? 3 : 1));
+    days.until(20, 0);
+    CHECK((days.overloaded_minutes == 0) == forecast);
+    days.until(0, 0);
+    CHECK(hosts_on(days.cluster) == 1);
+}
+
+TEST_CASE("No host is emptied or switched off that is wanted again before that pays, and at night they are") {
+    Days days;
+    days.cluster.options.forecast.enabled = true;
+    days.until(0, 0, false);
+    days.until(7, 30, false);
+    const auto empties = [&] {
+        days.cluster.observe();
+        const Plan plan = days.cluster.plan();
+        return std::any_of(plan.moves.begin(), plan.moves.end(),
+                           [](const Move& move) { return move.trigger == Trigger::consolidation; });
+    };
+    CHECK(empties());
+    days.until(7, 41, false);  // ten minutes off and ten to be back: 08:01
+    CHECK_FALSE(empties());
+    days.cluster.options.consolidation.min_time_off = 5min;
+    CHECK(empties());
+    days.cluster.options.consolidation.min_time_off = 10min;
+    days.cluster.options.forecast.enabled = false;
+    CHECK(empties());
+}
+
+TEST_CASE("An empty host that is wanted again soon stays on") {
+    Days days;
+    days.cluster.options.forecast.enabled = true;
+    days.cluster.options.overload.cpu.below = 0.5;  // what 8 VMs want at eight is more than three hosts hold then
+    days.cluster.options.consolidation.min_hosts_on = 3;
+    days.until(0, 0, false);
+    days.until(7, 41, false);
+    days.cluster.guest("v3").host = {"host1"};
+    days.cluster.guest("v7").host = {"host2"};
+    days.cluster.tick(1min);
+    CHECK(days.cluster.plan().moves.empty());
+    CHECK(change_of(days.cluster.plan(), "host4") == nullptr);
+    days.cluster.options.forecast.enabled = false;
+    days.cluster.observe();
+    CHECK(change_of(days.cluster.plan(), "host4") != nullptr);
+}
+
+TEST_CASE("While a host that was opened boots, no other one is opened") {
+    Cluster cluster = quiet();
+    cluster.options.consolidation.min_time_off = 0s;
+    settle(cluster);
+    for (auto& [id, vm] : cluster.inventory.vms) vm.load.cpu_used_cores = 0.8;
+    Plan plan;
+    for (int i = 0; i < 180 && plan.power.empty(); ++i) {
+        cluster.tick(1min);
+        plan = cluster.plan();
+    }
+    REQUIRE(plan.power.size() == 1);
+    switch_power(cluster, plan.power.front().host.value, PowerState::switching_on);
+    cluster.tick(1min);
+    CHECK(cluster.plan().power.empty());
+}
+
 TEST_CASE("Balance rests while hosts may be kept empty, and fills them once that is over") {
     Cluster cluster = quiet(false);
     cluster.options.balance.imbalance = {0.05, 0.03, 5min};

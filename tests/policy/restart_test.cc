@@ -52,7 +52,7 @@ TEST_CASE("The VMs of a lost host are started where there is room, and nothing o
     CHECK(plan.restarts[0].to.value == "h3");
     CHECK(plan.restarts[0].reason ==
           "h2 is lost; b (8 GiB, 1.00 CPU) is started on h3, then at 25 % of its memory and 11 % of its usable CPU");
-    CHECK(finding_of(plan, "h2")->text == "h2 is lost: 2 VMs ran on it, 2 can be started elsewhere, 0 nowhere");
+    CHECK(finding_of(plan, "h2")->text == "h2 is lost: 2 VMs ran on it, all of which can be started elsewhere");
     CHECK(finding_of(plan, "h2")->trigger == Trigger::host_loss);
     CHECK(finding_of(plan, "h2")->resolved_by_plan);
     CHECK(plan.hosts.at({"h2"}).state == "lost");
@@ -90,7 +90,7 @@ TEST_CASE("Pins and anti-affinity hold for restarts") {
 TEST_CASE("What only forbids a live move does not forbid a restart, nor does a window") {
     Cluster cluster = small_cluster();
     cluster.guest("b").facts.wishes.no_migrate = true;
-    cluster.guest("b").facts.blockers = {{Reason::block_job, "vda"}};
+    cluster.guest("b").facts.blockers = {{Reason::block_job, "vda"}, {Reason::snapshots, "2 snapshots"}};
     cluster.guest("b").facts.requirements.cpu.mode = CpuRequirement::Mode::host_passthrough;
     cluster.guest("c").state = VmState::paused;
     cluster.options.rules.push_back({policy::Rule::Kind::never_move, "stay", {"*"}, {}, ""});

@@ -118,7 +118,7 @@ TEST_CASE("What is expected is what was not exceeded on most days, in the worst 
     weeks.days(1, 9);
     weeks.days(2, 6);
     weeks.until(6);
-    CHECK_FALSE(weeks.expected(0.8, 30min));  // no hour begins
+    CHECK(policy::clock_time(weeks.expected(0.8, 30min)->hour) == "06:00");  // no other hour begins
     CHECK(weeks.expected(0.8, 1h)->cores == 1);
     const auto peak = weeks.expected(0.75, 4h);
     REQUIRE(peak);
@@ -128,11 +128,28 @@ TEST_CASE("What is expected is what was not exceeded on most days, in the worst 
     CHECK(weeks.expected(1, 4h)->cores == 9);
 }
 
-TEST_CASE("Nothing is expected from too few days, without a time of day, or by another zone's clocks") {
+TEST_CASE("What is expected of each VM is what it wanted on one past day, and adds up") {
     Weeks weeks = one_vm();
-    weeks.days(2, 6);
-    CHECK_FALSE(weeks.expected(0.8, 2h));
+    weeks.vm("b", "host1", 1, gib(2), 12);
+    for (const auto& [a, b] : {std::pair{1.0, 6.0}, {6.0, 2.0}, {2.0, 2.0}})
+        for (int i = 0; i < 24; ++i) weeks.hour({{"a", a}, {"b", b}});
+    const std::vector<const Vm*> both = {&weeks.guest("a"), &weeks.guest("b")};
+    const auto expected = policy::expected_demand(both, weeks.memory, weeks.inventory, utc, 1, 1h);
+    REQUIRE(expected);
+    CHECK(expected->cores == Approx(8).margin(0.05));  // of Tuesday: no day had 6 and 6
+    REQUIRE(expected->by_vm.size() == 2);
+    CHECK(expected->by_vm[0] == Approx(6).margin(0.05));
+    CHECK(expected->by_vm[1] == Approx(2).margin(0.05));
+}
+
+TEST_CASE("Nothing is expected before a day of its kind has passed, without a time of day, or by other clocks") {
+    Weeks weeks = one_vm();
     weeks.days(1, 6);
+    CHECK(weeks.expected(0.8, 2h));
+    weeks.days(4, 6);
+    CHECK(policy::is_weekend(weeks.this_hour()));
+    CHECK_FALSE(weeks.expected(0.8, 2h));
+    weeks.days(2, 6);
     CHECK(weeks.expected(0.8, 2h));
     const policy::TimeZone other{"Europe/Berlin", {}};
     CHECK_FALSE(policy::expected_demand({&weeks.guest("a")}, weeks.memory, weeks.inventory, other, 0.8, 2h));
