@@ -94,7 +94,7 @@ std::vector<const Vm*> ranked(const ClusterView& view, const HostId& host, const
     std::vector<Candidate> candidates;
     for (const Vm* vm : pool_of(view, host, need).movable)
         candidates.push_back({vm, gain_of(*vm, need, context),
-                              predict(*vm, *context.guests.at(vm->id).memory, context.options.migration)});
+                              predict(*vm, *context.guest_of(vm->id).memory, context.options.migration)});
     std::sort(candidates.begin(), candidates.end(), better);
     std::vector<const Vm*> vms;
     for (const Candidate& candidate : candidates) vms.push_back(candidate.vm);
