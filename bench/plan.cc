@@ -5,12 +5,15 @@
 //       the planner that the daemon keeps: a plan of the uneven cluster, then others after samples that differ in
 //       nothing but their time
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
 
 #include "bench/large_cluster.h"
 #include "bench/measure.h"
+#include "policy/estimators.h"
 #include "policy/planner.h"
 
 using namespace ballast;
@@ -24,6 +27,27 @@ std::size_t overloads(const Plan& plan, bool only_resolved) {
         }));
 }
 
+// What balance makes small once all moves are made: the plan itself tells of the part that is CPU.
+double unevenness(const Plan& plan, const bench::LargeCluster& cluster) {
+    std::map<HostId, double> used;  // memory, as a part of all
+    for (const auto& [id, host] : plan.hosts) used[id] = host.memory_demand;
+    for (const Move& move : plan.moves) {
+        const auto size = static_cast<double>(policy::memory_resident(cluster.inventory.vms.at(move.vm)).count);
+        const auto part = [&](const HostId& host) {
+            return size / static_cast<double>(cluster.inventory.hosts.at(host).facts.memory_total.count);
+        };
+        used[move.from] -= part(move.from);
+        used[move.to] += part(move.to);
+    }
+    double sum = 0, squares = 0;
+    for (const auto& [id, ratio] : used) sum += ratio, squares += ratio * ratio;
+    const double hosts = static_cast<double>(used.size());
+    const double memory = std::sqrt(std::max(0.0, squares / hosts - sum / hosts * (sum / hosts)));
+    const policy::BalanceOptions& options = cluster.options.balance;
+    return (options.cpu_weight * plan.score_after + options.memory_weight * memory) /
+           (options.cpu_weight + options.memory_weight);
+}
+
 void run(const bench::LargeCluster& cluster, std::uint64_t steps) {
     const double inventory_mib = bench::peak_mib();
     const double start = bench::cpu_seconds();
@@ -31,9 +55,9 @@ void run(const bench::LargeCluster& cluster, std::uint64_t steps) {
     const double cpu_s = bench::cpu_seconds() - start;
     std::printf(
         "{\"vms\": %zu, \"cpu_s\": %.4f, \"moves\": %zu, \"findings\": %zu, \"resolved\": %zu, \"score_before\": "
-        "%.6f, \"score\": %.6f, \"inventory_mib\": %.0f, \"peak_mib\": %.0f}\n",
+        "%.6f, \"score\": %.6f, \"uneven\": %.6f, \"inventory_mib\": %.0f, \"peak_mib\": %.0f}\n",
         cluster.inventory.vms.size(), cpu_s, plan.moves.size(), overloads(plan, false), overloads(plan, true),
-        plan.score_before, plan.score_after, inventory_mib, bench::peak_mib());
+        plan.score_before, plan.score_after, unevenness(plan, cluster), inventory_mib, bench::peak_mib());
 }
 
 // All as before, later.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,13 +51,16 @@ public:
     T& at(const Id& id) { return entries_.at(index_of(id)).second; }
 
     /// Its position in the order of ids; size() when it is not there.
-    std::size_t index_of(const Id& id) const {
+    std::size_t index_of(const Id& id) const { return index_of(std::string_view(id.value)); }
+    std::size_t index_of(std::string_view id) const {
         if (slots_.empty()) return entries_.size();
         const std::size_t hash = hash_of(id);
         for (std::size_t at = hash & mask(); slots_[at].entry != free; at = (at + 1) & mask())
-            if (slots_[at].tag == tag_of(hash) && id_of(slots_[at].entry) == id) return slots_[at].entry;
+            if (slots_[at].tag == tag_of(hash) && id_of(slots_[at].entry).value == id) return slots_[at].entry;
         return entries_.size();
     }
+    const Id& id_at(std::size_t position) const { return entries_.at(position).first; }
+    const T& at_position(std::size_t position) const { return entries_.at(position).second; }
 
 private:
     static constexpr std::uint32_t free = UINT32_MAX;
@@ -65,12 +69,12 @@ private:
     };
 
     const Id& id_of(std::uint32_t entry) const { return entries_[entry].first; }
-    static std::size_t hash_of(const Id& id) { return std::hash<std::string>{}(id.value); }
+    static std::size_t hash_of(std::string_view id) { return std::hash<std::string_view>{}(id); }
     static std::uint32_t tag_of(std::size_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
     std::size_t mask() const { return slots_.size() - 1; }
 
     void enter(std::uint32_t entry) {
-        const std::size_t hash = hash_of(id_of(entry));
+        const std::size_t hash = hash_of(id_of(entry).value);
         std::size_t at = hash & mask();
         while (slots_[at].entry != free) at = (at + 1) & mask();
         slots_[at] = {tag_of(hash), entry};

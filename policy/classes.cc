@@ -1,17 +1,16 @@
-// A class is a list of numbers, one for each part of what the static checks ask. A part is a text: everything that they
-// read for it of a VM or of a host, each piece led by its length. Of hosts
-// only what some VM asks for goes in, so that hosts which differ in what nobody needs are one class; of the files of a
-// VM, only which shared folders they lie in.
+// A class is a list of numbers, one for each part of what the static checks ask. A part is everything that they read
+// for it of a VM or of a host, as a hash. Of hosts only what some VM asks for goes in, so that hosts which differ in
+// what nobody needs are one class; of the files of a VM, only which shared folders they lie in.
 #include "policy/classes.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <set>
 #include <string>
 
 #include "policy/constraints/constraint.h"
+#include "policy/hash.h"
 
 namespace ballast::policy {
 
@@ -20,53 +19,51 @@ namespace {
 using Names = std::set<std::string>;
 using Folders = std::set<std::string, std::less<>>;
 
+// Each piece is led by what it is, and a text by its size, so that no two lists of pieces are the same words.
 class Key {
 public:
     Key& add(std::string_view part) {
-        add_digits(part.size());
-        text_ += ':';
-        text_ += part;
+        hash_.word(part.size() << 2 | text);
+        hash_.words(part);
         return *this;
     }
-    Key& add(std::uint64_t number) {
-        add_digits(number);
-        text_ += ',';
+    Key& add(std::uint64_t piece) {
+        hash_.word(number);
+        hash_.word(piece);
         return *this;
     }
+    Key& add(const Fingerprint& part) { return add(part.high).add(part.low); }
     template <class Range>
     Key& add_all(const Range& parts) {
         for (const auto& part : parts) add(part);
         return end();
     }
     Key& end() {  // of a list, so that its last parts are not taken for those of the next
-        text_ += ';';
+        hash_.word(end_of_list);
         return *this;
     }
-    const std::string& text() const { return text_; }
-    void clear() { text_.clear(); }
+    Fingerprint value() const { return hash_.value(); }
+    void clear() { hash_ = {}; }
 
 private:
-    void add_digits(std::uint64_t number) {
-        char digits[20];
-        text_.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-    }
+    enum : std::uint64_t { text, number, end_of_list };
 
-    std::string text_;
+    WordHash hash_;
 };
 
-// Texts as numbers, in the order in which they came first, each with the first that had it.
+// Keys as numbers, in the order in which they came first, each with the first that had it.
 template <class T>
 class Interned {
 public:
-    std::uint32_t number_of(const std::string& text, const T& member) {
-        const auto [at, added] = known_.try_emplace(text, static_cast<std::uint32_t>(first_.size()));
+    std::uint32_t number_of(const Fingerprint& key, const T& member) {
+        const auto [at, added] = known_.try_emplace(key, static_cast<std::uint32_t>(first_.size()));
         if (added) first_.push_back(&member);
         return at->second;
     }
     const std::vector<const T*>& first() const { return first_; }
 
 private:
-    std::map<std::string, std::uint32_t> known_;
+    std::map<Fingerprint, std::uint32_t> known_;
     std::vector<const T*> first_;
 };
 
@@ -89,13 +86,13 @@ struct Wanted {
 
 // Folders on the way to a file that are shared somewhere, as a key. A path that leads out of folders is in none
 // [storage.cc].
-std::string folders_of(const std::string& file, const Folders& shared) {
+Fingerprint folders_of(const std::string& file, const Folders& shared) {
     Key key;
-    if (file.find("/../") != std::string::npos) return key.text();
+    if (file.find("/../") != std::string::npos) return key.value();
     const std::string_view path = file;
     for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1))
         if (shared.contains(path.substr(0, slash))) key.add(path.substr(0, slash));
-    return key.text();
+    return key.value();
 }
 
 using Parts = std::array<std::uint32_t, static_parts>;  // a number for each part of what is asked
@@ -110,7 +107,8 @@ public:
     Classes build() {
         Classes classes;
         std::vector<Parts> vm_parts, host_parts;
-        for (const auto& [id, vm] : inventory_.vms) classes.of_vm.push_back(class_of(parts_of(vm), vm_parts));
+        classes.of_vm.reserve(context_.guests.size());
+        for (const auto& [id, guest] : context_.guests) classes.of_vm.push_back(class_of(parts_of(guest), vm_parts));
         for (const auto& part : vms_)  // the first of each asks for all that the others ask for
             for (const Vm* vm : part.first()) collect(*vm);
         known_.clear();
@@ -126,7 +124,9 @@ public:
 
 private:
     std::uint32_t class_of(const Parts& parts, std::vector<Parts>& classes) {
-        const auto [at, added] = known_.emplace(parts, static_cast<std::uint32_t>(classes.size()));
+        key_.clear();
+        for (const std::uint32_t part : parts) key_.add(part);
+        const auto [at, added] = known_.try_emplace(key_.value(), static_cast<std::uint32_t>(classes.size()));
         if (added) classes.push_back(parts);
         return at->second;
     }
@@ -154,13 +154,16 @@ private:
     // Only what some VM has to heed makes a host different from others. A set of hosts becomes a number.
     void collect_host_sets() {
         auto rules = context_.book.of_vm.begin();
-        for (const auto& [id, vm] : inventory_.vms) {
-            for (const std::uint32_t rule : (rules++)->second.only_on) {
+        for (const auto& [id, guest] : context_.guests) {
+            const bool wishes = rules->wishes_hosts;
+            for (const std::uint32_t rule : (rules++)->only_on) {
                 if (set_of_rule_.contains(rule)) continue;
                 const auto& hosts = context_.book.rules[rule].hosts;
                 set_of_rule_[rule] = number_of({hosts.begin(), hosts.end()});
             }
-            if (const auto& wish = vm.facts.wishes.only_on; !wish.empty()) number_of({wish.begin(), wish.end()});
+            if (!wishes) continue;
+            const auto& wish = guest.vm->facts.wishes.only_on;
+            number_of({wish.begin(), wish.end()});
         }
         for (std::uint32_t i = 0; i < wanted_.host_sets.size(); ++i)
             for (const HostId& host : wanted_.host_sets[i]) sets_with_[host].push_back(i);
@@ -189,11 +192,10 @@ private:
     }
 
     // What same_cpu() compares: the host model of the VM's own host.
-    std::string_view own_cpu_of(const Vm& vm) const {
-        const Host* host = context_.guests.at(vm.id).on;
-        if (host == nullptr) return "?";
-        const auto& offers = host->facts.cpu_by_virt_type;
-        const auto offer = offers.find(vm.facts.requirements.virt_type);
+    static std::string_view own_cpu_of(const Guest& guest) {
+        if (guest.on == nullptr) return "?";
+        const auto& offers = guest.on->facts.cpu_by_virt_type;
+        const auto offer = offers.find(guest.vm->facts.requirements.virt_type);
         return offer == offers.end() ? "?" : std::string_view(offer->second.host_model);
     }
 
@@ -201,10 +203,11 @@ private:
     std::uint32_t number(Interned<T>& known, const T& member, Add add) {
         key_.clear();
         add();
-        return known.number_of(key_.text(), member);
+        return known.number_of(key_.value(), member);
     }
 
-    Parts parts_of(const Vm& vm) {
+    Parts parts_of(const Guest& guest) {
+        const Vm& vm = *guest.vm;
         Parts parts;
         const auto part = [&](StaticPart which, auto add) {
             const auto at = static_cast<std::size_t>(which);
@@ -212,7 +215,7 @@ private:
         };
         const VmRequirements& needs = vm.facts.requirements;
         part(StaticPart::pins, [&] { add_host_sets(vm); });
-        part(StaticPart::machine, [&] { add_machine(vm); });
+        part(StaticPart::machine, [&] { add_machine(guest); });
         part(StaticPart::numa, [&] {
             key_.add_all(needs.pinned_cpus).add_all(needs.strict_cells);
             // Only strict cells are compared with the memory of a VM.
@@ -229,16 +232,16 @@ private:
         return parts;
     }
 
-    void add_machine(const Vm& vm) {
-        const VmRequirements& needs = vm.facts.requirements;
+    void add_machine(const Guest& guest) {
+        const VmRequirements& needs = guest.vm->facts.requirements;
         key_.add(needs.virt_type).add(needs.arch).add(needs.machine).add(needs.cpu.model);
         key_.add(static_cast<std::uint64_t>(needs.cpu.mode)).add_all(needs.cpu.required);
-        if (needs.cpu.mode != CpuRequirement::Mode::custom) key_.add(own_cpu_of(vm));
+        if (needs.cpu.mode != CpuRequirement::Mode::custom) key_.add(own_cpu_of(guest));
     }
 
     // Files in the same folders are the same to everybody.
     void add_places(const std::set<std::string>& files) {
-        std::vector<std::string> places;
+        std::vector<Fingerprint> places;
         for (const std::string& file : files) places.push_back(folders_of(file, wanted_.folders));
         std::sort(places.begin(), places.end());
         places.erase(std::unique(places.begin(), places.end()), places.end());
@@ -246,7 +249,7 @@ private:
     }
 
     void add_host_sets(const Vm& vm) {
-        const auto& rules = context_.book.of_vm.at(vm.id).only_on;
+        const auto& rules = context_.rules_of(vm.id).only_on;
         const auto& wish = vm.facts.wishes.only_on;
         if (rules.empty() && wish.empty()) return;
         std::set<std::pair<bool, std::uint32_t>> sets;
@@ -336,7 +339,7 @@ private:
     std::array<Interned<Vm>, static_parts> vms_;
     std::array<Interned<Host>, static_parts> hosts_;
     std::array<std::vector<std::uint8_t>, static_parts> allowed_;  // [number of the VM's part][of the host's]
-    std::map<Parts, std::uint32_t> known_;                         // classes of VMs, then those of hosts
+    std::map<Fingerprint, std::uint32_t> known_;                   // classes of VMs, then those of hosts
 };
 
 }  // namespace

@@ -47,7 +47,11 @@ ByVm<Guest> guests_of(const Inventory& inventory, const Memory& memory, const Op
         while (remembered != memory.vms.end() && remembered->first < id) ++remembered;
         const bool seen = remembered != memory.vms.end() && remembered->first == id;
         Guest guest;
-        if (const auto on = hosts.find(vm.host); on != hosts.end()) guest.on = on->second;
+        guest.vm = &vm;
+        const std::size_t on = hosts.index_of(vm.host);
+        if (on < hosts.size()) guest.on = hosts.at_position(on), guest.host = static_cast<std::uint32_t>(on);
+        guest.occupies = occupies_host(vm);
+        guest.on_huge_pages = !vm.facts.requirements.huge_pages.empty();
         guest.memory = seen ? &remembered->second : nullptr;
         guest.demand_known = seen && remembered->second.last_sample.has_value();
         guest.demand_cores = demand_cores(vm, guest.memory);
@@ -74,18 +78,25 @@ Context make_context(const Inventory& inventory, const Memory& memory, const Opt
                     inventory.in_flight,
                     {},
                     {},
-                    {}};
+                    {},
+                    0};
     std::sort(context.in_flight.begin(), context.in_flight.end(), [](const InFlight& a, const InFlight& b) {
         return std::tie(a.operation, a.vm, a.from, a.to) < std::tie(b.operation, b.vm, b.from, b.to);
     });
     for (const InFlight& move : context.in_flight) context.on_its_way.emplace(move.vm, move.to);
     for (const PastMove& move : inventory.past_moves) context.past[move.vm].push_back(move);
-    auto guest = context.guests.begin();
-    for (const auto& [id, vm] : inventory.vms) {
-        const Bytes memory_of_vm = (guest++)->second.ordinary_memory;
-        if (occupies_host(vm)) context.largest_vm = std::max(context.largest_vm, memory_of_vm);
-    }
+    for (const auto& [vm, moves] : context.past)
+        if (const auto guest = context.guests.find(vm); guest != context.guests.end())
+            guest->second.moved_before = true;
+    for (const auto& [id, guest] : context.guests)
+        if (guest.occupies) context.largest_vm = std::max(context.largest_vm, guest.ordinary_memory);
     return context;
+}
+
+std::size_t Context::position_of(const VmId& vm) const {
+    for (const std::size_t likely : {last_asked, last_asked + 1})
+        if (likely < guests.size() && guests.id_at(likely) == vm) return last_asked = likely;
+    return last_asked = guests.index_of(vm);
 }
 
 const HostMemory& remembered(const Context& context, const HostId& host) {
@@ -102,8 +113,7 @@ Prediction predict(const Vm& vm, const Context& context) {
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {
     hosts_.reserve(context.inventory.hosts.size());
     for (const auto& [id, host] : context.inventory.hosts) add_host(host);
-    auto guest = context.guests.begin();
-    for (const auto& [id, vm] : context.inventory.vms) add_guest(vm, (guest++)->second);
+    for (const auto& [id, guest] : context.guests) add_guest(guest);
     for (auto& [id, use] : hosts_) measure(use);
     for (const InFlight& move : context.in_flight) add_in_flight(move);
     for (const auto& [vm, moves] : context.past)
@@ -126,13 +136,13 @@ void ClusterView::add_host(const Host& host) {
     hosts_.add(host.id, std::move(use));
 }
 
-void ClusterView::add_guest(const Vm& vm, const Guest& guest) {
-    if (guest.on == nullptr || !occupies_host(vm)) return;
-    HostUse& use = hosts_.at(vm.host);
+void ClusterView::add_guest(const Guest& guest) {
+    if (guest.on == nullptr || !guest.occupies) return;
+    HostUse& use = hosts_.begin()[guest.host].second;
     // A VM never measured is inside the host's own use already.
     if (guest.demand_known) use.cpu_now += guest.demand_cores;
-    commit(use, vm);
-    occupy(use, vm);
+    commit(use, *guest.vm);
+    occupy(use, *guest.vm);
 }
 
 void ClusterView::measure(HostUse& use) {
@@ -158,7 +168,7 @@ void ClusterView::commit(HostUse& use, const Vm& vm) {
 // Members of a group are told by name: the one that moves within a place stays one member of it.
 void ClusterView::occupy(HostUse& use, const Vm& vm) {
     use.occupants.insert(vm.id);
-    for (const std::uint32_t group : context_->book.of_vm.at(vm.id).spread)
+    for (const std::uint32_t group : context_->rules_of(vm.id).spread)
         members_[group][place_of(*use.host, context_->book.spread[group].over)].insert(vm.id);
 }
 

@@ -24,9 +24,14 @@ enum class Purpose { relief, evacuation, manual };
 
 /// What constraints and planners ask of a VM again and again; see estimators.h for what the figures are.
 struct Guest {
+    const Vm* vm = nullptr;
     const Host* on = nullptr;          // null: its host is not in the inventory
+    std::uint32_t host = 0;            // its position there, where it is
+    bool occupies = false;             // occupies_host()
+    bool on_huge_pages = false;        // asks for some
     const VmMemory* memory = nullptr;  // null: nothing is remembered
     bool demand_known = false;
+    bool moved_before = false;  // something is in Context::past
     double demand_cores = 0;
     double planned_cores = 0;  // where it comes to
     Bytes ordinary_memory, memory_resident, memory_claim, reserved_memory;
@@ -46,6 +51,12 @@ struct Context {
     Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
     mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 3> verdicts;  // by position in guests
+    mutable std::size_t last_asked = 0;  // position of a VM: most questions are about the same one, or the next
+
+    /// Its position in the inventory, in `guests` and in book.of_vm. Requires: the VM is in the inventory.
+    std::size_t position_of(const VmId& vm) const;
+    const Guest& guest_of(const VmId& vm) const { return guests.at_position(position_of(vm)); }
+    const RulesOfVm& rules_of(const VmId& vm) const { return book.of_vm.at(position_of(vm)); }
 };
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
 
@@ -109,11 +120,11 @@ public:
 
 private:
     void add_host(const Host& host);
-    void add_guest(const Vm& vm, const Guest& guest);
+    void add_guest(const Guest& guest);
     void measure(HostUse& use);
     void add_in_flight(const InFlight& move);
     void correct_for(const PastMove& move);
-    const Guest& guest(const Vm& vm) const { return context_->guests.at(vm.id); }
+    const Guest& guest(const Vm& vm) const { return context_->guest_of(vm.id); }
     void commit(HostUse& use, const Vm& vm);
     void occupy(HostUse& use, const Vm& vm);
     void arrive(HostUse& use, const Vm& vm);

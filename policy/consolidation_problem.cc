@@ -126,13 +126,13 @@ void ConsolidationProblem::finish_hosts() {
 
 // Members of groups that this plan brings; those that are there already are known to the view.
 bool ConsolidationProblem::joins_its_group(const Vm& vm, const Host& host, std::span<const VmIndex> there) const {
-    const RuleBook& book = view_.context().book;
-    for (const std::uint32_t group : book.of_vm.at(vm.id).spread) {
-        const SpreadGroup& rule = book.spread[group];
+    const Context& context = view_.context();
+    for (const std::uint32_t group : context.rules_of(vm.id).spread) {
+        const SpreadGroup& rule = context.book.spread[group];
         if (!rule.hard) continue;
         std::size_t members = view_.members_in(group, place_of(host, rule.over)).size();
         for (const VmIndex other : there) {
-            const auto& groups = book.of_vm.at(vms_[other]->id).spread;
+            const auto& groups = context.rules_of(vms_[other]->id).spread;
             const bool comes = vms_[other]->host != host.id;
             members += comes && std::find(groups.begin(), groups.end(), group) != groups.end();
         }

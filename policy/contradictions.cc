@@ -21,7 +21,8 @@ public:
         : book_(book), inventory_(inventory), options_(options) {}
 
     std::vector<std::string> found() {
-        for (const auto& [id, vm] : inventory_.vms) look_at(vm, book_.of_vm.at(id));
+        auto rules = book_.of_vm.begin();
+        for (const auto& [id, vm] : inventory_.vms) look_at(vm, *rules++);
         for (const auto& [pair, vms] : both_)
             if (vms.size() > 1) tell_of_pair(book_.spread[pair.first], book_.together[pair.second], vms);
         for (const auto& [pair, vms] : crowded_) tell_of_crowd(book_.spread[pair.first], book_.rules[pair.second], vms);
@@ -41,7 +42,7 @@ private:
             for (const std::uint32_t pin : rules.only_on)
                 if (book_.rules[pin].kind == Rule::Kind::pin) crowded_[{apart, pin}].push_back(vm.id);
         }
-        if (!rules.only_on.empty() || !vm.facts.wishes.only_on.empty()) look_for_a_host(vm, rules);
+        if (rules.names_hosts(true)) look_for_a_host(vm, rules);
         if (!rules.windows.empty()) look_for_a_time(vm, rules);
     }
 
@@ -63,14 +64,27 @@ private:
              std::to_string(apart.most) + (apart.most == 1 ? " may run" : " may run each"));
     }
 
+    // Hosts beside which the VM may run nowhere; null when nothing says so.
+    const std::vector<HostId>* named_hosts(const std::vector<HostId>& wish, const RulesOfVm& rules) const {
+        if (!wish.empty()) return &wish;
+        for (const std::uint32_t rule : rules.only_on)
+            if (book_.rules[rule].kind == Rule::Kind::pin) return &book_.rules[rule].hosts;
+        return nullptr;
+    }
+
     void look_for_a_host(const Vm& vm, const RulesOfVm& rules) {
         const auto& wish = vm.facts.wishes.only_on;
-        for (const auto& [id, host] : inventory_.hosts) {
-            const bool wished = wish.empty() || std::find(wish.begin(), wish.end(), id) != wish.end();
-            const HostId& name = id;
-            if (wished && std::all_of(rules.only_on.begin(), rules.only_on.end(),
-                                      [&](std::uint32_t rule) { return agrees(book_.rules[rule], name); }))
-                return;
+        const auto is_fine = [&](const HostId& host) {
+            return inventory_.hosts.contains(host) &&
+                   (wish.empty() || std::find(wish.begin(), wish.end(), host) != wish.end()) &&
+                   std::all_of(rules.only_on.begin(), rules.only_on.end(),
+                               [&](std::uint32_t rule) { return agrees(book_.rules[rule], host); });
+        };
+        if (const auto* few = named_hosts(wish, rules)) {
+            if (std::any_of(few->begin(), few->end(), is_fine)) return;
+        } else if (std::any_of(inventory_.hosts.begin(), inventory_.hosts.end(),
+                               [&](const auto& host) { return is_fine(host.first); })) {
+            return;
         }
         std::string who;
         for (const std::uint32_t rule : rules.only_on) who += (who.empty() ? "" : ", ") + described(book_.rules[rule]);

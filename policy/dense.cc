@@ -25,10 +25,11 @@ const char* const names[dense_resources] = {"cpu",   "memory",        "promised 
                                             "vcpus", "reserved cpus", "reserved memory", "huge pages"};
 
 // The page size most VMs ask for; zero when none asks.
-Bytes page_size(const Inventory& inventory) {
+Bytes page_size(const Context& context) {
     std::map<Bytes, std::size_t> wanted;
-    for (const auto& [id, vm] : inventory.vms)
-        for (const auto& [page, amount] : vm.facts.requirements.huge_pages) ++wanted[page];
+    for (const auto& [id, guest] : context.guests)
+        if (guest.on_huge_pages)
+            for (const auto& [page, amount] : guest.vm->facts.requirements.huge_pages) ++wanted[page];
     const auto most = std::max_element(wanted.begin(), wanted.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
     return most == wanted.end() ? Bytes{} : most->first;
@@ -37,7 +38,7 @@ Bytes page_size(const Inventory& inventory) {
 class Builder {
 public:
     Builder(const ClusterView& view, Purpose purpose)
-        : view_(view), context_(view.context()), purpose_(purpose), page_(page_size(context_.inventory)) {}
+        : view_(view), context_(view.context()), purpose_(purpose), page_(page_size(context_)) {}
 
     Dense build() {
         const Classes classes = classes_of(context_);
@@ -53,7 +54,7 @@ public:
         std::size_t position = 0;
         for (const auto& [id, host] : context_.inventory.hosts) add_host(host, classes.of_host[position++]);
         position = 0;
-        for (const auto& [id, vm] : context_.inventory.vms) add_vm(vm, classes.of_vm[position++]);
+        for (const auto& [id, guest] : context_.guests) add_vm(guest, classes.of_vm[position++]);
         return std::move(dense_);
     }
 
@@ -126,9 +127,9 @@ private:
         dense_.hosts.push_back(&host);
     }
 
-    Amounts demand_of(const Vm& vm, const Host& host) const {
+    Amounts demand_of(const Guest& guest) const {
         Amounts demand{};
-        const Guest& guest = context_.guests.at(vm.id);
+        const Vm& vm = *guest.vm;
         demand[dense_cpu] = guest.demand_cores;
         demand[dense_memory] = count(guest.memory_resident);
         demand[dense_promised] = count(guest.ordinary_memory);
@@ -136,8 +137,8 @@ private:
         demand[dense_vcpus] = vm.facts.vcpus;
         demand[dense_reserved_cpus] = known(vm.facts.wishes.reserved_cpus).value_or(0);
         demand[dense_reserved_memory] = count(guest.reserved_memory);
-        if (vm.facts.requirements.huge_pages.empty()) return demand;
-        for (const auto& [page, amount] : huge_pages_on(host, vm))
+        if (!guest.on_huge_pages) return demand;
+        for (const auto& [page, amount] : huge_pages_on(*guest.on, vm))
             if (page == page_) demand[dense_huge_pages] = count(amount);
         return demand;
     }
@@ -158,28 +159,30 @@ private:
                std::none_of(rules.together.begin(), rules.together.end(), tied);
     }
 
-    bool movable(const Vm& vm, const RulesOfVm& rules) const {
-        if (purpose_ == Purpose::relief && !context_.guests.at(vm.id).demand_known) return false;
-        return vm_refusals(context_, vm, purpose_).empty() && expressible(vm, rules);
+    bool movable(const Guest& guest, const RulesOfVm& rules) const {
+        if (purpose_ == Purpose::relief && !guest.demand_known) return false;
+        return vm_refusals(context_, *guest.vm, purpose_).empty() && expressible(*guest.vm, rules);
     }
 
-    double move_cost(const Vm& vm) const { return static_cast<double>(predict(vm, context_).duration.count()) / 1000; }
+    double move_cost(const Guest& guest) const {
+        return static_cast<double>(predict(*guest.vm, context_).duration.count()) / 1000;
+    }
 
-    void add_vm(const Vm& vm, std::uint32_t vm_class) {
-        const std::size_t home = view_.hosts().index_of(vm.host);
-        if (!occupies_host(vm) || home == dense_.hosts.size() || view_.is_moving(vm.id)) return;
-        const RulesOfVm& rules = context_.book.of_vm.at(vm.id);
+    void add_vm(const Guest& guest, std::uint32_t vm_class) {
+        const Vm& vm = *guest.vm;
+        if (!guest.occupies || guest.on == nullptr || view_.is_moving(vm.id)) return;
+        const RulesOfVm& rules = context_.rules_of(vm.id);
         solver::VmSlot slot;
-        slot.demand = demand_of(vm, *dense_.hosts[home]);
-        slot.home = static_cast<solver::HostIndex>(home);
+        slot.demand = demand_of(guest);
+        slot.home = guest.host;
         slot.vm_class = vm_class;
-        slot.movable = movable(vm, rules);
-        slot.move_cost = slot.movable ? move_cost(vm) : 1;
+        slot.movable = movable(guest, rules);
+        slot.move_cost = slot.movable ? move_cost(guest) : 1;
         slot.weight = std::max(1.0, 1001.0 + vm.facts.wishes.priority);
         slot.groups = rules.spread;
-        Amounts& base = dense_.problem.hosts[home].base;
+        Amounts& base = dense_.problem.hosts[guest.host].base;
         // A VM never measured is inside the host's own use already.
-        if (!context_.guests.at(vm.id).demand_known) slot.demand[dense_cpu] = 0;
+        if (!guest.demand_known) slot.demand[dense_cpu] = 0;
         for (std::size_t k = 0; k < dense_resources; ++k) base[k] -= slot.demand[k];
         dense_.problem.vms.push_back(std::move(slot));
         dense_.vms.push_back(&vm);

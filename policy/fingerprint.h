@@ -1,18 +1,10 @@
 // Everything a plan depends on, as one number: equal ones make equal plans. For callers that plan again and again.
 #pragma once
 
-#include <compare>
-#include <cstdint>
-
+#include "policy/hash.h"
 #include "policy/policy.h"
 
 namespace ballast::policy {
-
-/// 128 bits of an ordinary hash: two cycles that differ agree by chance less often than once in 10^30.
-struct Fingerprint {
-    std::uint64_t high = 0, low = 0;
-    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
 
 /// Of all of the inventory and memory that plan() reads, and of `now` as far as it matters: what still cools down, how
 /// long ago that is in words, and whose samples are from after a move. Facts of hosts and VMs whose facts_revision is

@@ -36,7 +36,7 @@ double waiting_cores(const ClusterView& view, const HostId& host) {
     const Context& context = view.context();
     double waiting = 0;
     for (const VmId& id : view.at(host).occupants) {
-        const VmMemory* memory = context.guests.at(id).memory;
+        const VmMemory* memory = context.guest_of(id).memory;
         const Vm& vm = context.inventory.vms.at(id);
         if (memory == nullptr || vm.host != host) continue;  // coming or leaving: it waits elsewhere
         waiting += known(memory->ready_ratio).value_or(0) * vm.facts.vcpus;

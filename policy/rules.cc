@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "policy/by_id.h"
 #include "policy/estimators.h"
 
 namespace ballast::policy {
@@ -48,6 +49,7 @@ std::vector<HostId> hosts_of(const std::vector<HostId>& names, const Options& op
 // trying each on each VM would cost the product of both.
 class Matcher {
 public:
+    /// Requires: all lists are added before the first question.
     void add(const std::vector<std::string>& patterns, std::uint32_t list) {
         for (const std::string& pattern : patterns) {
             if (pattern.find_first_of("*?") == std::string::npos)
@@ -56,12 +58,15 @@ public:
                 patterns_.emplace_back(pattern, list);
         }
     }
+    void index() {
+        for (auto& [name, lists] : exact_) names_.add({name}, std::move(lists));
+    }
     /// By number, each once.
     std::vector<std::uint32_t> lists_with(const Vm& vm) const {
         std::vector<std::uint32_t> found;
         for (const std::string* name : {&vm.facts.name, &vm.id.value})
-            if (const auto at = exact_.find(*name); at != exact_.end())
-                found.insert(found.end(), at->second.begin(), at->second.end());
+            if (const std::size_t at = names_.index_of(std::string_view(*name)); at < names_.size())
+                found.insert(found.end(), names_.at_position(at).begin(), names_.at_position(at).end());
         for (const auto& [pattern, list] : patterns_)
             if (matches(pattern, vm.facts.name, vm.id)) found.push_back(list);
         std::sort(found.begin(), found.end());
@@ -71,6 +76,7 @@ public:
 
 private:
     std::map<std::string, std::vector<std::uint32_t>> exact_;
+    ById<Id<struct NameTag>, std::vector<std::uint32_t>> names_;  // the same, once all are known
     std::vector<std::pair<std::string, std::uint32_t>> patterns_;
 };
 
@@ -84,6 +90,7 @@ public:
     Builder(const Inventory& inventory, const Options& options) : inventory_(inventory), options_(options) {
         for (const Rule& rule : options.rules) add_rule(rule);
         for (std::size_t i = 0; i < options.windows.size(); ++i) add_window(options.windows[i]);
+        matcher_.index();
     }
 
     RuleBook finish() {
@@ -115,7 +122,8 @@ private:
     }
 
     void add_window(const Window& window) {
-        window_matcher_.add(patterns_of(window.vms, options_), static_cast<std::uint32_t>(book_.windows.size()));
+        matcher_.add(patterns_of(window.vms, options_),
+                     static_cast<std::uint32_t>(book_.rules.size() + book_.windows.size()));
         book_.windows.push_back(state_of(window));
     }
 
@@ -140,10 +148,15 @@ private:
     }
 
     void match(const Vm& vm) {
-        RulesOfVm& found = book_.of_vm.add(vm.id, {});
+        RulesOfVm& found = book_.of_vm.emplace_back();
         const bool counts = occupies_host(vm);
-        for (const std::uint32_t rule : matcher_.lists_with(vm)) note(rule, vm, counts, found);
-        found.windows = window_matcher_.lists_with(vm);
+        found.wishes_hosts = !vm.facts.wishes.only_on.empty();
+        const auto rules = static_cast<std::uint32_t>(book_.rules.size());
+        for (const std::uint32_t list : matcher_.lists_with(vm))
+            if (list < rules)
+                note(list, vm, counts, found);
+            else
+                found.windows.push_back(list - rules);
         for (const std::string& name : vm.facts.wishes.keep_apart)
             join(wished_apart(name), vm, counts, book_.spread, found.spread);
         for (const std::string& name : vm.facts.wishes.keep_together)
@@ -197,7 +210,7 @@ private:
     const Inventory& inventory_;
     const Options& options_;
     RuleBook book_;
-    Matcher matcher_, window_matcher_;
+    Matcher matcher_;                                        // lists: the rules, then the windows
     std::vector<std::uint32_t> group_of_rule_;               // position in book_.spread or book_.together
     std::map<std::string, std::uint32_t> apart_, together_;  // of the owners' wishes
 };

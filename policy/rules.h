@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "model/inventory.h"
-#include "policy/by_id.h"
 #include "policy/options.h"
 
 namespace ballast::policy {
@@ -45,6 +44,10 @@ struct RulesOfVm {
     std::vector<std::uint32_t> wishes;   // soft rules that name hosts
     std::vector<std::uint32_t> never;    // never_move rules
     std::vector<std::uint32_t> windows;
+    bool wishes_hosts = false;  // its own metadata names hosts
+
+    /// Whether anything names hosts where it must run, or would rather.
+    bool names_hosts(bool hard) const { return hard ? wishes_hosts || !only_on.empty() : !wishes.empty(); }
 };
 
 struct RuleBook {
@@ -52,7 +55,7 @@ struct RuleBook {
     std::vector<SpreadGroup> spread;
     std::vector<TogetherGroup> together;
     std::vector<WindowState> windows;  // as in Options::windows
-    ByVm<RulesOfVm> of_vm;             // every VM of the inventory, which has to outlive it
+    std::vector<RulesOfVm> of_vm;      // every VM of the inventory, by its position there
 };
 
 RuleBook rule_book(const Inventory& inventory, const Options& options);

@@ -29,7 +29,7 @@ public:
     }
 
 private:
-    const Guest& guest(const Vm& vm) const { return view_.context().guests.at(vm.id); }
+    const Guest& guest(const Vm& vm) const { return view_.context().guest_of(vm.id); }
 
     bool is_refused_by_load_alone(const Vm& vm, const HostUse& place) const {
         if (any_set(remembered(view_.context(), place.host->id))) return false;

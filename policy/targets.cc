@@ -30,7 +30,7 @@ TargetChoice choice(const ClusterView& view, const Vm& vm, const HostId& host) {
 
 // Without what takes longer to find out: the rules it would break, and its room.
 TargetChoice load_after(const ClusterView& view, const Vm& vm, const HostUse& use) {
-    const Guest& guest = view.context().guests.at(vm.id);
+    const Guest& guest = view.context().guest_of(vm.id);
     const double memory = use.memory_used + static_cast<double>(guest.memory_resident.count);
     return {use.host->id,
             ratio_of(use.cpu + guest.planned_cores, use.usable_cpus),
@@ -44,11 +44,15 @@ auto fullness(const TargetChoice& c) {
                       std::string_view(c.host.value));
 }
 
+void sort_by_fullness(std::vector<TargetChoice>& choices) {
+    std::sort(choices.begin(), choices.end(), [](const auto& a, const auto& b) { return fullness(a) < fullness(b); });
+}
+
 std::vector<TargetChoice> choices_among(const Hosts& hosts, const ClusterView& view, const Vm& vm, Purpose purpose) {
     std::vector<TargetChoice> choices;
     for (const HostUse* use : hosts)
         if (accepts(view, vm, *use->host, purpose)) choices.push_back(choice(view, vm, use->host->id));
-    std::sort(choices.begin(), choices.end(), [](const auto& a, const auto& b) { return fullness(a) < fullness(b); });
+    sort_by_fullness(choices);
     return choices;
 }
 
@@ -167,15 +171,23 @@ std::vector<const HostUse*> TargetFinder::emptiest(const Vm& vm) const {
 }
 
 void TargetFinder::explain(const Vm& vm, const HostId& to, Draft& draft) const {
-    const auto hosts = emptiest(vm);
-    auto choices = choices_among(hosts, *view_, vm, Purpose::relief);
+    std::vector<TargetChoice> choices;
+    std::vector<Rejection> refused;
+    for (const HostUse* use : emptiest(vm)) {
+        if (use->host->id == vm.host) continue;
+        auto refusals = target_refusals(*view_, vm, *use->host, Purpose::relief);
+        if (refusals.empty()) choices.push_back(choice(*view_, vm, use->host->id));
+        refused.insert(refused.end(), std::make_move_iterator(refusals.begin()),
+                       std::make_move_iterator(refusals.end()));
+    }
+    sort_by_fullness(choices);
     const auto chosen = std::find_if(choices.begin(), choices.end(), [&](const auto& c) { return c.host == to; });
     if (chosen == choices.end())
         choices.insert(choices.begin(), choice(*view_, vm, to));
     else
         std::rotate(choices.begin(), chosen, chosen + 1);
     draft.preference = preference(choices, choices.front());
-    draft.refused_targets = with_others(refusals_of(hosts, *view_, vm, Purpose::relief), vm, choices);
+    draft.refused_targets = with_others(std::move(refused), vm, choices);
 }
 
 std::vector<Rejection> TargetFinder::refusals(const Vm& vm, std::size_t& more) const {

@@ -107,8 +107,11 @@ std::vector<std::string> misplacements(const ClusterView& view, const Vm& vm, co
 }
 
 void add_misplaced(const ClusterView& view, bool hard, std::vector<Violation>& all) {
-    for (const auto& [id, vm] : view.context().inventory.vms) {
-        if (!occupies_host(vm) || leaves_anyway(view, id)) continue;
+    const Context& context = view.context();
+    auto rules = context.book.of_vm.begin();
+    for (const auto& [id, guest] : context.guests) {
+        if (!(rules++)->names_hosts(hard) || !guest.occupies || leaves_anyway(view, id)) continue;
+        const Vm& vm = *guest.vm;
         const Host& host = view.context().inventory.hosts.at(home_of(view, id));
         const auto texts = misplacements(view, vm, host, hard);
         if (texts.empty()) continue;

@@ -13,7 +13,7 @@ void admission(const ClusterView& view, const Vm& vm, const Host& target, Purpos
     // One host gets fuller: however much, there is the next largest piece.
     if (view.room().largest_piece(lost + 1) >= context.largest_vm) return;
     const Bytes after =
-        view.room().largest_piece_after(lost, vm.host, target.id, context.guests.at(vm.id).ordinary_memory);
+        view.room().largest_piece_after(lost, vm.host, target.id, context.guest_of(vm.id).ordinary_memory);
     if (after >= context.largest_vm || after >= view.room().largest_piece(lost)) return;
     out.push_back({Reason::admission, "would leave no host more than " + to_string(after) + " free" +
                                           (lost == 0 ? "" : " after the loss of " + std::to_string(lost)) +

@@ -11,6 +11,7 @@ std::string ago(Instant then, Instant now) {
 
 const std::vector<PastMove>& moves_of(const Vm& vm, const Context& context) {
     static const std::vector<PastMove> none;
+    if (!context.guest_of(vm.id).moved_before) return none;
     const auto found = context.past.find(vm.id);
     return found == context.past.end() ? none : found->second;
 }

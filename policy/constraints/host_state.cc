@@ -22,7 +22,7 @@ void reachable(const Host& host, const std::string& whose, Objections& out) {
 }  // namespace
 
 void source_state(const Context& context, const Vm& vm, Purpose, Objections& out) {
-    const Host* source = context.guests.at(vm.id).on;
+    const Host* source = context.guest_of(vm.id).on;
     if (source == nullptr)
         out.push_back({Reason::host_unreachable, "its host " + vm.host.value + " is not known"});
     else

@@ -10,7 +10,7 @@ namespace {
 // Where the member will be when everything under way and planned has ended; nothing when it has to leave from there.
 const HostId* anchor(const ClusterView& view, const VmId& member) {
     if (const HostId* to = view.target_of(member)) return to;
-    const Host* host = view.context().guests.at(member).on;
+    const Host* host = view.context().guest_of(member).on;
     return host == nullptr || host->maintenance ? nullptr : &host->id;
 }
 
@@ -39,7 +39,7 @@ std::string with(const Elsewhere& other, const TogetherGroup& group, const Inven
 
 void keep_together(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
     const Context& context = view.context();
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).together) {
+    for (const std::uint32_t index : context.rules_of(vm.id).together) {
         const TogetherGroup& group = context.book.together[index];
         if (!group.hard) continue;
         if (const auto other = separated(view, vm, target, group))
@@ -49,7 +49,7 @@ void keep_together(const ClusterView& view, const Vm& vm, const Host& target, Pu
 
 void soft_together(const ClusterView& view, const Vm& vm, const Host& target, std::vector<std::string>& broken) {
     const Context& context = view.context();
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).together) {
+    for (const std::uint32_t index : context.rules_of(vm.id).together) {
         const TogetherGroup& group = context.book.together[index];
         if (group.hard) continue;
         if (const auto other = separated(view, vm, target, group))

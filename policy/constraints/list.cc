@@ -61,7 +61,7 @@ bool none_objects(const Checks& checks, Ask ask) {
 const std::vector<Rejection>& vm_refusals(const Context& context, const Vm& vm, Purpose purpose) {
     auto& verdicts = context.verdicts.at(static_cast<std::size_t>(purpose));
     if (verdicts.empty()) verdicts.resize(context.guests.size());
-    auto& verdict = verdicts.at(context.guests.index_of(vm.id));
+    auto& verdict = verdicts.at(context.position_of(vm.id));
     if (verdict) return *verdict;
     Objections objections;
     for (const VmCheck check : vm_checks) check(context, vm, purpose, objections);

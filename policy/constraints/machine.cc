@@ -14,7 +14,7 @@ const CpuSupport* support_of(const Host& host, const std::string& virt_type) {
 
 // host-passthrough and maximum give the guest what its host is: only the same CPU can take it over.
 void same_cpu(const Context& context, const Vm& vm, const CpuSupport& offered, Objections& out) {
-    const Host* source = context.guests.at(vm.id).on;
+    const Host* source = context.guest_of(vm.id).on;
     const CpuSupport* own = source == nullptr ? nullptr : support_of(*source, vm.facts.requirements.virt_type);
     if (own == nullptr || own->host_model.empty() || offered.host_model.empty())
         out.push_back({Reason::cpu_model, "needs the same CPU as its host, and one of the two is not known"});

@@ -25,15 +25,15 @@ void pins(const Context& context, const Vm& vm, const Host& target, Objections& 
     const auto& wish = vm.facts.wishes.only_on;
     if (!wish.empty() && std::find(wish.begin(), wish.end(), target.id) == wish.end())
         out.push_back({Reason::pinned, "its own metadata allows " + names(wish) + " only"});
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).only_on)
+    for (const std::uint32_t index : context.rules_of(vm.id).only_on)
         if (const Rule& rule = context.book.rules[index]; !agrees(rule, target.id))
             out.push_back({Reason::pinned, refusal_of(rule)});
 }
 
 void soft_pins(const ClusterView& view, const Vm& vm, const Host& target, std::vector<std::string>& broken) {
-    const RuleBook& book = view.context().book;
-    for (const std::uint32_t index : book.of_vm.at(vm.id).wishes)
-        if (const Rule& rule = book.rules[index]; !agrees(rule, target.id))
+    const Context& context = view.context();
+    for (const std::uint32_t index : context.rules_of(vm.id).wishes)
+        if (const Rule& rule = context.book.rules[index]; !agrees(rule, target.id))
             broken.push_back(
                 "rule " + rule.name +
                 (rule.kind == Rule::Kind::avoid ? " avoids " + target.id.value : " prefers " + names(rule.hosts)));

@@ -17,7 +17,7 @@ void reservation(const ClusterView& view, const Vm& vm, const Host& target, Purp
     if (cpus > 0 && use.reserved_cpus + cpus > use.usable_cpus + rounding)
         out.push_back({Reason::reservation, "reserves " + fixed(cpus, 2) + " CPUs, " + fixed(use.reserved_cpus, 2) +
                                                 " of " + fixed(use.usable_cpus, 2) + " are reserved there"});
-    const Bytes memory = view.context().guests.at(vm.id).reserved_memory;
+    const Bytes memory = view.context().guest_of(vm.id).reserved_memory;
     const Bytes left = reservable_memory(target, view.context().options) - use.reserved_memory;
     if (memory > Bytes{} && memory > left)
         out.push_back({Reason::reservation,

@@ -26,7 +26,7 @@ const std::set<VmId>* crowd(const ClusterView& view, const Vm& vm, const Host& t
     const std::size_t others = members.size() - members.count(vm.id);
     if (others < group.most) return nullptr;
     // From one host to another of the same place changes nothing for the place.
-    const Host* source = view.context().guests.at(vm.id).on;
+    const Host* source = view.context().guest_of(vm.id).on;
     const bool stays = !group.over.empty() && source != nullptr && place_of(*source, group.over) == place;
     return stays ? nullptr : &members;
 }
@@ -42,7 +42,7 @@ void apart(const SpreadGroup& group, const std::set<VmId>& members, const Vm& vm
 
 void spread(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
     const Context& context = view.context();
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).spread) {
+    for (const std::uint32_t index : context.rules_of(vm.id).spread) {
         const SpreadGroup& group = context.book.spread[index];
         const std::set<VmId>* members = group.hard ? crowd(view, vm, target, index) : nullptr;
         if (members == nullptr) continue;
@@ -57,7 +57,7 @@ void spread(const ClusterView& view, const Vm& vm, const Host& target, Purpose, 
 
 void soft_spread(const ClusterView& view, const Vm& vm, const Host& target, std::vector<std::string>& broken) {
     const Context& context = view.context();
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).spread) {
+    for (const std::uint32_t index : context.rules_of(vm.id).spread) {
         const SpreadGroup& group = context.book.spread[index];
         const std::set<VmId>* members = group.hard ? nullptr : crowd(view, vm, target, index);
         if (members == nullptr) continue;

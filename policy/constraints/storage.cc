@@ -1,5 +1,6 @@
 // Only memory travels: every file has to be on storage that both hosts share, at the same path.
 #include <algorithm>
+#include <string_view>
 
 #include "policy/constraints/constraint.h"
 
@@ -7,11 +8,11 @@ namespace ballast::policy::constraints {
 
 namespace {
 
-bool is_under(const std::string& file, std::string folder) {
-    while (!folder.empty() && folder.back() == '/') folder.pop_back();
+bool is_under(std::string_view file, std::string_view folder) {
+    while (!folder.empty() && folder.back() == '/') folder.remove_suffix(1);
     // "/srv/vm" must not stand for "/srv/vm2/disk", nor for "/srv/vm/../other/disk".
-    return file.size() > folder.size() && file.compare(0, folder.size(), folder) == 0 && file[folder.size()] == '/' &&
-           file.find("/../") == std::string::npos;
+    return file.size() > folder.size() && file.starts_with(folder) && file[folder.size()] == '/' &&
+           file.find("/../") == file.npos;
 }
 
 bool is_shared(const Host& host, const std::string& file) {
@@ -22,7 +23,7 @@ bool is_shared(const Host& host, const std::string& file) {
 }  // namespace
 
 void local_storage(const Context& context, const Vm& vm, Purpose, Objections& out) {
-    const Host* source = context.guests.at(vm.id).on;
+    const Host* source = context.guest_of(vm.id).on;
     if (source == nullptr) return;  // source_state() has said so
     for (const std::string& file : vm.facts.requirements.files)
         if (!is_shared(*source, file))

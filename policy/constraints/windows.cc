@@ -16,7 +16,7 @@ std::string told(const std::string& name, const WindowState& state) {
 void windows(const Context& context, const Vm& vm, Purpose purpose, Objections& out) {
     bool open = false, denied = false;
     std::string closed;  // the first window that lets it move at other times
-    for (const std::uint32_t index : context.book.of_vm.at(vm.id).windows) {
+    for (const std::uint32_t index : context.rules_of(vm.id).windows) {
         const Window& window = context.options.windows[index];
         const WindowState& state = context.book.windows[index];
         if (purpose == Purpose::evacuation && !window.maintenance) continue;

@@ -37,8 +37,8 @@ Balanced nothing(const Placement& start) {
     return result;
 }
 
-bool at_rest(const Placement& start, const BalanceLimits& limits, Budget& budget) {
-    Placement placement = start;
+// Makes the changes that say otherwise.
+bool at_rest(Placement& placement, const BalanceLimits& limits, Budget& budget) {
     return Sweep(placement, limits, budget).once(starting_margin) == 0;
 }
 
@@ -94,7 +94,7 @@ std::uint64_t sensible_steps(const Problem& problem) {
 }
 
 Balanced balance(const Problem& problem, const BalanceLimits& limits) {
-    const Placement start(problem);
+    Placement start(problem);
     Budget budget(limits, limits.max_steps > 0 ? limits.max_steps : sensible_steps(problem));
     if (limits.max_moves == 0 || (excess(start) == 0 && at_rest(start, limits, budget))) {
         Balanced result = nothing(start);
@@ -104,7 +104,7 @@ Balanced balance(const Problem& problem, const BalanceLimits& limits) {
     const Reduced smaller = reduced(problem);
     Placement placement(smaller.problem);
     const std::vector<HostIndex> host_of = search(placement, limits, budget);
-    Balanced result = finished(start, smaller, host_of, limits);
+    Balanced result = finished(Placement(problem), smaller, host_of, limits);
     result.steps = budget.spent();
     return result;
 }

@@ -50,8 +50,12 @@ Placement::Placement(const Problem& problem)
             if (problem.resources[k].weight != 0) per_unit_[h][k] = 1 / host.scale[k];
     }
     for (std::size_t k = 0; k < problem.resources.size(); ++k) weight_[k] = problem.resources[k].weight;
+    std::vector<std::size_t> vms(problem.hosts.size(), 0);
+    for (const VmSlot& vm : problem.vms)
+        if (vm.home != no_host) ++vms[vm.home];
+    for (HostIndex h = 0; h < problem.hosts.size(); ++h) vms_on_[h].reserve(vms[h]);
     for (VmIndex v = 0; v < problem.vms.size(); ++v)
-        if (problem.vms[v].home != no_host) add(v, problem.vms[v].home);
+        if (problem.vms[v].home != no_host) enter(v, problem.vms[v].home);
     recompute();
 }
 
@@ -165,7 +169,12 @@ void Placement::add(VmIndex vm, HostIndex host) {
     shift(sums_, host, slot.demand, 1);
     increase(used_[host], slot.demand);
     for (std::size_t k = 0; k < max_resources; ++k) deviation_[host][k] += slot.demand[k] * per_unit_[host][k];
-    for (const std::uint32_t group : slot.groups) count(group, host, 1);
+    enter(vm, host);
+}
+
+// All of add() but the sums.
+void Placement::enter(VmIndex vm, HostIndex host) {
+    for (const std::uint32_t group : problem_->vms[vm].groups) count(group, host, 1);
     penalty_ += problem_->hosts[host].vm_penalty;
     position_[vm] = static_cast<std::uint32_t>(vms_on_[host].size());
     vms_on_[host].push_back(vm);

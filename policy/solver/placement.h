@@ -66,6 +66,7 @@ private:
     bool fits_groups(const VmSlot& vm, HostIndex from, HostIndex host, VmIndex leaving) const;
     void shift(Sums& sums, HostIndex host, const Amounts& by, double sign) const;
     void add(VmIndex vm, HostIndex host);
+    void enter(VmIndex vm, HostIndex host);
     void take_off(VmIndex vm, HostIndex host);
     void recompute();
     double score_of(const Sums& sums) const;
