@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/algorithm/string.hpp>
+#include <sstream>
 
 #include "config/text.h"
 #include "power/ipmi.h"
@@ -48,10 +49,15 @@ std::string without_secrets(std::string text, const Level& level) {
     return text;
 }
 
+// The agents' library ends its complaints about parameters with a hint at a manual.
 std::string last_line(const std::string& text) {
-    const std::string trimmed = boost::trim_copy(text);
-    const auto line = trimmed.rfind('\n');
-    return line == std::string::npos ? trimmed : trimmed.substr(line + 1);
+    std::istringstream lines(text);
+    std::string last;
+    for (std::string line; std::getline(lines, line);) {
+        boost::trim(line);
+        if (!line.empty() && line.find("Please use '-h' for usage") == std::string::npos) last = line;
+    }
+    return last;
 }
 
 }  // namespace

@@ -107,6 +107,7 @@ public:
         asio::co_spawn(core_.io, reload_on_signal(), asio::detached);
         asio::co_spawn(core_.io, service::run_watchdog(), asio::detached);
         service::notify_ready();
+        core_.io.restart();  // loading the file may have left it without work
         core_.io.run();
         server_.stop();
         return 0;

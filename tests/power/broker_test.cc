@@ -188,6 +188,19 @@ TEST_CASE("a secret is in the agent's input, and not in its arguments, its envir
     CHECK_THAT(log.text(), Catch::Contains("host1: off by level 1 (fence_fake)") && !Catch::Contains("correct-horse"));
 }
 
+TEST_CASE("what an agent complains of is cut to one clean line") {
+    const Level level = Lab::level("fence_fake");
+    Ended ended = ended_with(1, "");
+    ended.complaint =
+        "first\n2026-11-26 13:52:24,686 ERROR: Failed: no\taddress\n\n2026-11-26 13:52:24,686 ERROR: Please use '-h' "
+        "for usage\n\n";
+    CHECK(complaint_of(ended, level) == "Failed: no?address");
+    ended.complaint = std::string(500, 'x');
+    CHECK(complaint_of(ended, level) == std::string(200, 'x') + "...");
+    ended.complaint = "";
+    CHECK(complaint_of(ended, level) == "exit code 1");
+}
+
 TEST_CASE("changes of one host come one after the other and their number is bounded") {
     Lab lab;
     lab.agent("fence_fake",
