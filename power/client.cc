@@ -100,9 +100,9 @@ Client::Task<boost::json::value> Client::call(Request request, Duration deadline
     auto read_token = asio::as_tuple(asio::use_awaitable);
     auto buffer = asio::dynamic_buffer(reply, longest_reply);
     const auto read = co_await asio::async_read_until(stream, buffer, '\n', read_token);
-    if (std::get<0>(read) == asio::error::eof && reply.empty())
-        co_return Error{ErrorCode::refused, "power broker",
-                        "closed the connection: it is stopping, or this user may not ask"};
+    if (std::get<0>(read) == asio::error::eof)
+        co_return Error{ErrorCode::unavailable, "power broker",
+                        "gave no answer: it was stopped, or this user may not ask"};
     if (std::get<0>(read)) co_return failed(std::get<0>(read), "gave no answer");
     co_return read_reply(reply.substr(0, std::get<1>(read)), request.id);
 }

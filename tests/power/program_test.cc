@@ -43,6 +43,9 @@ public:
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
+    std::string proc(const std::string& file) const {
+        return test::read_text("/proc/" + std::to_string(process_) + "/" + file);
+    }
     void signal(int number) const { ::kill(process_, number); }
     int wait() {
         int status = 0;
@@ -71,6 +74,7 @@ TEST_CASE("the program serves, reloads what is right, keeps the last good file, 
     power::Client client(lab.path("broker.sock"));
     REQUIRE(comes_true([&] { return lab.run(client.hosts()).has_value(); }));
     CHECK(client.knows({"host1"}));
+    CHECK_THAT(program.proc("limits"), Catch::Contains("Max core file size        1                    1 "));
     CHECK(*lab.run(client.status({"host1"})) == Power::on);
     CHECK(lab.run(client.switch_off({"host1"})));
     CHECK(*lab.run(client.status({"host1"})) == Power::off);
