@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -43,6 +44,12 @@ std::string reason(int error) {
     return std::generic_category().message(error);
 }
 
+std::string octal(mode_t mode) {
+    char text[8];
+    std::snprintf(text, sizeof text, "%04o", static_cast<unsigned>(mode));
+    return text;
+}
+
 // At most one byte more than allowed, so that the caller sees that there was more.
 std::optional<std::string> read_all(int fd) {
     std::string text(max_file_size + 1, '\0');
@@ -64,11 +71,13 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 }  // namespace
 
-std::optional<std::string> read_file(const std::string& path, Diagnostics& problems) {
+std::optional<std::string> read_file(const std::string& path, Diagnostics& problems, mode_t forbidden) {
     const Descriptor file(path);
     struct stat status {};
     if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return failed(path, reason(errno), problems);
     if (!S_ISREG(status.st_mode)) return failed(path, "it is not a regular file", problems);
+    if ((status.st_mode & forbidden) != 0)
+        return failed(path, "its mode lets others in: chmod " + octal(status.st_mode & 0777 & ~forbidden), problems);
     auto text = read_all(file.get());
     return text ? text : failed(path, reason(errno), problems);
 }

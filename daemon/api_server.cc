@@ -100,7 +100,7 @@ void ApiServer::look_up_groups() {
 
 Result<void> ApiServer::start() {
     look_up_groups();
-    auto listening = listen_on(executor_, options_.socket);
+    auto listening = service::listen_on(executor_, options_.socket);
     if (!listening) return listening.error();
     acceptor_.emplace(std::move(*listening));
     file_ = identity_of(options_.socket);
@@ -144,12 +144,12 @@ void ApiServer::note_stranger(const Peer& peer) {
 }
 
 void ApiServer::admit(Socket socket) try {
-    auto peer = peer_of(socket.native_handle());
+    auto peer = service::peer_of(socket.native_handle());
     if (!peer) return;  // who cannot be told who it is gets nothing
     Caller caller{*peer, role_of(*peer, groups_), "?"};
     if (caller.role == Role::none) note_stranger(*peer);
     if ((*connections_)[caller.role] >= share_of(caller.role)) return turn_away(socket);
-    if (caller.role != Role::none) caller.user = user_name(peer->uid);
+    if (caller.role != Role::none) caller.user = service::user_name(peer->uid);
     auto place = take_place(caller.role);
     asio::co_spawn(executor_, serve(Stream(std::move(socket)), std::move(caller), std::move(place)), asio::detached);
 } catch (const std::exception& error) {  // out of memory: this client's loss, not the daemon's

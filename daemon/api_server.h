@@ -10,7 +10,8 @@
 #include <string>
 
 #include "daemon/api_service.h"
-#include "daemon/api_socket.h"
+#include "daemon/peer.h"
+#include "service/socket.h"
 
 namespace ballast::daemon {
 
@@ -39,7 +40,7 @@ public:
     ApiServer(const ApiServer&) = delete;
     ApiServer& operator=(const ApiServer&) = delete;
 
-    /// Listens; see listen_on for the errors.
+    /// Listens; see service::listen_on for the errors.
     Result<void> start();
     /// Something clients may wait for has changed: call it when a cycle ended and when an operation changed.
     void changed() { service_.changes().bump(); }
@@ -65,7 +66,7 @@ private:
     ApiService service_;
     RoleGroups groups_;
     boost::system::error_code accept_error_;
-    std::optional<LocalAcceptor> acceptor_;
+    std::optional<service::LocalAcceptor> acceptor_;
     std::pair<dev_t, ino_t> file_{};
     std::shared_ptr<Counts> connections_ = std::make_shared<Counts>();
     uid_t last_stranger_ = 0;

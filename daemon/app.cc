@@ -15,11 +15,12 @@
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
-#include "daemon/notify.h"
 #include "daemon/preflight.h"
-#include "daemon/real_clock.h"
 #include "daemon/season_file.h"
 #include "hypervisor/libvirt_hypervisor.h"
+#include "service/log.h"
+#include "service/notify.h"
+#include "service/real_clock.h"
 #include "store/embedded_store.h"
 
 namespace ballast::daemon {
@@ -113,16 +114,16 @@ public:
         stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
         resume_forecast();
-        boost::asio::co_spawn(io_, run_watchdog(), boost::asio::detached);
+        boost::asio::co_spawn(io_, service::run_watchdog(), boost::asio::detached);
         boost::asio::co_spawn(io_, controller_.start(configuration_.policy),
                               [this](std::exception_ptr, Result<void> started) { this->started(started); });
     }
 
     /// What `systemctl reload` and `ballastctl reload` do: all or nothing; the last good policy stays in force.
     Result<std::string> reload() {
-        notify_reloading();
+        service::notify_reloading();
         auto policy = load_policy(configuration_.daemon);
-        notify_ready();
+        service::notify_ready();
         if (!policy) {
             const std::string problems = to_string(policy.problems());
             spdlog::error("the policy was not reloaded, the last good one stays in force:\n{}", problems);
@@ -147,7 +148,7 @@ private:
             log_.cycle_ended(cycle);
             metrics_.cycle_ended(cycle);
             metrics_.set_double_running(cycle.double_runs);
-            notify_status(status_line(cycle));
+            service::notify_status(status_line(cycle));
             keep_history(cycle);
             season_file_.keep(cycle.at, controller_.memory().seasons);
             api_.changed();
@@ -214,12 +215,12 @@ private:
         if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
-        notify_ready();
+        service::notify_ready();
     }
 
     // Running migrations go on without us; the next start adopts them.
     void stop() {
-        notify_stopping();
+        service::notify_stopping();
         const std::size_t under_way = controller_.active().size();
         spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " +
                                                        std::to_string(under_way)
@@ -287,7 +288,7 @@ int run(const std::string& config_file) {
         std::fputs(to_string(loaded.problems()).c_str(), stderr);
         return exit_bad_configuration;
     }
-    set_up_log(loaded->daemon.log_level);
+    service::set_up_log("ballastd", loaded->daemon.log_level);
     // Neither is ever destroyed: threads that hang in libvirt calls may still refer to them when the process ends.
     auto& io = *new boost::asio::io_context(1);
     auto& clock = *new RealClock;

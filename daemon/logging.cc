@@ -1,8 +1,5 @@
 #include "daemon/logging.h"
 
-#include <cstdlib>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 
 namespace ballast::daemon {
@@ -32,15 +29,6 @@ std::string without_digits(std::string text) {
 }
 
 }  // namespace
-
-void set_up_log(const std::string& level) {
-    const bool under_systemd = std::getenv("JOURNAL_STREAM") != nullptr;
-    auto logger =
-        under_systemd ? spdlog::systemd_logger_mt("ballastd", "ballastd") : spdlog::stderr_color_mt("ballastd");
-    if (under_systemd) logger->set_pattern("%v");  // the journal knows time and priority
-    spdlog::set_default_logger(std::move(logger));
-    spdlog::set_level(spdlog::level::from_str(level));
-}
 
 void DecisionLog::cycle_ended(const Cycle& cycle) {
     std::set<std::string> now;

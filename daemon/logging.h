@@ -1,5 +1,4 @@
-// Where the daemon's log goes: the journal when started by systemd (with priorities), else stderr. And what it says of
-// cycles and operations: each decision once, not once a cycle.
+// What the log says of cycles and operations: each decision once, not once a cycle.
 #pragma once
 
 #include <set>
@@ -9,9 +8,6 @@
 #include "model/operation.h"
 
 namespace ballast::daemon {
-
-/// `level`: trace, debug, info, warning or error.
-void set_up_log(const std::string& level);
 
 class DecisionLog {
 public:

@@ -1,12 +1,13 @@
 // The power of hosts as the rest of Ballast sees it, through BMCs, power distribution units and Wake-on-LAN.
 // Implemented by power/ on the broker's socket. Called on the io_context's thread only. Calls on different hosts do not
-// wait for each other; what changes a host's power is done one after the other per host. Every call returns by its
-// deadline (PowerHost::longest and a little). Ending a waiting coroutine does not undo what was asked for.
+// wait for each other; what changes a host's power is done one after the other per host. Every call returns in time: a
+// reading within PowerHost::longest and a little, a change within twice that, as one other may be under way. Ending a
+// waiting coroutine does not undo what was asked for.
 //
 // Any error of a call means that nothing is known about the host's power: it is never proof of anything. Codes:
 // not_found (nobody knows a BMC of this host), invalid (this host has nothing that can do it), refused (too much waits
-// for this host, or this process may not ask), unavailable (broker or BMC cannot be reached, or nothing succeeded),
-// timed_out (no answer in time), corrupt (the broker's answer makes no sense).
+// for this host already), unavailable (broker or BMC cannot be reached, or nothing succeeded), timed_out (no answer in
+// time), corrupt (the broker's answer makes no sense).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

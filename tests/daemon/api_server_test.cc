@@ -196,22 +196,22 @@ TEST_CASE("The socket is open to all and its directory is made") {
 TEST_CASE("The file of a dead daemon is replaced and that of a living one is not") {
     ApiBench bench;
     const auto executor = bench.io.get_executor();
-    const auto taken = daemon::listen_on(executor, bench.socket());
+    const auto taken = service::listen_on(executor, bench.socket());
     REQUIRE(!taken);
     CHECK(taken.error().code == ErrorCode::conflict);
     const std::string stale = bench.socket() + "2";
-    CHECK(daemon::listen_on(executor, stale).has_value());  // and closed at once, as by a crash
+    CHECK(service::listen_on(executor, stale).has_value());  // and closed at once, as by a crash
     REQUIRE(std::filesystem::exists(stale));
-    CHECK(daemon::listen_on(executor, stale).has_value());
+    CHECK(service::listen_on(executor, stale).has_value());
 }
 
 TEST_CASE("What is not a socket is never removed, and a long path is refused") {
     ApiBench bench;
     const std::string file = bench.socket() + ".txt";
     std::ofstream(file) << "precious";
-    CHECK(daemon::listen_on(bench.io.get_executor(), file).error().code == ErrorCode::refused);
+    CHECK(service::listen_on(bench.io.get_executor(), file).error().code == ErrorCode::refused);
     CHECK(std::filesystem::file_size(file) == 8);
-    CHECK(daemon::listen_on(bench.io.get_executor(), "/" + std::string(200, 'x')).error().code == ErrorCode::invalid);
+    CHECK(service::listen_on(bench.io.get_executor(), "/" + std::string(200, 'x')).error().code == ErrorCode::invalid);
 }
 
 TEST_CASE("A server that ends removes its own file only") {

@@ -55,29 +55,34 @@ public:
     }
 
     Task<Power> status(HostId host) override {
-        if (const auto problem = co_await reach(host)) co_return *problem;
+        const auto problem = co_await reach(host);
+        if (problem) co_return *problem;
         co_return hosts_by_id.at(host).power;
     }
     Task<void> switch_off(HostId host) override {
         orders.push_back("off " + host.value);
-        if (const auto problem = co_await reach(host)) co_return *problem;
+        const auto problem = co_await reach(host);
+        if (problem) co_return *problem;
         change(host, Power::off);
         co_return Result<void>();
     }
     Task<void> switch_on(HostId host) override {
         orders.push_back("on " + host.value);
-        if (const auto problem = co_await reach(host)) co_return *problem;
+        const auto problem = co_await reach(host);
+        if (problem) co_return *problem;
         change(host, Power::on);
         co_return Result<void>();
     }
     Task<void> shut_down_softly(HostId host) override {
         orders.push_back("soft " + host.value);
-        if (const auto problem = co_await reach(host)) co_return *problem;
+        const auto problem = co_await reach(host);
+        if (problem) co_return *problem;
         if (hosts_by_id.at(host).obeys_button) change(host, Power::off);
         co_return Result<void>();
     }
     Task<std::optional<double>> watts(HostId host) override {
-        if (const auto problem = co_await reach(host)) co_return *problem;
+        const auto problem = co_await reach(host);
+        if (problem) co_return *problem;
         co_return hosts_by_id.at(host).watts;
     }
 

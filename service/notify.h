@@ -6,7 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 
-namespace ballast::daemon {
+namespace ballast::service {
 
 void notify_ready();
 void notify_reloading();
@@ -17,4 +17,4 @@ void notify_status(const std::string& line);
 /// when no watchdog is set.
 boost::asio::awaitable<void> run_watchdog();
 
-}  // namespace ballast::daemon
+}  // namespace ballast::service

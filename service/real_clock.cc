@@ -1,4 +1,4 @@
-#include "daemon/real_clock.h"
+#include "service/real_clock.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>

@@ -1,4 +1,4 @@
-#include "daemon/api_socket.h"
+#include "service/socket.h"
 
 #include <cerrno>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace ballast::daemon {
+namespace ballast::service {
 
 namespace {
 
@@ -17,7 +17,7 @@ using boost::asio::local::stream_protocol;
 constexpr mode_t open_to_all = 0666;
 constexpr int backlog = 64;  // as many as are served at once
 
-// Is somebody listening there? Never waits: a full backlog is a living daemon's.
+// Is somebody listening there? Never waits: a full backlog is a living process's.
 bool is_alive(const std::string& path) {
     const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (probe < 0) return true;  // nothing is known: do not take it away
@@ -34,7 +34,7 @@ Result<void> remove_stale(const std::string& path) {
     struct stat found {};
     if (::lstat(path.c_str(), &found) != 0) return Result<void>();
     if (!S_ISSOCK(found.st_mode)) return Error{ErrorCode::refused, path, "is there but is no socket: remove it"};
-    if (is_alive(path)) return Error{ErrorCode::conflict, path, "another ballastd listens there"};
+    if (is_alive(path)) return Error{ErrorCode::conflict, path, "another process listens there"};
     ::unlink(path.c_str());
     return Result<void>();
 }
@@ -67,4 +67,4 @@ Result<LocalAcceptor> listen_on(boost::asio::any_io_executor executor, const std
     return acceptor;
 }
 
-}  // namespace ballast::daemon
+}  // namespace ballast::service

@@ -1,4 +1,4 @@
-#include "daemon/real_clock.h"
+#include "service/real_clock.h"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

@@ -1,11 +1,11 @@
-#include "daemon/notify.h"
+#include "service/notify.h"
 
 #include <boost/asio.hpp>
 #include <chrono>
 #include <ctime>
 #include <systemd/sd-daemon.h>
 
-namespace ballast::daemon {
+namespace ballast::service {
 
 void notify_ready() {
     sd_notify(0, "READY=1");
@@ -37,4 +37,4 @@ boost::asio::awaitable<void> run_watchdog() {
     }
 }
 
-}  // namespace ballast::daemon
+}  // namespace ballast::service

@@ -1,0 +1,242 @@
+#include "power/children.h"
+
+#include <boost/asio.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ballast::power {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t most_output = 64 * 1024;
+
+class File {
+public:
+    File() = default;
+    ~File() { close(); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    int get() const { return descriptor_; }
+    void reset(int descriptor) {
+        close();
+        descriptor_ = descriptor;
+    }
+    int release() { return std::exchange(descriptor_, -1); }
+    void close() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+        descriptor_ = -1;
+    }
+
+private:
+    int descriptor_ = -1;
+};
+
+struct Pipes {
+    File input, out_read, out_write, err_read, err_write;
+};
+
+// Only our end does not block: few programs expect that of their stdout.
+bool open_pipe(File& read, File& write) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    read.reset(ends[0]);
+    write.reset(ends[1]);
+    return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+// In memory, so that a secret is never on a disk and a child that does not read its input holds nobody up.
+bool open_input(File& file, const std::string& input) {
+    file.reset(::memfd_create("input", MFD_CLOEXEC));
+    if (file.get() < 0) return false;
+    const auto written = ::write(file.get(), input.data(), input.size());
+    return written == static_cast<ssize_t>(input.size()) && ::lseek(file.get(), 0, SEEK_SET) == 0;
+}
+
+class SpawnSettings {
+public:
+    explicit SpawnSettings(const Pipes& pipes) {
+        posix_spawn_file_actions_init(&files);
+        posix_spawnattr_init(&attributes);
+        posix_spawn_file_actions_adddup2(&files, pipes.input.get(), STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&files, pipes.out_write.get(), STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&files, pipes.err_write.get(), STDERR_FILENO);
+        posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
+        posix_spawn_file_actions_addchdir_np(&files, "/");
+        sigset_t none, all;
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    }
+    ~SpawnSettings() {
+        posix_spawnattr_destroy(&attributes);
+        posix_spawn_file_actions_destroy(&files);
+    }
+    SpawnSettings(const SpawnSettings&) = delete;
+    SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+};
+
+Error cannot(const Command& command, int error) {
+    return {ErrorCode::unavailable, command.program, std::string("cannot be started: ") + std::strerror(error)};
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
+    all.push_back(nullptr);
+    return all;
+}
+
+Result<pid_t> start(const Command& command, Pipes& pipes) {
+    if (!open_input(pipes.input, command.input) || !open_pipe(pipes.out_read, pipes.out_write) ||
+        !open_pipe(pipes.err_read, pipes.err_write))
+        return cannot(command, errno);
+    const SpawnSettings settings(pipes);
+    std::vector<std::string> all = {command.program};
+    all.insert(all.end(), command.arguments.begin(), command.arguments.end());
+    const auto arguments = pointers(all), environment = pointers(command.environment);
+    pid_t child = -1;
+    const int failed = ::posix_spawn(&child, command.program.c_str(), &settings.files, &settings.attributes,
+                                     arguments.data(), environment.data());
+    if (failed != 0) return cannot(command, failed);
+    pipes.input.close();
+    pipes.out_write.close();
+    pipes.err_write.close();
+    return child;
+}
+
+/// What comes out of a pipe while the child runs. Beyond the limit it is left in the pipe, where it blocks the child.
+struct Stream {
+    Stream(const asio::any_io_executor& executor, File& file) : pipe(executor, file.release()) {}
+
+    bool full() const { return text.size() >= most_output; }
+    /// False at its end.
+    bool drain() {
+        char buffer[4096];
+        ssize_t got = 0;
+        while (!full() && (got = ::read(pipe.native_handle(), buffer, sizeof buffer)) > 0)
+            text.append(buffer, static_cast<std::size_t>(got));
+        return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+    }
+    /// Not to its end: a process that was left behind may hold it open for ever.
+    std::string finish() {
+        drain();
+        pipe.close();
+        return std::move(text);
+    }
+
+    asio::posix::stream_descriptor pipe;
+    std::string text;
+};
+
+asio::awaitable<void> readable(asio::posix::stream_descriptor& file) {
+    auto token = asio::as_tuple(asio::use_awaitable);
+    co_await file.async_wait(asio::posix::stream_descriptor::wait_read, token);
+}
+
+asio::awaitable<void> listen(std::shared_ptr<Stream> stream) {
+    bool more = true;
+    while (more && !stream->full()) {
+        co_await readable(stream->pipe);
+        if (!stream->pipe.is_open()) co_return;
+        more = stream->drain();
+    }
+}
+
+std::shared_ptr<Stream> listen_to(const asio::any_io_executor& executor, File& file) {
+    auto stream = std::make_shared<Stream>(executor, file);
+    asio::co_spawn(executor, listen(stream), asio::detached);
+    return stream;
+}
+
+}  // namespace
+
+asio::awaitable<Result<Ended>> Children::run(Command command) {
+    auto executor = co_await asio::this_coro::executor;
+    Pipes pipes;
+    const auto child = start(command, pipes);
+    if (!child) co_return child.error();
+    running_.insert(*child);
+    const auto output = listen_to(executor, pipes.out_read), complaint = listen_to(executor, pipes.err_read);
+    const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, *child, 0));
+    BALLAST_ASSERT(descriptor >= 0);  // it is our child and not waited for yet: only too many open files are left
+    auto end = std::make_shared<Descriptor>(executor, descriptor);
+    Ended ended;
+    ended.in_time = co_await ends_within(*end, command.deadline);
+    bool gone = ended.in_time;
+    if (!gone) gone = co_await kill_softly(*child, *end);
+    if (gone)
+        ended.exit_code = collect(*child);
+    else
+        asio::co_spawn(executor, collect_some_day(*child, end), asio::detached);
+    ended.output = output->finish();
+    ended.complaint = complaint->finish();
+    kill_strays();
+    co_return ended;
+}
+
+// The timer stands still while the machine is suspended: no more than this wait gets longer by that.
+asio::awaitable<bool> Children::ends_within(Descriptor& child, Duration time) {
+    struct Wait {
+        asio::steady_timer timer;
+        bool ended = false;
+    };
+    const auto wait = std::make_shared<Wait>(Wait{asio::steady_timer(child.get_executor(), time)});
+    child.async_wait(Descriptor::wait_read, [wait](boost::system::error_code error) {
+        wait->ended = !error;
+        wait->timer.cancel();
+    });
+    auto token = asio::as_tuple(asio::use_awaitable);
+    co_await wait->timer.async_wait(token);
+    child.cancel();
+    co_return wait->ended;
+}
+
+asio::awaitable<bool> Children::kill_softly(pid_t child, Descriptor& end) {
+    ::kill(-child, SIGTERM);
+    const bool obeyed = co_await ends_within(end, time_to_die);
+    if (obeyed) co_return true;
+    ::kill(-child, SIGKILL);
+    co_return co_await ends_within(end, time_to_die);
+}
+
+// Until it is waited for, nobody else can get the number of its process group: what is left in the group goes first.
+std::optional<int> Children::collect(pid_t child) {
+    ::kill(-child, SIGKILL);
+    int status = 0;
+    const bool known = ::waitpid(child, &status, 0) == child;
+    running_.erase(child);
+    return known && WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+}
+
+asio::awaitable<void> Children::collect_some_day(pid_t child, std::shared_ptr<Descriptor> end) {
+    co_await readable(*end);
+    collect(child);
+}
+
+// A child of a child that made a session of its own, such as ssh under pexpect, outlives the group and is ours now.
+void Children::kill_strays() {
+    if (!adopts_) return;
+    std::ifstream list("/proc/thread-self/children");
+    for (pid_t child = 0; list >> child;) {
+        if (running_.contains(child)) continue;
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, WNOHANG);  // else at the next sweep
+    }
+}
+
+}  // namespace ballast::power

@@ -1,0 +1,100 @@
+#include "power/children.h"
+
+#include <sys/prctl.h>
+
+#include "tests/power/lab.h"
+
+using namespace ballast;
+using namespace ballast::power;
+using test::Lab;
+using test::milliseconds;
+
+namespace {
+
+Command shell(const std::string& script, Duration deadline = test::ample) {
+    Command command;
+    command.program = "/bin/sh";
+    command.arguments = {"-c", script};
+    command.environment = {"PATH=/usr/bin:/bin"};
+    command.deadline = deadline;
+    return command;
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+TEST_CASE("a child gets its input and its environment, and nothing else of ours") {
+    Lab lab;
+    REQUIRE(::setenv("BALLAST_TEST_SECRET", "inherited", 1) == 0);
+    Command command = shell("cat; env | sort; ls /proc/self/fd | tr '\\n' ' '; pwd; echo wrong >&2; exit 7");
+    command.environment.push_back("NAME=value");
+    command.input = "one\ntwo\n";
+    const auto ended = lab.run(lab.children.run(command));
+    ::unsetenv("BALLAST_TEST_SECRET");
+    REQUIRE(ended);
+    CHECK(ended->in_time);
+    CHECK(ended->exit_code == 7);
+    CHECK(ended->complaint == "wrong\n");
+    // Descriptor 3 is ls's own, of the folder.
+    CHECK(ended->output == "one\ntwo\nNAME=value\nPATH=/usr/bin:/bin\nPWD=/\n0 1 2 3 /\n");
+}
+
+TEST_CASE("a child is killed at its deadline with all of its group") {
+    Lab lab;
+    const auto ended = lab.run(lab.children.run(shell("sleep 1000 & echo $!; wait", milliseconds{500})));
+    REQUIRE(ended);
+    CHECK_FALSE(ended->in_time);
+    CHECK(test::is_dead(first_line(ended->output)));
+}
+
+TEST_CASE("a child that ignores SIGTERM is killed all the same") {
+    Lab lab;
+    const auto ended =
+        lab.run(lab.children.run(shell("trap '' TERM; echo $$; while :; do sleep 1; done", milliseconds{500})));
+    REQUIRE(ended);
+    CHECK_FALSE(ended->in_time);
+    CHECK_FALSE(ended->exit_code);
+    CHECK(test::is_dead(first_line(ended->output)));
+}
+
+TEST_CASE("what a child leaves behind neither delays its end nor outlives it") {
+    Lab lab;
+    const Instant begun = lab.clock.now();
+    const auto ended = lab.run(lab.children.run(shell("sleep 1000 & echo $!; exit 3")));
+    REQUIRE(ended);
+    CHECK(ended->exit_code == 3);
+    CHECK(lab.clock.now() - begun < test::ample);
+    CHECK(test::is_dead(first_line(ended->output)));
+}
+
+TEST_CASE("a subreaper also ends what left the child's session") {
+    Lab lab;
+    REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
+    Children adopting(true);
+    const auto ended = lab.run(adopting.run(shell("setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.5; exit 0")));
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+    REQUIRE(ended);
+    CHECK(ended->exit_code == 0);
+    const std::string stray = first_line(ended->output);
+    REQUIRE_FALSE(stray.empty());
+    CHECK(test::is_dead(stray));
+}
+
+TEST_CASE("endless output is bounded, and ends with the deadline") {
+    Lab lab;
+    const auto ended = lab.run(lab.children.run(shell("exec yes", milliseconds{500})));
+    REQUIRE(ended);
+    CHECK_FALSE(ended->in_time);
+    CHECK(ended->output.size() >= 64 * 1024);
+    CHECK(ended->output.size() <= 68 * 1024);
+}
+
+TEST_CASE("a program that is not there is an error, not an exit code") {
+    Lab lab;
+    Command command = shell("");
+    command.program = lab.path("nothing");
+    CHECK(lab.run(lab.children.run(command)).error().code == ErrorCode::unavailable);
+}
