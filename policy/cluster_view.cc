@@ -106,8 +106,9 @@ const HostMemory& remembered(const Context& context, const HostId& host) {
 }
 
 Prediction predict(const Vm& vm, const Context& context) {
-    const VmMemory* memory = context.guests.at(vm.id).memory;
-    return predict(vm, memory == nullptr ? VmMemory{} : *memory, context.options.migration);
+    static const VmMemory nothing;
+    const VmMemory* memory = context.guest_of(vm.id).memory;
+    return predict(vm, memory == nullptr ? nothing : *memory, context.options.migration);
 }
 
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {

@@ -172,7 +172,7 @@ void add(Hash& hash, const VmMemory& memory) {
 template <class Map, class Use>
 void for_each_fetched(const Map& map, std::size_t bytes, Use use) {
     constexpr std::size_t line = 64;  // bytes of a processor's cache
-    constexpr int lead = 8;           // entries: some 50 ns each, the memory takes some 100
+    constexpr int lead = 8;           // entries ahead of the one that is used
     const auto fetch = [bytes](const auto& entry) {
         const char* at = reinterpret_cast<const char*>(&entry);
         for (std::size_t i = 0; i < std::min(bytes, sizeof entry); i += line) __builtin_prefetch(at + i);
