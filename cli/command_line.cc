@@ -71,6 +71,7 @@ private:
     void add_records();
     void add_explain();
     void add_maintenance();
+    void add_power();
     void add_acting();
     void add_mode();
     void add_policy();
@@ -92,6 +93,7 @@ CommandLine::CommandLine() {
     add_records();
     add_explain();
     add_maintenance();
+    add_power();
     add_acting();
     add_mode();
     add_policy();
@@ -216,6 +218,26 @@ void CommandLine::add_maintenance() {
         verb(*group, "leave", "Let VMs come again", [this](Session& s) { return maintenance_leave(s, said_.name); }),
         "HOST", "Name of the host");
     verb(*group, "list", "Hosts in maintenance and how far they are", maintenance_list);
+}
+
+void CommandLine::add_power() {
+    CLI::App* group = group_of_verbs("power", "Switch hosts off and on through their BMCs");
+    verb(*group, "list", "Which hosts can be switched, and how their power stands", power_list);
+    const auto add = [&](const std::string& action, const std::string& help) {
+        CLI::App* added = verb(*group, action, help, [this, action](Session& session) {
+            return power(session, {said_.name, action, said_.force, said_.wait});
+        });
+        positional(added, "HOST", "Name of the host");
+        return added;
+    };
+    CLI::App* off = add("off", "Ask an empty host's system to go down, and verify that it is off");
+    CLI::App* drill = add("drill", "Switch an empty host off and on again, to prove that it can be woken");
+    CLI::App* on = add("on", "Switch on a host that Ballast switched off");
+    for (CLI::App* order : {off, drill})
+        order->add_flag("--force", said_.force, "Though the policy wants it on (never while a VM is on it)");
+    for (CLI::App* order : {off, drill, on}) order->add_flag("--wait", said_.wait, "Until it is done");
+    verb(app_, "energy", "What the hosts draw, and what switching them off saved", energy);
+    add("release", "You have looked: end the host's alarm or quarantine");
 }
 
 void CommandLine::add_acting() {

@@ -108,6 +108,31 @@ Exit policy_show(Session& session) {
     return session.show("/v1/policy", show_policy);
 }
 
+Exit power_list(Session& session) {
+    return session.show("/v1/power", show_power_list);
+}
+
+Exit energy(Session& session) {
+    return session.show("/v1/energy", show_energy);
+}
+
+Exit power(Session& session, const PowerWish& wish) {
+    object order{{"action", wish.action}};
+    if (wish.force) order["force"] = true;
+    const Fetched answer = session.post(under("/v1/power/", wish.host), order);
+    if (!answer && !wish.force && text(at(answer.body, "error"), "code") == "refused")
+        session.complain("With --force it goes against the policy, but never while a VM is on it.");
+    if (!answer) return answer.exit;
+    if (wish.wait)
+        return follow_power(session, wish.host, [&](const value& now) {
+            const bool proven = text(now, "proven_at") != text(answer.body, "proven_at");
+            return wish.action == "off" ? text(now, "state") == "off"
+                                        : text(now, "state") == "on" && (wish.action != "drill" || proven);
+        });
+    session.print(answer.body, show_host_power);
+    return Exit::ok;
+}
+
 Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", true}});
     if (!answer) return answer.exit;

@@ -24,6 +24,8 @@ Exit history(Session& session, int limit);
 Exit maintenance_list(Session& session);
 Exit preflight(Session& session, const std::optional<std::string>& host);
 Exit policy_show(Session& session);
+Exit power_list(Session& session);
+Exit energy(Session& session);
 
 // Acting.
 struct WaitWish {
@@ -38,6 +40,13 @@ struct MigrateWish {
     bool wait = false;
 };
 Exit migrate(Session& session, const MigrateWish& wish);
+struct PowerWish {
+    std::string host;
+    std::string action;  // on, off, drill or release
+    bool force = false;
+    bool wait = false;
+};
+Exit power(Session& session, const PowerWish& wish);
 /// Each one is tried; failed when any of them failed.
 Exit approve(Session& session, const std::vector<std::string>& operations);
 Exit cancel(Session& session, const std::vector<std::string>& operations);

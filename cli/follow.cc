@@ -178,4 +178,25 @@ Exit follow_operation(Session& session, const std::string& id) {
     }
 }
 
+Exit follow_power(Session& session, const std::string& host, const std::function<bool(const value&)>& as_wanted) {
+    Watcher watcher(session);
+    ProgressLine line(session);
+    for (;; watcher.wait()) {
+        const auto power = watcher.look("/v1/power");
+        if (watcher.failure != Exit::ok) return watcher.failure;
+        if (!power) continue;
+        for (const value& one : list(*power, "hosts")) {
+            if (text(one, "host") != host) continue;
+            const std::string state = text(one, "state");
+            if (state.starts_with("switching") && !flag(one, "alarm")) {
+                line.show(Phrase(" " + host + " ", Tone::strong).add(text(one, "message")), text(one, "message"));
+                continue;
+            }
+            line.finish();
+            session.print(one, show_host_power);
+            return as_wanted(one) && !flag(one, "alarm") ? Exit::ok : Exit::failed;
+        }
+    }
+}
+
 }  // namespace ballast::cli

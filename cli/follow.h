@@ -1,12 +1,16 @@
 // --wait: looks at something that is under way until it ends, and shows how far it is.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "cli/json_read.h"
 #include "cli/session.h"
 
 namespace ballast::cli {
+
+/// Until the host's power is switched no more, with a line that says how it stands; failed unless it then is as wanted.
+Exit follow_power(Session& session, const std::string& host, const std::function<bool(const value&)>& as_wanted);
 
 /// How the evacuation of a host stands.
 enum class Evacuation {

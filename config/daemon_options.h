@@ -19,6 +19,21 @@ struct HostOptions {
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
     std::map<std::string, std::string> labels{};  // failure domains: rack -> r1
     bool target = true;                           // false: VMs may leave it but not come
+    // What it draws, in watts, where its BMC does not tell; both or neither.
+    std::optional<double> idle_watts{}, full_watts{};
+};
+
+/// Hosts' power: where the broker is, and how long hosts take. See docs/power.md.
+struct PowerOptions {
+    std::string broker = "/run/ballast-power/broker.sock";  // ballast-powerd's socket; nobody there: no power
+    // From being asked until it is off: a system ends its services within 90 s [systemd DefaultTimeoutStopSec], some
+    // take longer.
+    Duration shutdown_timeout = std::chrono::minutes{5};
+    // From its BMC's order until its hypervisor answers: servers test their memory for minutes before they boot.
+    Duration boot_timeout = std::chrono::minutes{10};
+    unsigned wake_tries = 3;
+    // A host that never, or not lately, came back after being switched off goes off in a drill first.
+    Duration drill_every = std::chrono::hours{24 * 30};
 };
 
 struct DaemonOptions {
@@ -37,6 +52,7 @@ struct DaemonOptions {
     bool metrics_per_vm = false;
     std::string log_level = "info";   // trace debug info warning error
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
+    PowerOptions power;
 };
 
 }  // namespace ballast::config

@@ -37,12 +37,21 @@ std::vector<Option<HostOptions>> host_rows() {
                             "what it shares with others, for rules that spread VMs, such as `{rack: r1, site: s1}`"),
         option<HostOptions>("target", boolean(), field(&HostOptions::target),
                             "false: VMs may leave it but not come; default true"),
+        option<HostOptions>("idle_watts", or_word(number(1, 100000), "unknown"), field(&HostOptions::idle_watts),
+                            "what it draws when idle, for the energy account, where its BMC does not tell"),
+        option<HostOptions>("full_watts", or_word(number(1, 100000), "unknown"), field(&HostOptions::full_watts),
+                            "and at full load; both or neither"),
     };
 }
 
 std::optional<HostOptions> finish_host(const HostOptions& host, const Node& node, Reader& reader) {
     if (host.id.empty()) {
         reader.error(node, "a host needs a `name`");
+        return std::nullopt;
+    }
+    if (host.idle_watts.has_value() != host.full_watts.has_value() ||
+        (host.idle_watts && *host.idle_watts > *host.full_watts)) {
+        reader.error(node, "`idle_watts` and `full_watts` go together, and idle is not more than full");
         return std::nullopt;
     }
     if (!reader.declare("host name", host.id.value, value_of(node, "name"))) return std::nullopt;
@@ -97,10 +106,31 @@ void add_surroundings(Rows& rows) {
         "series for every VM, which is many in a large cluster");
 }
 
+template <class V>
+void add_power(Rows& rows, const std::string& key, Codec<V> codec, V PowerOptions::*member, std::string doc) {
+    rows.push_back(
+        option<DaemonOptions>("power." + key, std::move(codec), field(&DaemonOptions::power, member), std::move(doc)));
+}
+
+void add_power(Rows& rows) {
+    add_power(rows, "broker", text("absolute path", check_socket_path), &PowerOptions::broker,
+              "ballast-powerd's socket; without a broker there Ballast switches no host");
+    add_power<Duration>(rows, "shutdown_timeout", duration(seconds{10}, hours{2}), &PowerOptions::shutdown_timeout,
+                        "a host that was asked to go down and is not off by then is an alarm");
+    add_power<Duration>(rows, "boot_timeout", duration(seconds{10}, hours{2}), &PowerOptions::boot_timeout,
+                        "a host that was switched on and whose libvirt does not answer by then is tried again");
+    add_power(rows, "wake_tries", count(1, 10), &PowerOptions::wake_tries,
+              "tries to switch a host on before it is left to an operator");
+    add_power<Duration>(rows, "drill_every", duration(hours{1}, hours{24 * 366}), &PowerOptions::drill_every,
+                        "a host that did not come back after being switched off within this goes off in a drill "
+                        "first: off and at once on again");
+}
+
 Rows rows() {
     Rows all = {hosts()};
     add_sampling(all);
     add_surroundings(all);
+    add_power(all);
     return all;
 }
 
@@ -117,7 +147,7 @@ Constraint<DaemonOptions> stale_is_later() {
 const Table<DaemonOptions>& daemon_table() {
     static const Table<DaemonOptions> table = {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
-        {{"metrics", "Metrics for Prometheus."}},
+        {{"metrics", "Metrics for Prometheus."}, {"power", "Switching hosts off and on; see docs/power.md."}},
         rows(),
         {stale_is_later()}};
     return table;

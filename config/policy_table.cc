@@ -232,6 +232,8 @@ void add_consolidation(Rows& rows) {
     add_consolidation<Duration>(rows, "min_time_on", duration(seconds{0}, hours{24 * 7}),
                                 &ConsolidationOptions::min_time_on,
                                 "a host that was switched on, or that a VM came to, is not emptied within this");
+    add_consolidation<Duration>(rows, "watch", duration(seconds{0}, hours{2}), &ConsolidationOptions::watch,
+                                "how long load is looked at before any host is emptied");
     add_consolidation<Duration>(rows, "min_time_off", duration(seconds{0}, hours{24 * 7}),
                                 &ConsolidationOptions::min_time_off,
                                 "a host stays off for this long, unless it is needed for overload, maintenance, the "

@@ -1,5 +1,7 @@
 #include "daemon/api_change.h"
 
+#include "interchange/views_power.h"
+
 namespace ballast::daemon {
 
 namespace {
@@ -43,6 +45,22 @@ Result<bool> maintenance_order(const ApiRequest& request) {
     return flag_field(request.fields, "on");
 }
 
+struct PowerOrder {
+    std::string action;
+    bool force = false;
+};
+
+Result<PowerOrder> power_order(const ApiRequest& request) {
+    if (const auto known = only_keys(request.fields, {"action", "force"}); !known) return known.error();
+    const auto action = text_field(request.fields, "action");
+    if (!action) return action.error();
+    const auto force = flag_field(request.fields, "force", false);
+    if (!force) return force.error();
+    for (const char* known : {"on", "off", "drill", "release"})
+        if (*action == known) return PowerOrder{*action, *force};
+    return Error{ErrorCode::invalid, "action", "must be on, off, drill or release"};
+}
+
 // Outer: an error. Inner: nothing for "back to the policy's".
 Result<std::optional<policy::Mode>> mode_order(const ApiRequest& request) {
     if (const auto known = only_keys(request.fields, {"mode"}); !known) return known.error();
@@ -69,6 +87,32 @@ ApiChange::Answer ApiChange::maintenance(ApiRequest request) {
     body["host"] = name;
     body["maintenance"] = *on;
     co_return ok(std::move(body));
+}
+
+// Accepted: what becomes of it, /v1/power tells.
+ApiChange::Answer ApiChange::power(ApiRequest request) {
+    const auto order = power_order(request);
+    if (!order) co_return failure(order.error());
+    const HostId host{request.parameters.front()};
+    HostId asked = host;
+    std::string by = identity(request.caller);
+    Result<void> begun = Result<void>();
+    if (order->action == "on")
+        begun = co_await controller_.switch_on(std::move(asked), std::move(by));
+    else if (order->action == "release")
+        begun = co_await controller_.release_power(std::move(asked), std::move(by));
+    else
+        begun =
+            co_await controller_.switch_off(std::move(asked), order->action == "drill", order->force, std::move(by));
+    if (!begun) co_return failure(begun.error());
+    Reply reply = look_.power(host);
+    if (reply.status == 200 && order->action != "release") reply.status = 202;
+    co_return reply;
+}
+
+ApiChange::Answer ApiChange::energy(ApiRequest) {
+    if (!hooks_.energy) co_return not_built("energy");
+    co_return ok(views::energy(hooks_.energy()));
 }
 
 ApiChange::Answer ApiChange::migrate(ApiRequest request) {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "daemon/api_look.h"
+#include "model/energy.h"
 
 namespace ballast::daemon {
 
@@ -13,6 +14,8 @@ namespace ballast::daemon {
 struct ApiHooks {
     /// Reads the policy again and puts it in force. Success: a sentence for people. Error invalid: all diagnostics.
     std::function<Result<std::string>()> reload;
+    /// The energy accounts.
+    std::function<std::vector<HostEnergy>()> energy;
     /// Checks one host, or all of them, for what migrations need; the report goes out as it is.
     std::function<boost::asio::awaitable<Result<json::value>>(std::optional<HostId>)> preflight;
 };
@@ -30,6 +33,7 @@ public:
           watch_patience_(watch_patience) {}
 
     Answer maintenance(ApiRequest request);
+    Answer power(ApiRequest request);
     Answer migrate(ApiRequest request);
     Answer approve(ApiRequest request);
     Answer cancel(ApiRequest request);
@@ -38,7 +42,8 @@ public:
     Answer mode(ApiRequest request);
     Answer reload(ApiRequest request);
 
-    // No change, but they wait.
+    // No change: one is asked of the wiring, the others wait.
+    Answer energy(ApiRequest request);
     Answer watch(ApiRequest request);
     Answer preflight(ApiRequest request);
 

@@ -4,6 +4,8 @@
 #include <cctype>
 
 #include "config/render.h"
+#include "daemon/power_overlay.h"
+#include "interchange/views_power.h"
 
 namespace ballast::daemon {
 
@@ -60,9 +62,9 @@ Result<VmId> find_vm(const Inventory& inventory, const std::string& name_or_uuid
 }
 
 views::Seen ApiLook::look() const {
-    return {controller_.inventory(),  controller_.memory(), controller_.policy(),
-            controller_.last_cycle(), controller_.cycles(), controller_.active(),
-            controller_.ended(),      clock_.now(),         clock_.wall_now()};
+    return {controller_.inventory(), controller_.memory(),       controller_.policy(), controller_.last_cycle(),
+            controller_.cycles(),    controller_.active(),       controller_.ended(),  clock_.now(),
+            clock_.wall_now(),       controller_.power_records()};
 }
 
 views::ModeState ApiLook::mode_state() const {
@@ -159,6 +161,26 @@ Reply ApiLook::explain_cycle(const ApiRequest& request) const {
     const char* why = last.id.empty() ? "there was no planning cycle yet"
                                       : "not kept: only the latest cycles that wanted something are, and the last one";
     return failure({ErrorCode::not_found, id, why});
+}
+
+Reply ApiLook::power(const ApiRequest&) const {
+    const auto seen = look();
+    json::array hosts;
+    for (const auto& [id, host] : seen.inventory.hosts) hosts.push_back(power_of(id));
+    return ok({{"hosts", std::move(hosts)}});
+}
+
+Reply ApiLook::power(const HostId& host) const {
+    return ok(power_of(host));
+}
+
+json::object ApiLook::power_of(const HostId& host) const {
+    PowerRecord record;
+    record.host = host;
+    for (const PowerRecord& known : controller_.power_records())
+        if (known.host == host) record = known;
+    return views::power(record, controller_.power().host(host).has_value(), can_be_switched(controller_.power(), host),
+                        is_proven(record, controller_.options().power, clock_.wall_now()));
 }
 
 Reply ApiLook::history(const ApiRequest& request) const {

@@ -31,16 +31,19 @@ public:
     Reply history(const ApiRequest& request) const;
     Reply operation(const ApiRequest& request) const;
     Reply policy(const ApiRequest& request) const;
+    Reply power(const ApiRequest& request) const;
     Reply record(const ApiRequest& request) const;
     Reply capacity(const ApiRequest& request) const;
 
     // For the answers of changes.
     Reply mode() const;
     Reply operation(const OperationId& id) const;
+    Reply power(const HostId& host) const;
     std::vector<Rejection> refusals(const Inventory& inventory, const VmId& vm, const HostId& to) const;
 
 private:
     Reply plan_if(const std::string& what) const;
+    json::object power_of(const HostId& host) const;
     views::Seen look() const;
     views::ModeState mode_state() const;
 

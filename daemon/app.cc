@@ -11,6 +11,7 @@
 #include "config/uri.h"
 #include "daemon/api_server.h"
 #include "daemon/controller.h"
+#include "daemon/energy_meter.h"
 #include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
@@ -18,6 +19,7 @@
 #include "daemon/preflight.h"
 #include "daemon/season_file.h"
 #include "hypervisor/libvirt_hypervisor.h"
+#include "power/client.h"
 #include "service/log.h"
 #include "service/notify.h"
 #include "service/real_clock.h"
@@ -101,7 +103,10 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          controller_(io.get_executor(), clock_, hypervisor_, *store_, configuration_.daemon, listener()),
+          power_(configuration_.daemon.power.broker),
+          controller_(io.get_executor(), clock_, hypervisor_, power_, *store_, configuration_.daemon, listener()),
+          energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
+                  [this] { return controller_.inventory(); }),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
@@ -158,6 +163,10 @@ private:
             metrics_.operation_changed(op);
             api_.changed();
         };
+        listener.power_changed = [this](const PowerRecord& record) {
+            log_.power_changed(record);
+            api_.changed();
+        };
         listener.source_read = [this](const HostId& host, const std::string& source, bool ok) {
             log_.source_read(host, source, ok);
             metrics_.source_read(host, source, ok);
@@ -185,12 +194,14 @@ private:
     ApiHooks hooks() {
         ApiHooks hooks;
         hooks.reload = [this] { return reload(); };
+        hooks.energy = [this] { return energy_.hosts(); };
         hooks.preflight = [this](std::optional<HostId> host) { return preflight_.report(std::move(host)); };
         return hooks;
     }
 
     MetricsView metrics_view() const {
-        return {controller_.last_cycle(), controller_.inventory(), controller_.memory(), controller_.active()};
+        return {controller_.last_cycle(), controller_.inventory(),     controller_.memory(),
+                controller_.active(),     controller_.power_records(), energy_.hosts()};
     }
 
     Result<void> serve_metrics() {
@@ -213,6 +224,9 @@ private:
         if (!result) return give_up(result.error());
         if (const auto listening = api_.start(); !listening) return give_up(listening.error());
         if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
+        boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
+            if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
+        });
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         service::notify_ready();
@@ -265,7 +279,9 @@ private:
     preflight::Preflight preflight_;
     History history_;
     SeasonFile season_file_;
+    power::Client power_;
     Controller controller_;
+    EnergyMeter energy_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;

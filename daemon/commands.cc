@@ -3,6 +3,7 @@
 
 #include "daemon/controller.h"
 #include "daemon/keys.h"
+#include "policy/power_order.h"
 
 namespace ballast::daemon {
 
@@ -86,6 +87,25 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
     draft.prediction =
         policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second, policy_.migration);
     co_return co_await executor_.submit(std::move(draft), false);
+}
+
+Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool force, std::string by) {
+    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it: nobody would wake it"};
+    const std::string objection = policy::objection_to_power_off(inventory(), memory_, policy_, clock_.now(), host);
+    if (!objection.empty() && !force) co_return Error{ErrorCode::refused, host.value, "has to stay on: " + objection};
+    std::string reason = "asked for by " + by;
+    co_return co_await power_switch_.switch_off(std::move(host), drill, std::move(reason), std::move(by));
+}
+
+Controller::Task<void> Controller::switch_on(HostId host, std::string by) {
+    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    std::string reason = "asked for by " + by;
+    co_return co_await power_switch_.switch_on(std::move(host), std::move(reason), std::move(by));
+}
+
+Controller::Task<void> Controller::release_power(HostId host, std::string by) {
+    return power_switch_.release(std::move(host), std::move(by));
 }
 
 Controller::Task<void> Controller::approve(OperationId id, std::string by) {

@@ -8,6 +8,7 @@
 
 #include "collectors/sampler.h"
 #include "daemon/keys.h"
+#include "daemon/power_overlay.h"
 
 namespace ballast::daemon {
 
@@ -17,6 +18,8 @@ constexpr std::size_t ended_kept = 500;
 // Networks and pools come and go without an event we could hear.
 constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
+// The broker's file may be edited at any time; while nobody answers there is nothing to switch.
+constexpr Duration power_refresh = std::chrono::seconds{30};
 // Samples of several hosts arrive close together: one cycle serves them all.
 constexpr Duration gather = std::chrono::milliseconds{100};
 
@@ -49,27 +52,35 @@ executor::Settings settings_from(const policy::Options& policy) {
 }
 }  // namespace
 
-Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
-                       config::DaemonOptions options, ControllerListener listener)
+Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
+                       Store& store, config::DaemonOptions options, ControllerListener listener)
     : asio_(executor),
       clock_(clock),
       hypervisor_(hypervisor),
+      power_(power),
       store_(store),
       options_(std::move(options)),
       listener_(std::move(listener)),
       executor_(executor, clock, hypervisor, store, [this](const Operation& op) { operation_changed(op); }),
+      power_switch_(
+          executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
+          [this](const PowerRecord& record) { power_changed(record); }),
       cycle_wake_(executor) {
     keeper_.configure(options_.hosts, options_.stale_after);
+    power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
     hypervisor_.on_event([this](const HypervisorEvent& event) { heard(event); });
 }
 
 Controller::Task<void> Controller::start(policy::Options policy) {
-    policy_ = std::move(policy);
-    configure_executor();
+    adopt(std::move(policy));
     const auto loaded = co_await load_state();
     if (!loaded) co_return loaded.error();
     const auto recovered = co_await executor_.recover();
     if (!recovered) co_return recovered.error();
+    const auto power_recovered = co_await power_switch_.recover();
+    if (!power_recovered) co_return power_recovered.error();
+    learn_boot_time();
+    boost::asio::co_spawn(asio_, keep_power_known(), boost::asio::detached);
     collectors::SamplerListener listener;
     listener.sampled = [this](const HostId& host, const collectors::Sample& sample) {
         keeper_.sampled(host, sample);
@@ -124,15 +135,38 @@ void Controller::configure_executor() {
 }
 
 void Controller::set_policy(policy::Options policy) {
-    policy_ = std::move(policy);
+    adopt(std::move(policy));
     planner_.forget();
-    configure_executor();
     want_cycle();
+}
+
+// A host of our own is neither emptied nor switched off, whatever the files say.
+void Controller::adopt(policy::Options policy) {
+    policy_ = std::move(policy);
+    auto& never = policy_.consolidation.never_off;
+    for (const config::HostOptions& host : options_.hosts)
+        if (is_own(host.id) && std::find(never.begin(), never.end(), host.id) == never.end()) never.push_back(host.id);
+    configure_executor();
+    learn_boot_time();
+}
+
+// As measured, where it was: the slowest host is the one that may have to be waited for.
+void Controller::learn_boot_time() {
+    std::optional<Duration> slowest;
+    for (const PowerRecord& record : power_switch_.records())
+        if (record.boot && (!slowest || *record.boot > *slowest)) slowest = record.boot;
+    if (slowest) policy_.consolidation.boot_time = *slowest;
+}
+
+bool Controller::is_own(const HostId& host) const {
+    return std::any_of(options_.hosts.begin(), options_.hosts.end(),
+                       [&](const config::HostOptions& options) { return options.id == host && is_local(options.uri); });
 }
 
 Inventory Controller::inventory() const {
     Inventory seen = keeper_.build(clock_.now(), executor_.active());
     seen.wall_time = clock_.wall_now();
+    show_power(seen, power_switch_.records(), power_, clock_.now(), clock_.wall_now());
     return seen;
 }
 
@@ -279,6 +313,50 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
         if (!waiting && !executor_.slot_free(move.from, move.to)) continue;
         co_await start_move(cycle, move, inventory.vms[move.vm].facts.name, waiting);
     }
+    if (cycle.mode == policy::Mode::automatic) co_await switch_power(cycle);
+}
+
+// Later waves tell what follows: they are planned anew once the moves before them have ended.
+boost::asio::awaitable<void> Controller::switch_power(Cycle& cycle) {
+    for (const PowerChange& change : cycle.plan.power) {
+        if (change.wave > 0) continue;
+        const auto record = power_switch_.record(change.host);
+        const bool drill = !change.on && !(record && is_proven(*record, options_.power, clock_.wall_now()));
+        std::string reason = change.reason;
+        if (drill) reason += "; in a drill first: that it can be woken was not proven lately";
+        std::string by = "policy";
+        Result<void> begun = Result<void>();
+        if (change.on)
+            begun = co_await power_switch_.switch_on(change.host, std::move(reason), std::move(by));
+        else
+            begun = co_await power_switch_.switch_off(change.host, drill, std::move(reason), std::move(by));
+        if (!begun) cycle.notes.push_back(change.host.value + " is not switched: " + to_string(begun.error()));
+    }
+}
+
+boost::asio::awaitable<void> Controller::keep_power_known() {
+    bool known = false;
+    for (;;) {
+        const auto hosts = co_await power_.hosts();
+        if (hosts && !known) spdlog::info("power: the broker knows the BMCs of {} host(s)", hosts->size());
+        if (!hosts && known) spdlog::warn("power: {}", to_string(hosts.error()));
+        if (hosts.has_value() != known) want_cycle();
+        known = hosts.has_value();
+        co_await clock_.sleep_for(power_refresh);
+    }
+}
+
+bool Controller::in_use(const HostId& host) const {
+    const auto active = executor_.active();
+    return std::any_of(active.begin(), active.end(), [&](const Operation& op) {
+        return op.state != OperationState::waiting && (op.from == host || op.to == host);
+    });
+}
+
+void Controller::power_changed(const PowerRecord& record) {
+    learn_boot_time();
+    want_cycle();
+    if (listener_.power_changed) listener_.power_changed(record);
 }
 
 // A proposal lives until its reason is gone or it has become impossible. Not just until the next plan prefers another

@@ -14,12 +14,14 @@
 #include "config/daemon_options.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
+#include "executor/power_switch.h"
 #include "interchange/cycle.h"
 #include "interchange/record.h"
 #include "policy/planner.h"
 #include "policy/policy.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
+#include "ports/power.h"
 #include "ports/store.h"
 
 namespace ballast::daemon {
@@ -28,6 +30,7 @@ namespace ballast::daemon {
 struct ControllerListener {
     std::function<void(const Cycle&)> cycle_ended;
     std::function<void(const Operation&)> operation_changed;
+    std::function<void(const PowerRecord&)> power_changed;
     std::function<void(const HostId&, const std::string& source, bool ok)> source_read;
 };
 
@@ -36,8 +39,8 @@ public:
     template <class T>
     using Task = boost::asio::awaitable<Result<T>>;
 
-    Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
-               config::DaemonOptions options, ControllerListener listener);
+    Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
+               Store& store, config::DaemonOptions options, ControllerListener listener);
 
     /// Loads what the store remembers (maintenance, pause, mode, journal), then samples and plans until the executor
     /// stops. Error: the store cannot be read; nothing was started then.
@@ -58,6 +61,10 @@ public:
     /// What the last cycle decided, and all that it decided from; its `cycle` is empty before the first one.
     interchange::Record record() const;
     std::vector<Operation> active() const { return executor_.active(); }
+    /// This daemon runs on it: nobody would wake it.
+    bool is_own(const HostId& host) const;
+    std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
+    const PowerControl& power() const { return power_; }
     const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
     const config::DaemonOptions& options() const { return options_; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const { return keeper_.find_vm(name_or_uuid); }
@@ -73,6 +80,11 @@ public:
     Task<OperationId> migrate(VmId vm, HostId to, bool force, std::string by);
     Task<void> approve(OperationId id, std::string by);
     Task<void> cancel(OperationId id, std::string by);
+    /// What an operator may want of a host's power. `off` and `drill` are refused with the reason when the policy wants
+    /// the host on, unless `force`; a host with a VM on it never goes off.
+    Task<void> switch_off(HostId host, bool drill, bool force, std::string by);
+    Task<void> switch_on(HostId host, std::string by);
+    Task<void> release_power(HostId host, std::string by);
     /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
     void set_policy(policy::Options policy);
 
@@ -82,12 +94,18 @@ private:
     boost::asio::awaitable<void> act(Cycle& cycle, Inventory inventory);
     bool still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const;
     boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan, Inventory seen);
+    boost::asio::awaitable<void> switch_power(Cycle& cycle);
+    boost::asio::awaitable<void> keep_power_known();
+    bool in_use(const HostId& host) const;
+    void power_changed(const PowerRecord& record);
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
     Task<void> load_state();
     Task<void> remember_setting(std::string key, std::optional<std::string> value);
     void configure_executor();
+    void adopt(policy::Options policy);
+    void learn_boot_time();
     void heard(const HypervisorEvent& event);
     void operation_changed(const Operation& operation);
     void want_cycle();
@@ -97,11 +115,13 @@ private:
     boost::asio::any_io_executor asio_;
     Clock& clock_;
     Hypervisor& hypervisor_;
+    PowerControl& power_;
     Store& store_;
     config::DaemonOptions options_;
     ControllerListener listener_;
     InventoryKeeper keeper_;
     executor::Executor executor_;
+    executor::PowerSwitch power_switch_;
     policy::Options policy_;
     policy::Memory memory_;
     policy::Planner planner_;

@@ -65,6 +65,12 @@ void DecisionLog::operation_changed(const Operation& op) {
                 figures(op));
 }
 
+void DecisionLog::power_changed(const PowerRecord& record) {
+    spdlog::log(record.alarm ? spdlog::level::warn : spdlog::level::info, "power {}{}: {}, {}; {} ({})",
+                record.alarm ? "ALARM " : "", record.host.value, to_string(record.state), record.message, record.reason,
+                record.requested_by);
+}
+
 void DecisionLog::source_read(const HostId& host, const std::string& source, bool ok) {
     const std::string key = host.value + "/" + source;
     if (!ok && failing_sources_.insert(key).second) spdlog::warn("{}: {} cannot be read", host.value, source);

@@ -13,6 +13,7 @@ class DecisionLog {
 public:
     void cycle_ended(const Cycle& cycle);
     void operation_changed(const Operation& operation);
+    void power_changed(const PowerRecord& record);
     void source_read(const HostId& host, const std::string& source, bool ok);
 
 private:

@@ -24,6 +24,8 @@ struct MetricsView {
     Inventory inventory;
     const policy::Memory& memory;
     std::vector<Operation> active;  // every operation that has not ended
+    std::vector<PowerRecord> power{};
+    std::vector<HostEnergy> energy{};
 };
 
 class Metrics {

@@ -77,6 +77,12 @@ const std::vector<MetricRow> rows = {
      "Pressure stall information, 10 s average; only of the daemon's own host"},
     {"ballast_host_overloaded", gauge, "host,detector", "1 while this detector holds the host overloaded"},
     {"ballast_host_unrelieved", gauge, "host", "1 while the host is overloaded and the plan does not resolve it"},
+    {"ballast_host_power", gauge, "host,state", "1 for the state of the host's power, 0 for the others"},
+    {"ballast_host_power_alarm", gauge, "host", "1 while a person has to look at how its power was switched"},
+    {"ballast_host_watts", gauge, "host,source",
+     "Power the host draws; source: bmc, or table where that does not tell"},
+    {"ballast_host_energy_used_joules_total", counter, "host", "Energy the host drew"},
+    {"ballast_host_energy_saved_joules_total", counter, "host", "Energy it would have drawn idle while it was off"},
     {"ballast_host_vms", gauge, "host", "VMs on the host that are not shut off"},
     // VMs
     {"ballast_vm_info", gauge, "uuid,name,host", "Always 1; joins a VM's UUID with its name and its host", true},
@@ -150,6 +156,14 @@ void add_gauge(prometheus::MetricFamily& family, MetricLabels labels, std::optio
     for (auto& label : labels) label.value = label_text(label.value);
     series.label = std::move(labels);
     series.gauge.value = *value;
+    family.metric.push_back(std::move(series));
+}
+
+void add_counter(prometheus::MetricFamily& family, MetricLabels labels, double value) {
+    prometheus::ClientMetric series;
+    for (auto& label : labels) label.value = label_text(label.value);
+    series.label = std::move(labels);
+    series.counter.value = value;
     family.metric.push_back(std::move(series));
 }
 

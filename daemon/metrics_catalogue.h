@@ -31,6 +31,7 @@ using MetricLabels = std::vector<prometheus::ClientMetric::Label>;
 /// Adds one series of a gauge. Unknown or not finite: the series is left out, never zero. The values of labels may be
 /// anything: see label_text.
 void add_gauge(prometheus::MetricFamily& family, MetricLabels labels, std::optional<double> value);
+void add_counter(prometheus::MetricFamily& family, MetricLabels labels, double value);
 
 /// The text with everything that is not UTF-8 and every control character replaced by U+FFFD: one bad label would
 /// make Prometheus refuse the whole scrape. Quotes and backslashes stay; the serialiser escapes them.

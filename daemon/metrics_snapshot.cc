@@ -271,6 +271,28 @@ MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, cons
     return families;
 }
 
+MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
+                             const std::vector<HostEnergy>& energy) {
+    constexpr double joules_per_wh = 3600;
+    auto states = metric_family("ballast_host_power"), alarms = metric_family("ballast_host_power_alarm"),
+         watts = metric_family("ballast_host_watts"), used = metric_family("ballast_host_energy_used_joules_total"),
+         saved = metric_family("ballast_host_energy_saved_joules_total");
+    for (const auto& [id, host] : inventory.hosts)
+        for (const PowerState state :
+             {PowerState::on, PowerState::switching_off, PowerState::off, PowerState::switching_on})
+            add_gauge(states, {{"host", id.value}, {"state", to_string(state)}}, host.power == state);
+    for (const PowerRecord& record : power)
+        if (inventory.hosts.contains(record.host)) add_gauge(alarms, {{"host", record.host.value}}, record.alarm);
+    for (const HostEnergy& account : energy) {
+        if (!inventory.hosts.contains(account.host)) continue;
+        const MetricLabels host = {{"host", account.host.value}};
+        add_gauge(watts, {host.front(), {"source", account.measured ? "bmc" : "table"}}, account.watts);
+        add_counter(used, host, joules_per_wh * account.used_wh);
+        add_counter(saved, host, joules_per_wh * account.saved_wh);
+    }
+    return {std::move(states), std::move(alarms), std::move(watts), std::move(used), std::move(saved)};
+}
+
 MetricFamilies vm_metrics(const Inventory& inventory) {
     MetricFamilies families = {metric_family("ballast_vm_info")};
     for (const auto& [id, vm] : inventory.vms)

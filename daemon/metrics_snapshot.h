@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/controller.h"
+#include "model/energy.h"
 
 namespace ballast::daemon {
 
@@ -18,6 +19,10 @@ MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory);
 /// One series a host. `wall_time_of` turns the boot clock's instants into UTC.
 MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, const policy::Memory& memory,
                             const std::function<WallTime(Instant)>& wall_time_of);
+
+/// Power and energy, of hosts that the inventory has.
+MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
+                             const std::vector<HostEnergy>& energy);
 
 /// One series a VM and metric: many in a large cluster.
 MetricFamilies vm_metrics(const Inventory& inventory);

@@ -448,6 +448,7 @@ struct Described<policy::ConsolidationOptions> {
         field("never_off", &T::never_off),
         field("min_time_on_ms", &T::min_time_on),
         field("min_time_off_ms", &T::min_time_off),
+        field("watch_ms", &T::watch),
         field("boot_time_ms", &T::boot_time),
         field("max_moves_per_cycle", &T::max_moves_per_cycle),
     };

@@ -126,6 +126,8 @@ json::array problems(const Seen& seen) {
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
         if (op.alarm && seen.wall_now - op.updated < alarms_shown) out.emplace_back(told(op));
+    for (const PowerRecord& power : seen.power)
+        if (power.alarm) out.emplace_back(power.host.value + ": " + power.message);
     for (const std::string& note : seen.last_cycle.notes) out.emplace_back(note);
     if (!seen.last_cycle.plan.brake.empty()) out.emplace_back(seen.last_cycle.plan.brake);
     return out;

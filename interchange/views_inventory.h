@@ -7,6 +7,7 @@
 
 #include "interchange/views.h"
 #include "model/inventory.h"
+#include "model/power.h"
 #include "policy/policy.h"
 
 namespace ballast::views {
@@ -23,6 +24,7 @@ struct Seen {
     const std::deque<Operation>& ended;  // oldest first
     Instant now;
     WallTime wall_now;
+    std::vector<PowerRecord> power{};  // of hosts that were switched
 };
 
 /// VMs that nothing forbids to leave their host, as far as an operator asks.

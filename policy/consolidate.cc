@@ -16,8 +16,6 @@ namespace {
 using consolidation::HostIndex;
 using consolidation::VmIndex;
 
-// 40 minutes are looked back over before any host is emptied [VMware DPM, vSphere Resource Management].
-constexpr std::size_t least_watched = std::chrono::minutes{40} / demand_slot;
 // Times that the policy is asked again without what the constraints refused.
 constexpr int most_tries = 12;
 
@@ -223,7 +221,7 @@ Consolidation consolidate(ClusterView& view, const Unmet& unmet, bool others_wai
     found.power = wakes(fleet, view, unmet);
     const bool quiet = others_wait && view.in_flight() == 0 && !context.memory.audit.braked;
     if (!found.power.empty() || !quiet || !consolidation_is_open(context.inventory, options)) return found;
-    if (slots_watched(context.memory) < least_watched) return found;
+    if (static_cast<Duration::rep>(slots_watched(context.memory)) < options.watch / demand_slot) return found;
     found = Planner(ClusterView(view), fleet).run(view);
     if (found.idle()) switch_off(fleet, options, found);
     return found;

@@ -49,6 +49,7 @@ ConsolidationProblem::ConsolidationProblem(const ClusterView& view, const Fleet&
     : view_(view), fleet_(fleet), classes_(classes_of(view.context())) {
     const Inventory& inventory = view.context().inventory;
     std::map<HostId, HostIndex> index_of;
+    for (const auto& [id, vm] : inventory.vms) most_vcpus_ = std::max<double>(most_vcpus_, vm.facts.vcpus);
     std::size_t position = 0;
     for (const auto& [id, use] : view.hosts()) {
         index_of.emplace(id, static_cast<HostIndex>(position));
@@ -83,7 +84,9 @@ void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {
     // Filled up to what would be called overload, if it lasted; right now no further than relief would bring it.
     slot.cpu = options.overload.cpu.above * use.usable_cpus;
     slot.most_now = options.overload.cpu.below * use.usable_cpus;
-    slot.core = use.host->facts.cpus;
+    // Of use for the order of emptying only: whether a VM may have more vCPUs than a host has CPUs is the constraints' to
+    // say, and a host that gives guests a part of its CPUs has more than it shows.
+    slot.core = use.host->facts.cpus + most_vcpus_;
     slot.memory = in_mib(member.wakeable ? allocatable_memory(*use.host, options) : view_.memory_free(use.host->id));
     slot.full_watts = assumed_watts(*use.host);
     slot.on = member.on && !member.empty;

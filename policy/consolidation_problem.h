@@ -51,6 +51,7 @@ private:
     std::vector<std::size_t> position_;  // of each VM in the inventory
     std::vector<std::uint32_t> class_of_vm_;
     std::vector<std::vector<double>> histories_;
+    double most_vcpus_ = 0;
     bool any_hot_ = false;
 };
 

@@ -193,8 +193,8 @@ bool Fleet::can_do_without(const HostFlags& emptied) const {
         else
             off[index] = true;
     }
-    const std::size_t holding = in_use() - leaving;
-    if (holding == 0 || holding + options.consolidation.spare_hosts < options.consolidation.min_hosts_on) return false;
+    const auto switched_off = static_cast<std::size_t>(std::count(off.begin(), off.end(), true));
+    if (in_use() == leaving || hosts_on() - switched_off < options.consolidation.min_hosts_on) return false;
     return is_enough_without(off);
 }
 

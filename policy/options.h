@@ -203,8 +203,9 @@ struct ConsolidationOptions {
     std::vector<HostId> never_off;
     std::string never_off_origin{};  // file:line, for errors
     int never_off_column = 1;
-    // Before it is emptied or switched off; a boot and the moves there and back have to pay [VMware DPM looks back over
-    // 40 minutes before it switches off].
+    // Load is looked at for so long before any host is emptied [VMware DPM: 40 minutes].
+    Duration watch = std::chrono::minutes{40};
+    // Before it is emptied or switched off; a boot and the moves there and back have to pay.
     Duration min_time_on = std::chrono::hours{1};
     Duration min_time_off = std::chrono::minutes{10};  // unless it is needed at once
     // From the command to switch it on until VMs can come to it: servers test their memory for minutes first.

@@ -250,7 +250,7 @@ void show_moves(const array& moves, Page& page) {
     show_waves(moves, "once the one before has freed its slots", move_table, page);
 }
 
-// Nobody carries out restarts and power changes yet: that is said, not implied.
+// Nobody carries out restarts yet: that is said, not implied.
 void show_restarts(const array& restarts, Page& page) {
     if (restarts.empty()) return;
     page.heading("Restarts");
@@ -261,7 +261,6 @@ void show_restarts(const array& restarts, Page& page) {
 void show_power(const array& changes, Page& page) {
     if (changes.empty()) return;
     page.heading("Power");
-    page.say(Phrase("Planned only: Ballast switches no host by itself yet.", Tone::notice));
     for (const value& change : changes) {
         const bool on = flag(change, "on");
         Phrase phrase(std::string("Switch ") + (on ? "on " : "off "));
@@ -316,7 +315,9 @@ void show_dry_run(const value& dry_run, Page& page) {
     else if (flag(dry_run, "acts"))
         what += "In mode automatic it starts these moves by itself.";
     else if (mode == "confirm")
-        what += "In mode confirm it proposes these moves and waits for ballastctl approve.";
+        what +=
+            "In mode confirm it proposes these moves and waits for ballastctl approve; hosts it does not switch "
+            "(ballastctl power does).";
     else
         what += "In mode " + mode + " it starts none of it by itself.";
     page.say(Phrase(what, Tone::faint));

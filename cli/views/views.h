@@ -28,5 +28,9 @@ void show_history(const value& history, Page& page);
 void show_operation(const value& operation, Page& page);
 void show_preflight(const value& report, Page& page);
 void show_policy(const value& policy, Page& page);
+void show_power_list(const value& power, Page& page);
+void show_energy(const value& energy, Page& page);
+/// One host's power, in a sentence.
+void show_host_power(const value& host, Page& page);
 
 }  // namespace ballast::cli

@@ -93,12 +93,12 @@ template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);
 bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOptions& b) {
     // Where the list stood is not written: it is another place after it was.
-    const auto& [enabled, windows, aggressiveness, on, spare, never_off, origin, column, time_on, time_off, boot,
+    const auto& [enabled, windows, aggressiveness, on, spare, never_off, origin, column, watch, time_on, time_off, boot,
                  moves] = a;
     (void)origin, (void)column;
     return same(windows, b.windows) &&
-           std::tie(enabled, aggressiveness, on, spare, never_off, time_on, time_off, boot, moves) ==
-               std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.min_time_on,
+           std::tie(enabled, aggressiveness, on, spare, never_off, watch, time_on, time_off, boot, moves) ==
+               std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.watch, b.min_time_on,
                         b.min_time_off, b.boot_time, b.max_moves_per_cycle);
 }
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
@@ -110,9 +110,15 @@ bool same(const policy::AdmissionOptions& a, const policy::AdmissionOptions& b) 
     return std::tie(failures, largest) == std::tie(b.host_failures, b.largest_vm);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target] = a;
-    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target) ==
-           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target);
+    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full] = a;
+    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target, b.idle_watts,
+                    b.full_watts);
+}
+bool same(const PowerOptions& a, const PowerOptions& b) {
+    const auto& [broker, shutdown, boot, tries, drill] = a;
+    return std::tie(broker, shutdown, boot, tries, drill) ==
+           std::tie(b.broker, b.shutdown_timeout, b.boot_timeout, b.wake_tries, b.drill_every);
 }
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
@@ -129,8 +135,8 @@ bool same(const policy::Options& a, const policy::Options& b) {
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc] = a;
-    return same(hosts, b.hosts) &&
+                 log, proc, power] = a;
+    return same(hosts, b.hosts) && same(power, b.power) &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -168,6 +174,7 @@ public:
                               {{"h1"}, {"null"}},
                               "",
                               1,
+                              duration(0, 7'200'000),
                               duration(0, 86'400'000),
                               duration(0, 86'400'000),
                               duration(0, 7'200'000),
@@ -195,6 +202,8 @@ public:
         made.metrics_per_vm = coin();
         made.log_level = coin() ? "trace" : "error";
         made.proc_path = "/proc/" + odd_text();
+        made.power = {"/run/" + std::to_string(below(1000)) + ".sock", duration(10'000, 7'200'000),
+                      duration(10'000, 7'200'000), number(1, 10), duration(3'600'000, 4'000'000'000)};
         return made;
     }
 
@@ -309,6 +318,8 @@ private:
         if (coin()) made.peer_uri = "qemu+tls://peer" + number_text + "/system";
         if (coin()) made.shared_storage = {"/srv/" + odd_text()};
         if (coin()) made.cpu_share = ratio(0.01, 1);
+        if (coin()) made.idle_watts = number(1, 200);
+        if (made.idle_watts) made.full_watts = number(200, 100000);
         if (coin()) made.labels = {{"rack", "r" + number_text}, {"null", "true"}, {"010", "1.5"}};
         made.target = coin();
         return made;

@@ -23,6 +23,8 @@ struct MetricsSample {
     policy::Memory memory;
     Cycle cycle;
     std::vector<Operation> active;
+    std::vector<PowerRecord> power = {switched("host1")};
+    std::vector<HostEnergy> energy = {{HostId{"host1"}, {}, 10, 5, 100, true, 120.0, true}};
 
     MetricsSample() {
         options.metrics_per_vm = true;
@@ -63,6 +65,12 @@ struct MetricsSample {
         cycle.plan.hosts[id] = {0.5, 0.25, 0.02, false, "ok"};
     }
 
+    static PowerRecord switched(const char* host) {
+        PowerRecord record;
+        record.host = {host};
+        return record;
+    }
+
     Vm& add_vm(const std::string& uuid, const std::string& name, const std::string& host) {
         Vm& vm = inventory.vms[VmId{uuid}];
         vm.id = VmId{uuid};
@@ -85,7 +93,7 @@ struct MetricsSample {
     }
     /// Told nothing yet.
     std::unique_ptr<daemon::Metrics> silent_metrics() const {
-        const auto look = [this] { return daemon::MetricsView{cycle, inventory, memory, active}; };
+        const auto look = [this] { return daemon::MetricsView{cycle, inventory, memory, active, power, energy}; };
         return std::make_unique<daemon::Metrics>(options, clock, look);
     }
     std::string text() const { return metrics()->text(); }

@@ -531,3 +531,32 @@ TEST_CASE("What a plan of consolidation leads to needs no further plan for long"
     }
     CHECK(rested >= 145);
 }
+
+TEST_CASE("An empty host that is never off counts among those that have to be on") {
+    Cluster cluster = quiet();
+    for (auto& [id, vm] : cluster.inventory.vms)
+        if (vm.host == HostId{"host1"}) vm.host = {"host2"};
+    cluster.options.consolidation.never_off = {{"host1"}};
+    cluster.options.consolidation.min_hosts_on = 2;
+    for (int i = 0; i < 60; ++i) cluster.tick(1min);
+    settle(cluster);
+    CHECK(hosts_on(cluster) == 2);
+    CHECK(cluster.at("host1").power == PowerState::on);
+    CHECK(in_use(cluster) == 1);
+}
+
+TEST_CASE("A host that gives its guests a part of a CPU takes VMs with a whole vCPU that want little") {
+    Cluster cluster;
+    for (const char* name : {"host1", "host2", "host3"}) cluster.host(name, 1).power_managed = true;
+    for (auto& [id, host] : cluster.inventory.hosts) host.facts.cpus = 0.6;
+    cluster.vm("a", "host1", 0.02, gib(1), 1);
+    cluster.vm("b", "host2", 0.02, gib(1), 1);
+    cluster.vm("c", "host3", 0.02, gib(1), 1);
+    cluster.options.consolidation.enabled = true;
+    cluster.options.consolidation.min_hosts_on = 2;
+    cluster.options.consolidation.min_time_on = 0s;
+    cluster.options.cooldown.vm = 0s;
+    for (int i = 0; i < 60; ++i) cluster.tick(1min);
+    settle(cluster);
+    CHECK(hosts_on(cluster) == 2);
+}

@@ -1,0 +1,30 @@
+#include "daemon/power_overlay.h"
+
+#include <algorithm>
+
+namespace ballast::daemon {
+
+bool can_be_switched(const PowerControl& power, const HostId& host) {
+    const auto known = power.host(host);
+    return known && known->switches && known->soft;
+}
+
+bool is_proven(const PowerRecord& record, const config::PowerOptions& options, WallTime wall_now) {
+    return record.proven && wall_now - *record.proven < options.drill_every;
+}
+
+void show_power(Inventory& inventory, const std::vector<PowerRecord>& records, const PowerControl& power, Instant now,
+                WallTime wall_now) {
+    for (auto& [id, host] : inventory.hosts) host.power_managed = can_be_switched(power, id);
+    for (const PowerRecord& record : records) {
+        const auto found = inventory.hosts.find(record.host);
+        if (found == inventory.hosts.end()) continue;
+        Host& host = found->second;
+        host.power = record.state;
+        host.power_since = now - std::max(Duration{}, Duration(wall_now - record.since));
+        host.power_managed = host.power_managed && !record.quarantined;
+        if (host.power == PowerState::off || host.power == PowerState::switching_on) host.problem = record.message;
+    }
+}
+
+}  // namespace ballast::daemon

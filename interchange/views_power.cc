@@ -1,0 +1,46 @@
+#include "interchange/views_power.h"
+
+#include <algorithm>
+
+namespace ballast::views {
+
+json::object power(const PowerRecord& record, bool bmc, bool switchable, bool proven) {
+    const bool switched = record.since != WallTime{};
+    return {{"host", record.host.value},
+            {"state", to_string(record.state)},
+            {"since", time(switched ? std::optional(record.since) : std::nullopt)},
+            {"reason", record.reason},
+            {"requested_by", record.requested_by},
+            {"message", record.message},
+            {"alarm", record.alarm},
+            {"quarantined", record.quarantined},
+            {"drill", record.drill},
+            {"bmc", bmc},
+            {"switchable", switchable},
+            {"proven", proven},
+            {"proven_at", time(record.proven)},
+            {"shutdown_ms", milliseconds(record.shutdown)},
+            {"boot_ms", milliseconds(record.boot)}};
+}
+
+json::object energy(const std::vector<HostEnergy>& hosts) {
+    constexpr double wh_per_kwh = 1000;
+    json::array accounts;
+    double used = 0, saved = 0;
+    std::optional<WallTime> since;
+    for (const HostEnergy& account : hosts) {
+        used += account.used_wh / wh_per_kwh;
+        saved += account.saved_wh / wh_per_kwh;
+        since = since ? std::min(*since, account.since) : account.since;
+        accounts.push_back(json::object{{"host", account.host.value},
+                                        {"since", time(account.since)},
+                                        {"watts", number(account.watts)},
+                                        {"measured", account.measured},
+                                        {"idle_watts", account.idle_watts},
+                                        {"used_kwh", account.used_wh / wh_per_kwh},
+                                        {"saved_kwh", account.saved_wh / wh_per_kwh}});
+    }
+    return {{"since", time(since)}, {"used_kwh", used}, {"saved_kwh", saved}, {"hosts", std::move(accounts)}};
+}
+
+}  // namespace ballast::views

@@ -1,0 +1,18 @@
+// Hosts' power and energy as the control API shows it. See docs/api.md.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "interchange/views.h"
+#include "model/energy.h"
+#include "model/power.h"
+
+namespace ballast::views {
+
+/// `bmc`: one is configured; `switchable`: it can switch the host off and on; `proven`: it came back lately.
+json::object power(const PowerRecord& record, bool bmc, bool switchable, bool proven);
+
+/// Accounts of hosts and of the cluster.
+json::object energy(const std::vector<HostEnergy>& hosts);
+
+}  // namespace ballast::views
