@@ -6,16 +6,19 @@ import shutil
 import subprocess
 import time
 
+import bmc
 import cgroup
-from base import CACHE, Problem, run, write_text
+from base import CACHE, Problem, read_text, run, write_text
 from host import all_hosts, named
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 SOCKET = "/run/ballast/ballast.sock"
 STATE_DIR = "/var/lib/ballast"
 _POLICY_DIR = "/etc/ballast/policy.d"
-_PROGRAMS = {"ballastd": "/usr/sbin/ballastd", "ballastctl": "/usr/bin/ballastctl"}
+_PROGRAMS = {"ballastd": "/usr/sbin/ballastd", "ballast-powerd": "/usr/sbin/ballast-powerd",
+             "ballastctl": "/usr/bin/ballastctl"}
 _FILES = {"systemd/ballastd.service": "/lib/systemd/system/ballastd.service",
+          "systemd/ballast-powerd.service": "/lib/systemd/system/ballast-powerd.service",
           "systemd/ballast.sysusers": "/usr/lib/sysusers.d/ballast.conf",
           "systemd/ballast.tmpfiles": "/usr/lib/tmpfiles.d/ballast.conf"}
 FINAL = ("done", "rolled_back", "cancelled", "failed")
@@ -135,6 +138,31 @@ class Ballast:
             os.unlink(path)
         else:
             write_text(path, text, 0o644)
+
+    # -- the power broker
+
+    def start_broker(self, hosts=None):
+        """The broker, with the BMCs of these hosts (all), on the BMCs' own network."""
+        known = [one for one in bmc.all_bmcs() if hosts is None or one.host.name in hosts]
+        lines = ""
+        for one in known:
+            secret = f"/etc/ballast/power/{one.host.name}"
+            write_text(self.host.path(secret), read_text(one.password_file) + "\n", 0o640)
+            lines += (f"  - name: {one.host.name}\n    reading: ipmi\n    levels:\n      - agent: fence_ipmilan\n"
+                      f"        parameters: {{ip: {one.ip}, username: {bmc.USER}, lanplus: 1, cipher: 3}}\n"
+                      f"        secrets: {{password: {{file: {secret}}}}}\n        timeout: 8s\n")
+        write_text(self.host.path("/etc/ballast/power.yaml"), "hosts:\n" + lines, 0o640)
+        self.host.run(["chgrp", "-R", "ballast-power", "/etc/ballast/power.yaml", "/etc/ballast/power"])
+        self.systemctl("reset-failed", "ballast-powerd", check=False)
+        self.systemctl("restart", "ballast-powerd")
+
+    def stop_broker(self):
+        """Nobody answers at the broker's socket."""
+        self.systemctl("stop", "ballast-powerd", check=False)
+
+    def power(self, host):
+        """The host's row of `ballastctl power list`."""
+        return next(row for row in self.ctl("power", "list")["hosts"] if row["host"] == host)
 
     # -- the service
 

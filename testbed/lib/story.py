@@ -27,6 +27,11 @@ reserve: {cpu: 0%, memory: 5%, memory_min: 64MiB}
 cooldown: {vm: 2min, after_failure: 10s, by_hand: 2min}
 migration: {deadline_min: 1min}
 """
+# Hours in which little is wanted: what a night's policy says, only quicker.
+_NIGHT = _POLICY.replace("cooldown: {vm: 2min,", "cooldown: {vm: 20s, no_return: 2min,") + """consolidation:
+  {enabled: true, aggressiveness: 1, watch: 0s, min_hosts_on: 2, min_time_on: 3s, min_time_off: 75s, windows: WINDOWS}
+"""
+_NOW_OPEN, _NEVER_OPEN = "[]", '[{name: night, times: ["TODAY 00:00-00:01"]}]'
 # The longest pause a guest may show: a TCP connection bridges it without its user's noticing more than a hiccup.
 _BOUND_MS = 3000
 _BEAT_MS = 100
@@ -52,6 +57,7 @@ class Story:
             self._set_the_stage()
             self._relieve()
             self._maintain()
+            self._spend_a_night()
             self._sum_up()
             return self._verdict()
         finally:
@@ -98,8 +104,10 @@ class Story:
         self._ballast.install()
         self._ballast.configure(_POLICY, log_level="info")
         self._ballast.start(fresh=True)
+        self._ballast.start_broker()
         self._ballast.wait_watching()
-        self._screen.say("ballastd runs on host1 as a systemd service, as an unprivileged user, and watches all hosts.")
+        self._screen.say("ballastd runs on host1 as a systemd service, as an unprivileged user, and watches all hosts. Beside it "
+                         "ballast-powerd alone knows the passwords of the hosts' BMCs.")
 
     # -- overload
 
@@ -164,6 +172,61 @@ class Story:
             host.boot()
         host.wait()
         self._screen.say(f"{name} was switched on again (boot {before[:8]} became {host.boot_id()[:8]}).")
+
+    # -- the night
+
+    def _spend_a_night(self):
+        say = self._screen.say
+        self._screen.heading("A quiet night")
+        say("Nobody wants anything any more, and the policy's window for quiet hours opens: VMs may be packed, hosts be off.")
+        for name in _GUESTS:
+            guest.change(name, cpu=2, dirty=0, working_set=16)
+        wait_until("the broker's hosts to be known", lambda: self._ballast.power("host2")["switchable"], timeout=60)
+        self._ballast.write_policy(_NIGHT.replace("WINDOWS", _NOW_OPEN))
+        self._ballast.ctl("reload")
+        self._watch("a host to be off", lambda _: self._off(), 180)
+        self._snapshot()
+        off = self._off()
+        if not off:
+            self._verdicts.append(("a host was switched off while little was wanted", False))
+            return
+        drilled = self._ballast.power(off)
+        say(f"{off} is off for real. First Ballast proved that it comes back, by its BMC: off and on again in a drill, up in "
+            f"{milliseconds(drilled['boot_ms'])}.", "green")
+        say("Ballast reads from the BMCs what the hosts draw, once a minute.")
+        saved = self._watch_energy(off)
+        self._wake(off, drilled, saved)
+
+    def _off(self):
+        """The host that is off, and was proven to come back."""
+        return next((row["host"] for row in self._ballast.ctl("power", "list")["hosts"] if row["state"] == "off" and row["proven"]), None)
+
+    def _watch_energy(self, off):
+        def account():
+            return next((host for host in self._ballast.ctl("energy")["hosts"] if host["host"] == off), {"saved_kwh": 0})
+        self._watch("energy to be saved", lambda _: account()["saved_kwh"] > 0, 150)
+        seen = account()
+        if seen["saved_kwh"] > 0:
+            self._screen.say(f"{off} draws {seen['watts']:.0f} W now and {seen['idle_watts']:.0f} W when it idles: "
+                             f"{1000 * seen['saved_kwh']:.2f} Wh saved so far, {seen['idle_watts'] - seen['watts']:.0f} Wh every hour.", "green")
+        return seen["saved_kwh"] > 0
+
+    def _wake(self, off, drilled, saved):
+        say = self._screen.say
+        day = time.strftime("%a", time.gmtime(time.time() + 3 * 86400)).lower()
+        say("The window closes.")
+        start = time.monotonic()
+        self._ballast.write_policy(_NIGHT.replace("WINDOWS", _NEVER_OPEN.replace("TODAY", day)))
+        self._ballast.ctl("reload")
+        woken = self._watch(f"{off} to be back", lambda hosts: hosts[off]["state"] == "ok" and hosts[off]["connection"] == "up", 120)[off]
+        took = time.monotonic() - start
+        self._snapshot()
+        back = woken["connection"] == "up" and named(off).leader() is not None
+        if back:
+            say(f"{off} was woken and takes guests again, {took:.0f} s after the window closed; its last boot took "
+                f"{milliseconds(drilled['boot_ms'])}.", "green")
+        self._verdicts.append((f"in a quiet hour {off} was emptied and switched off, after a drill, and woken when it was over", back))
+        self._verdicts.append((f"while {off} was off it saved energy, by its BMC's readings", saved))
 
     # -- watching
 
