@@ -84,8 +84,8 @@ void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {
     // Filled up to what would be called overload, if it lasted; right now no further than relief would bring it.
     slot.cpu = options.overload.cpu.above * use.usable_cpus;
     slot.most_now = options.overload.cpu.below * use.usable_cpus;
-    // Of use for the order of emptying only: whether a VM may have more vCPUs than a host has CPUs is the constraints' to
-    // say, and a host that gives guests a part of its CPUs has more than it shows.
+    // Of use for the order of emptying only: whether a VM may have more vCPUs than a host has CPUs is the constraints'
+    // to say, and a host that gives guests a part of its CPUs has more than it shows.
     slot.core = use.host->facts.cpus + most_vcpus_;
     slot.memory = in_mib(member.wakeable ? allocatable_memory(*use.host, options) : view_.memory_free(use.host->id));
     slot.full_watts = assumed_watts(*use.host);
