@@ -13,6 +13,7 @@
 #include "interchange/record.h"
 #include "interchange/views_explain.h"
 #include "interchange/views_what_if.h"
+#include "policy/what_if.h"
 
 namespace ballast::cli {
 
@@ -78,6 +79,17 @@ const Vm* find_vm(const Inventory& inventory, const std::string& name) {
     for (const auto& [id, vm] : inventory.vms)
         if (vm.facts.name == name) return &vm;
     return nullptr;
+}
+
+Result<void> suppose(const std::string& what_if, Record& record) {
+    const auto suppositions = policy::parse_what_if(what_if);
+    if (!suppositions) return suppositions.error();
+    if (!record.memory) record.memory = policy::observe({}, record.inventory, record.options, record.now);
+    auto supposed = policy::suppose(*suppositions, record.inventory, *record.memory, record.now);
+    if (!supposed) return supposed.error();
+    record.inventory = std::move(supposed->inventory);
+    record.memory = std::move(supposed->memory);
+    return {};
 }
 
 Exit explain(Session& session, const Replay& replay, const std::string& kind, const std::string& name) {
@@ -163,6 +175,11 @@ Exit record(Session& session, const std::string& file, bool anonymise) {
 Exit replay(Session& session, const ReplayWish& wish) {
     auto record = load(session, wish.file);
     if (!record || !use_policy(session, wish.policies, *record)) return Exit::usage;
+    const bool asks_more = !wish.explain.empty() || wish.capacity;  // of the cluster that is supposed
+    if (asks_more && !wish.what_if.empty()) {
+        const auto supposed = suppose(wish.what_if, *record);
+        if (!supposed) return complain(session, supposed.error());
+    }
     const Replay again(std::move(*record));
     if (!wish.explain.empty()) return explain(session, again, wish.explain[0], wish.explain[1]);
     if (!wish.what_if.empty()) return show_supposed(session, again, wish.what_if);

@@ -137,6 +137,9 @@ void switch_off(CapacityReport& report, const ClusterView& view, double most_que
     const Context& context = view.context();
     SwitchOff cluster(context, report.survives_any_loss && report.losses.size() > 1);
     auto hosts = report.counted;
+    const auto& never = context.options.consolidation.never_off;
+    std::erase_if(hosts,
+                  [&](const HostId& host) { return std::find(never.begin(), never.end(), host) != never.end(); });
     std::stable_sort(hosts.begin(), hosts.end(),
                      [&](const HostId& a, const HostId& b) { return view.at(a).committed < view.at(b).committed; });
     double questions = 0;

@@ -102,6 +102,11 @@ TEST_CASE("Another policy, a supposition, an explanation and the capacity are ma
     CHECK(host({"replay", file, "--explain", "host", "host1"}) == 0);
     CHECK(has(host.out.str(), "Would leave"));
     CHECK(room({"replay", file, "--capacity"}) == 0);
+    Run lost;
+    CHECK(lost({"replay", file, "--what-if", "lose host1", "--explain", "host", "host1"}) == 0);
+    CHECK(lost.out.str().find("lost") != std::string::npos);
+    Run nobody;
+    CHECK(nobody({"replay", file, "--what-if", "lose nobody", "--capacity"}) == 2);
     CHECK(has(room.out.str(), "Any one host may fail"));
     CHECK(unknown({"replay", file, "--explain", "vm", "nobody"}) == 2);
     CHECK(has(unknown.err.str(), "nobody"));

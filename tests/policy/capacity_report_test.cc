@@ -84,6 +84,15 @@ TEST_CASE("Hosts can be off as long as their VMs fit elsewhere and a loss can st
     CHECK(report_of(one_busy).could_be_off.empty());
 }
 
+TEST_CASE("A host that is never off is none of those that could be") {
+    Cluster cluster = hosts_with(3, gib(1));
+    const auto before = report_of(cluster).could_be_off;
+    REQUIRE_FALSE(before.empty());
+    cluster.options.consolidation.never_off = before;
+    for (const HostId& host : report_of(cluster).could_be_off)
+        CHECK(std::find(before.begin(), before.end(), host) == before.end());
+}
+
 TEST_CASE("A report of any cluster is sane and the same for the same cluster") {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         INFO("seed " << seed);
