@@ -55,7 +55,9 @@ asio::awaitable<void> sleep(Instant when) {
     }
     auto executor = co_await asio::this_coro::executor;
     asio::posix::stream_descriptor timer(executor, descriptor);
-    co_await timer.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    // An event that asio had fetched for a descriptor closed just before may end the wait early: its state is used
+    // again.
+    while (boot_now() < when) co_await timer.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -51,6 +54,28 @@ private:
 };
 
 }  // namespace
+
+TEST_CASE("A sleep after a connection to nobody is as long as any other") {
+    RealClock clock;
+    boost::asio::io_context io;
+    const Instant start = clock.now();
+    const auto visit = [&]() -> boost::asio::awaitable<void> {
+        for (int i = 0; i < 5; ++i) {
+            boost::system::error_code refused;
+            {
+                boost::asio::local::stream_protocol::socket socket(io);
+                auto token = boost::asio::redirect_error(boost::asio::use_awaitable, refused);
+                const boost::asio::local::stream_protocol::endpoint nobody("/nonexistent/socket");
+                co_await socket.async_connect(nobody, token);
+            }
+            CHECK(refused);
+            co_await clock.sleep_for(milliseconds(40));
+        }
+    };
+    boost::asio::co_spawn(io, visit, [](std::exception_ptr bug) { REQUIRE_FALSE(bug); });
+    io.run();
+    CHECK(clock.now() - start >= milliseconds(200));
+}
 
 TEST_CASE("The real clock is CLOCK_BOOTTIME, and UTC for people") {
     const RealClock clock;
