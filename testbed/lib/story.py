@@ -103,8 +103,8 @@ class Story:
         self._ballast = ballast.Ballast(self._build)
         self._ballast.install()
         self._ballast.configure(_POLICY, log_level="info")
-        self._ballast.start(fresh=True)
         self._ballast.start_broker()
+        self._ballast.start(fresh=True)
         self._ballast.wait_watching()
         self._screen.say("ballastd runs on host1 as a systemd service, as an unprivileged user, and watches all hosts. Beside it "
                          "ballast-powerd alone knows the passwords of the hosts' BMCs.")
