@@ -148,6 +148,11 @@ json::object host_counts(const Seen& seen) {
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
 
+// Power as it stands now, the rest as the last cycle saw it.
+std::string state_of(const Host& host, const HostView* view) {
+    if (host.power != PowerState::on) return to_string(host.power);
+    return view ? view->state : "unknown";
+}
 }  // namespace
 
 std::set<VmId> movable_vms(const Seen& seen) {
@@ -163,7 +168,7 @@ json::object host(const Seen& seen, const Host& host) {
     const auto age = host.sampled_at ? std::optional(seen.now - *host.sampled_at) : std::nullopt;
     const auto& moving = seen.inventory.in_flight;
     return {{"id", host.id.value},
-            {"state", view ? view->state : "unknown"},
+            {"state", state_of(host, view)},
             {"connection", to_string(host.connection)},
             {"stale", host.stale},
             {"maintenance", host.maintenance},

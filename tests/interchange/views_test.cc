@@ -197,6 +197,18 @@ TEST_CASE("A host that swaps is explained by its swap, in MiB/s, and one that is
     CHECK(std::string(swap().second).starts_with("h1 reads 5.0 MiB/s back from swap"));
 }
 
+TEST_CASE("A host's power is told as it is now, not as the last cycle saw it") {
+    Look look;
+    Host& host = look.cluster.host("h1");
+    look.cluster.tick();
+    look.last.plan = look.cluster.plan();
+    CHECK(views::host(look.seen(), host).at("state") == "ok");
+    host.power = PowerState::switching_off;
+    CHECK(views::host(look.seen(), host).at("state") == "switching_off");
+    host.power = PowerState::off;
+    CHECK(views::host(look.seen(), host).at("state") == "off");
+}
+
 TEST_CASE("The same state gives the same bytes") {
     Look look;
     look.cluster.host("h2");
