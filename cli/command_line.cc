@@ -72,6 +72,7 @@ private:
     void add_explain();
     void add_maintenance();
     void add_power();
+    void add_fence();
     void add_acting();
     void add_mode();
     void add_policy();
@@ -94,6 +95,7 @@ CommandLine::CommandLine() {
     add_explain();
     add_maintenance();
     add_power();
+    add_fence();
     add_acting();
     add_mode();
     add_policy();
@@ -238,6 +240,21 @@ void CommandLine::add_power() {
     for (CLI::App* order : {off, drill, on}) order->add_flag("--wait", said_.wait, "Until it is done");
     verb(app_, "energy", "What the hosts draw, and what switching them off saved", energy);
     add("release", "You have looked: end the host's alarm or quarantine");
+}
+
+void CommandLine::add_fence() {
+    CLI::App* group = group_of_verbs("fence", "Hosts that do not answer any more");
+    verb(*group, "list", "How the power of all hosts stands", power_list);
+    const auto add = [&](const std::string& name, const std::string& action, const std::string& help) {
+        CLI::App* added = verb(*group, name, help, [this, action](Session& session) {
+            return power(session, {said_.name, action, false, said_.wait});
+        });
+        positional(added, "HOST", "Name of the host");
+        added->add_flag("--wait", said_.wait, "Until it is certain that it is off");
+    };
+    add("now", "fence", "Cut a host off that does not answer; its VMs are started elsewhere then");
+    add("confirm", "confirm_off",
+        "You have made sure that the host is off, and answer for it: its VMs are started elsewhere");
 }
 
 void CommandLine::add_acting() {

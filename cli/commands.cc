@@ -126,8 +126,9 @@ Exit power(Session& session, const PowerWish& wish) {
     if (wish.wait)
         return follow_power(session, wish.host, [&](const value& now) {
             const bool proven = text(now, "proven_at") != text(answer.body, "proven_at");
-            return wish.action == "off" ? text(now, "state") == "off"
-                                        : text(now, "state") == "on" && (wish.action != "drill" || proven);
+            const std::string state = text(now, "state");
+            if (wish.action == "fence" || wish.action == "confirm_off") return state == "lost";
+            return wish.action == "off" ? state == "off" : state == "on" && (wish.action != "drill" || proven);
         });
     session.print(answer.body, show_host_power);
     return Exit::ok;

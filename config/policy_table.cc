@@ -19,6 +19,7 @@ using policy::ConsolidationOptions;
 using policy::CooldownOptions;
 using policy::CpuMethod;
 using policy::EstimatorOptions;
+using policy::FailoverOptions;
 using policy::ForecastOptions;
 using policy::LimitOptions;
 using policy::MigrationOptions;
@@ -283,6 +284,26 @@ void add_limits(Rows& rows) {
                                    "migrations at the same time in the whole cluster"));
 }
 
+template <class V>
+void add_failover(Rows& rows, const std::string& key, Codec<V> codec, V FailoverOptions::*member, std::string doc) {
+    rows.push_back(
+        option<Options>("failover." + key, std::move(codec), field(&Options::failover, member), std::move(doc)));
+}
+
+void add_failover(Rows& rows) {
+    add_failover(rows, "enabled", boolean(), &FailoverOptions::enabled,
+                 "cut off hosts that do not answer any more and start their VMs elsewhere, in mode automatic");
+    // Below 5 s any hiccup of a switch would count.
+    add_failover<Duration>(rows, "after", duration(seconds{5}, hours{1}), &FailoverOptions::after,
+                           "nothing of the host, neither libvirt nor its kernel, has answered for this long");
+    add_failover<Duration>(rows, "start_grace", duration(seconds{0}, hours{24}), &FailoverOptions::start_grace,
+                           "a host that never answered since the daemon's start is given this long to boot");
+    add_failover(rows, "bring_back", boolean(), &FailoverOptions::bring_back,
+                 "switch a host that was cut off on again, once its VMs run elsewhere");
+    add_failover(rows, "restarts_per_host", count(1, 64), &FailoverOptions::restarts_per_host,
+                 "VMs that are being started on one host at the same time");
+}
+
 void add_cooldown(Rows& rows) {
     rows.push_back(option<Options>("cooldown.vm", duration(seconds{0}, hours{24 * 30}),
                                    field(&Options::cooldown, &CooldownOptions::vm),
@@ -381,6 +402,7 @@ Rows rows() {
     add_reserve(all);
     add_promises(all);
     add_limits(all);
+    add_failover(all);
     add_cooldown(all);
     add_migration_speed(all);
     add_migration_patience(all);
@@ -411,6 +433,7 @@ const Table<Options>& policy_table() {
          {"overcommit", "How much more may be promised to VMs than a host has."},
          {"admission", "Room for the loss of hosts, which balancing leaves alone; orders of an operator may use it."},
          {"limits", "How many migrations run at the same time."},
+         {"failover", "Hosts that do not answer any more: fencing them and starting their VMs elsewhere."},
          {"cooldown", "How long VMs are left alone after a move."},
          {"migration", "How a VM is moved."}},
         rows(),

@@ -56,9 +56,9 @@ Result<PowerOrder> power_order(const ApiRequest& request) {
     if (!action) return action.error();
     const auto force = flag_field(request.fields, "force", false);
     if (!force) return force.error();
-    for (const char* known : {"on", "off", "drill", "release"})
+    for (const char* known : {"on", "off", "drill", "release", "fence", "confirm_off"})
         if (*action == known) return PowerOrder{*action, *force};
-    return Error{ErrorCode::invalid, "action", "must be on, off, drill or release"};
+    return Error{ErrorCode::invalid, "action", "must be on, off, drill, release, fence or confirm_off"};
 }
 
 // Outer: an error. Inner: nothing for "back to the policy's".
@@ -99,6 +99,10 @@ ApiChange::Answer ApiChange::power(ApiRequest request) {
     Result<void> begun = Result<void>();
     if (order->action == "on")
         begun = co_await controller_.switch_on(std::move(asked), std::move(by));
+    else if (order->action == "fence")
+        begun = co_await controller_.fence(std::move(asked), std::move(by));
+    else if (order->action == "confirm_off")
+        begun = co_await controller_.confirm_lost(std::move(asked), std::move(by));
     else if (order->action == "release")
         begun = co_await controller_.release_power(std::move(asked), std::move(by));
     else

@@ -18,6 +18,7 @@
 #include "daemon/metrics_listener.h"
 #include "daemon/preflight.h"
 #include "daemon/season_file.h"
+#include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "power/client.h"
 #include "service/log.h"
@@ -104,7 +105,9 @@ public:
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
           power_(configuration_.daemon.power.broker),
-          controller_(io.get_executor(), clock_, hypervisor_, power_, *store_, configuration_.daemon, listener()),
+          probe_(io.get_executor(), configuration_.daemon.hosts),
+          controller_(io.get_executor(), clock_, hypervisor_, power_, probe_, *store_, configuration_.daemon,
+                      listener()),
           energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
@@ -280,6 +283,7 @@ private:
     History history_;
     SeasonFile season_file_;
     power::Client power_;
+    TcpProbe probe_;
     Controller controller_;
     EnergyMeter energy_;
     ApiServer api_;

@@ -108,6 +108,19 @@ Controller::Task<void> Controller::release_power(HostId host, std::string by) {
     return power_switch_.release(std::move(host), std::move(by));
 }
 
+Controller::Task<void> Controller::fence(HostId host, std::string by) {
+    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
+    std::string reason = "asked for by " + by;
+    co_return co_await power_switch_.fence(std::move(host), std::move(reason), std::move(by));
+}
+
+Controller::Task<void> Controller::confirm_lost(HostId host, std::string by) {
+    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
+    co_return co_await power_switch_.confirm_lost(std::move(host), std::move(by));
+}
+
 Controller::Task<void> Controller::approve(OperationId id, std::string by) {
     return executor_.approve(std::move(id), std::move(by));
 }

@@ -48,12 +48,13 @@ executor::Settings settings_from(const policy::Options& policy) {
     s.deadline_per_gib = policy.migration.deadline_per_gib;
     s.attempts = policy.migration.attempts;
     s.retry_delay = policy.migration.retry_delay;
+    s.restarts_per_host = policy.failover.restarts_per_host;
     return s;
 }
 }  // namespace
 
 Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
-                       Store& store, config::DaemonOptions options, ControllerListener listener)
+                       Probe& probe, Store& store, config::DaemonOptions options, ControllerListener listener)
     : asio_(executor),
       clock_(clock),
       hypervisor_(hypervisor),
@@ -65,16 +66,38 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
       power_switch_(
           executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
           [this](const PowerRecord& record) { power_changed(record); }),
+      failover_(executor, clock, hypervisor, probe, executor_, power_switch_, failover_questions()),
       cycle_wake_(executor) {
     keeper_.configure(options_.hosts, options_.stale_after);
     power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
+    power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
+                             [this](HostId host) { return executor_.rejoin(std::move(host)); }});
+    executor_.ask_lost([this](const HostId& host) {
+        const auto record = power_switch_.record(host);
+        return record && record->state == PowerState::lost;
+    });
     hypervisor_.on_event([this](const HypervisorEvent& event) { heard(event); });
+}
+
+FailoverQuestions Controller::failover_questions() {
+    FailoverQuestions questions;
+    questions.may_act = [this] { return mode() == policy::Mode::automatic && !paused(); };
+    questions.maintenance = [this](const HostId& host) { return keeper_.in_maintenance(host); };
+    questions.restarts_pending = [this](const HostId& host) {
+        const auto& restarts = last_cycle_.plan.restarts;
+        return std::any_of(restarts.begin(), restarts.end(), [&](const Restart& one) { return one.from == host; });
+    };
+    questions.changed = [this] { want_cycle(); };
+    return questions;
 }
 
 Controller::Task<void> Controller::start(policy::Options policy) {
     adopt(std::move(policy));
     const auto loaded = co_await load_state();
     if (!loaded) co_return loaded.error();
+    const auto vms = co_await executor_.load_vms();
+    if (!vms) co_return vms.error();
+    presume_vms();
     const auto recovered = co_await executor_.recover();
     if (!recovered) co_return recovered.error();
     const auto power_recovered = co_await power_switch_.recover();
@@ -82,11 +105,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     learn_boot_time();
     boost::asio::co_spawn(asio_, keep_power_known(), boost::asio::detached);
     collectors::SamplerListener listener;
-    listener.sampled = [this](const HostId& host, const collectors::Sample& sample) {
-        keeper_.sampled(host, sample);
-        if (!keeper_.vm_facts_wanted(host).empty()) facts_wake_[host]->cancel();
-        want_cycle();
-    };
+    listener.sampled = [this](const HostId& host, const collectors::Sample& sample) { sampled(host, sample); };
     listener.source_read = [this](const HostId& host, const std::string& source, const Result<void>& read) {
         if (listener_.source_read) listener_.source_read(host, source, read.has_value());
     };
@@ -100,8 +119,25 @@ Controller::Task<void> Controller::start(policy::Options policy) {
         boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
         boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
     }
+    failover_.start(hypervisor_.hosts());
     boost::asio::co_spawn(asio_, run_cycles(), boost::asio::detached);
     co_return Result<void>();
+}
+
+// Of a host that does not answer any more, the store alone knows what ran there.
+void Controller::presume_vms() {
+    for (const auto& [vm, record] : executor_.vms().all()) {
+        auto facts = hypervisor_.facts_of(record.definition);
+        keeper_.presume(vm, record.host, record.name, facts ? std::optional(std::move(*facts)) : std::nullopt);
+    }
+}
+
+void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
+    keeper_.sampled(host, sample);
+    const auto running = keeper_.running_on(host);
+    failover_.seen(host, running);
+    if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->cancel();
+    want_cycle();
 }
 
 Controller::Task<void> Controller::load_state() {
@@ -132,6 +168,7 @@ Controller::Task<void> Controller::load_state() {
 
 void Controller::configure_executor() {
     executor_.configure(settings_from(policy_));
+    failover_.configure(policy_.failover);
 }
 
 void Controller::set_policy(policy::Options policy) {
@@ -167,6 +204,9 @@ Inventory Controller::inventory() const {
     Inventory seen = keeper_.build(clock_.now(), executor_.active());
     seen.wall_time = clock_.wall_now();
     show_power(seen, power_switch_.records(), power_, clock_.now(), clock_.wall_now());
+    for (auto& [id, host] : seen.hosts)
+        if (const auto silent = failover_.silent_for(id); silent && host.power == PowerState::on)
+            host.problem = "has not answered for " + to_string(*silent);
     return seen;
 }
 
@@ -183,12 +223,23 @@ boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
     }
 }
 
+std::set<VmId> Controller::facts_due(const HostId& host) const {
+    const auto due = keeper_.vm_facts_due(host);
+    const auto undefined = failover_.undefined(keeper_.running_on(host));
+    std::set<VmId> all(due.begin(), due.end());
+    all.insert(undefined.begin(), undefined.end());
+    return all;
+}
+
 boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
     const auto wake = facts_wake_[host];
     for (;;) {
-        for (const VmId& vm : keeper_.vm_facts_due(host)) {
+        for (const VmId& vm : facts_due(host)) {
             auto facts = co_await hypervisor_.vm_facts(host, vm);
-            if (facts) keeper_.vm_facts(vm, std::move(*facts));
+            if (!facts) continue;
+            auto definition = co_await hypervisor_.definition(host, vm);
+            if (definition) failover_.defined(host, vm, *facts, std::move(*definition));
+            keeper_.vm_facts(vm, std::move(*facts));
         }
         if (keeper_.vm_facts_wanted(host).empty()) want_cycle();
         wake->expires_after(facts_refresh);
@@ -302,7 +353,9 @@ void Controller::remember(const Cycle& cycle) {
 
 boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) {
     co_await withdraw_stale_proposals(cycle.plan, inventory);
+    for (std::string& note : failover_.notes()) cycle.notes.push_back(std::move(note));
     if (cycle.mode == policy::Mode::observe || cycle.paused) co_return;
+    if (cycle.mode == policy::Mode::automatic && policy_.failover.enabled) co_await start_restarts(cycle, inventory);
     std::set<HostId> undecided;  // what a host is asked about is one set: no more until it is decided
     for (const Operation& op : executor_.active())
         if (op.state == OperationState::waiting) undecided.insert(op.from);
@@ -314,6 +367,29 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
         co_await start_move(cycle, move, inventory.vms[move.vm].facts.name, waiting);
     }
     if (cycle.mode == policy::Mode::automatic) co_await switch_power(cycle);
+}
+
+// Later waves are those of a lower priority: they are planned anew once the first ones are under way.
+boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory inventory) {
+    const std::vector<Restart> restarts = cycle.plan.restarts;
+    for (const Restart& restart : restarts) {
+        if (restart.wave > restarts.front().wave) break;
+        Operation draft;
+        draft.vm = restart.vm;
+        draft.vm_name = inventory.vms[restart.vm].facts.name;
+        draft.from = restart.from;
+        draft.to = restart.to;
+        draft.trigger = Trigger::host_loss;
+        draft.reason = restart.reason;
+        draft.cycle = cycle.id;
+        draft.requested_by = "policy";
+        std::string name = draft.vm_name;
+        const auto id = co_await executor_.restart(std::move(draft));
+        if (id)
+            cycle.operations.push_back(*id);
+        else if (id.error().code != ErrorCode::conflict)  // its turn comes
+            cycle.notes.push_back(name + " is not started: " + to_string(id.error()));
+    }
 }
 
 // Later waves tell what follows: they are planned anew once the moves before them have ended.

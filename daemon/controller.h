@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "config/daemon_options.h"
+#include "daemon/failover.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
 #include "executor/power_switch.h"
@@ -22,6 +24,7 @@
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
 #include "ports/power.h"
+#include "ports/probe.h"
 #include "ports/store.h"
 
 namespace ballast::daemon {
@@ -40,7 +43,7 @@ public:
     using Task = boost::asio::awaitable<Result<T>>;
 
     Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
-               Store& store, config::DaemonOptions options, ControllerListener listener);
+               Probe& probe, Store& store, config::DaemonOptions options, ControllerListener listener);
 
     /// Loads what the store remembers (maintenance, pause, mode, journal), then samples and plans until the executor
     /// stops. Error: the store cannot be read; nothing was started then.
@@ -85,6 +88,10 @@ public:
     Task<void> switch_off(HostId host, bool drill, bool force, std::string by);
     Task<void> switch_on(HostId host, std::string by);
     Task<void> release_power(HostId host, std::string by);
+    /// A host that does not answer: cut off now, or taken to be off because the operator answers for it. Its VMs are
+    /// started elsewhere then.
+    Task<void> fence(HostId host, std::string by);
+    Task<void> confirm_lost(HostId host, std::string by);
     /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
     void set_policy(policy::Options policy);
 
@@ -94,9 +101,14 @@ private:
     boost::asio::awaitable<void> act(Cycle& cycle, Inventory inventory);
     bool still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const;
     boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan, Inventory seen);
+    boost::asio::awaitable<void> start_restarts(Cycle& cycle, Inventory inventory);
     boost::asio::awaitable<void> switch_power(Cycle& cycle);
     boost::asio::awaitable<void> keep_power_known();
     bool in_use(const HostId& host) const;
+    FailoverQuestions failover_questions();
+    void sampled(const HostId& host, const collectors::Sample& sample);
+    void presume_vms();
+    std::set<VmId> facts_due(const HostId& host) const;
     void power_changed(const PowerRecord& record);
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
@@ -122,6 +134,7 @@ private:
     InventoryKeeper keeper_;
     executor::Executor executor_;
     executor::PowerSwitch power_switch_;
+    Failover failover_;
     policy::Options policy_;
     policy::Memory memory_;
     policy::Planner planner_;

@@ -53,6 +53,17 @@ void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample
     forget_gone_vms(sample.at);
 }
 
+void InventoryKeeper::presume(const VmId& vm, const HostId& host, const std::string& name,
+                              std::optional<VmFacts> facts) {
+    const auto known = hosts_.find(host);
+    if (known == hosts_.end() || known->second.sampled_at) return;
+    collectors::Sample::SampledVm& presumed = seen_[host][vm];
+    presumed.name = name;
+    presumed.state = VmState::running;
+    owners_[vm] = {host, {}, {}};
+    if (facts) vm_facts(vm, std::move(*facts));
+}
+
 // A VM that runs elsewhere than before, and not by an operation of ours, was moved by hand.
 void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant at) {
     const auto known = owners_.find(vm);
@@ -77,7 +88,10 @@ void InventoryKeeper::forget_gone_vms(Instant now) {
         return std::none_of(seen_.begin(), seen_.end(), [&](const auto& host) { return host.second.contains(vm); });
     };
     std::erase_if(facts_, [&](const auto& entry) { return gone(entry.first); });
-    std::erase_if(owners_, [&](const auto& entry) { return now - entry.second.last_seen > owner_remembered; });
+    // Those of a host that is not sampled any more stay its own.
+    std::erase_if(owners_, [&](const auto& entry) {
+        return now - entry.second.last_seen > owner_remembered && !seen_[entry.second.host].contains(entry.first);
+    });
     std::erase_if(expected_, [&](const auto& entry) { return !owners_.contains(entry.first); });
     while (past_moves_.size() > past_moves_kept) past_moves_.pop_front();
 }
@@ -144,6 +158,17 @@ std::vector<VmId> InventoryKeeper::vm_facts_wanted(const HostId& host) const {
     return wanted;
 }
 
+std::vector<VmId> InventoryKeeper::running_on(const HostId& host) const {
+    std::vector<VmId> running;
+    const auto seen = seen_.find(host);
+    if (seen == seen_.end()) return running;
+    for (const auto& [vm, sampled] : seen->second) {
+        const auto owner = owners_.find(vm);
+        if (runs(sampled) && owner != owners_.end() && owner->second.host == host) running.push_back(vm);
+    }
+    return running;
+}
+
 std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {
     std::vector<VmId> due = vm_facts_wanted(host);
     const auto passes = [](const Blocker& blocker) {
@@ -188,8 +213,15 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
             }
             if (owner != owners_.end()) vm.started_at = owner->second.since;
         }
-    for (const Operation& op : active)
-        if (op.state != OperationState::waiting) inventory.in_flight.push_back({op.id, op.vm, op.from, op.to});
+    for (const Operation& op : active) {
+        if (op.state == OperationState::waiting) continue;
+        if (op.trigger != Trigger::host_loss) {
+            inventory.in_flight.push_back({op.id, op.vm, op.from, op.to});
+        } else if (const auto started = inventory.vms.find(op.vm); started != inventory.vms.end()) {
+            started->second.host = op.to;  // from its acceptance on
+            started->second.state = VmState::other;
+        }
+    }
     inventory.past_moves.assign(past_moves_.begin(), past_moves_.end());
     return inventory;
 }

@@ -39,6 +39,8 @@ public:
     void operation_ended(const Operation& operation, Instant now);
     /// A move from before this daemon's start, from the journal, or one that an operator declined.
     void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
+    /// A VM that ran there when the daemon before this one last saw it. Ignored once the host has been sampled.
+    void presume(const VmId& vm, const HostId& host, const std::string& name, std::optional<VmFacts> facts);
     /// Its definition may have changed: vm_facts_wanted() names it again.
     void forget_facts(const VmId& vm) { facts_.erase(vm); }
 
@@ -46,8 +48,11 @@ public:
     std::vector<VmId> vm_facts_wanted(const HostId& host) const;
     /// Those, and VMs with blockers that pass without an event: somebody deletes a snapshot, a backup ends.
     std::vector<VmId> vm_facts_due(const HostId& host) const;
+    /// Running VMs that are this host's own: not arrivals, and not the second of a double run.
+    std::vector<VmId> running_on(const HostId& host) const;
     Inventory build(Instant now, const std::vector<Operation>& active) const;
     std::vector<DoubleRun> double_runs() const;
+    bool in_maintenance(const HostId& host) const { return hosts_.contains(host) && hosts_.at(host).maintenance; }
     bool knows(const HostId& host) const { return hosts_.contains(host); }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const;
 

@@ -10,8 +10,9 @@ namespace ballast::daemon {
 namespace {
 
 // Every state of HostView: those without a host are exported as zero.
-constexpr const char* host_states[] = {"ok",          "hot",      "overloaded", "stale",         "down",        "lost",
-                                       "maintenance", "draining", "off",        "switching_off", "switching_on"};
+constexpr const char* host_states[] = {"ok",   "hot",           "overloaded",   "stale",
+                                       "down", "lost",          "maintenance",  "draining",
+                                       "off",  "switching_off", "switching_on", "fencing"};
 // An operator's own move is in no plan, and what a lost host asks for are no moves.
 constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
                                         Trigger::balance, Trigger::consolidation};
@@ -278,8 +279,7 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
          watts = metric_family("ballast_host_watts"), used = metric_family("ballast_host_energy_used_joules_total"),
          saved = metric_family("ballast_host_energy_saved_joules_total");
     for (const auto& [id, host] : inventory.hosts)
-        for (const PowerState state :
-             {PowerState::on, PowerState::switching_off, PowerState::off, PowerState::switching_on})
+        for (const PowerState state : all_power_states)
             add_gauge(states, {{"host", id.value}, {"state", to_string(state)}}, host.power == state);
     for (const PowerRecord& record : power)
         if (inventory.hosts.contains(record.host)) add_gauge(alarms, {{"host", record.host.value}}, record.alarm);

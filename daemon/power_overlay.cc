@@ -23,7 +23,9 @@ void show_power(Inventory& inventory, const std::vector<PowerRecord>& records, c
         host.power = record.state;
         host.power_since = now - std::max(Duration{}, Duration(wall_now - record.since));
         host.power_managed = host.power_managed && !record.quarantined;
-        if (host.power == PowerState::off || host.power == PowerState::switching_on) host.problem = record.message;
+        host.lost = record.state == PowerState::lost;
+        const bool told = host.power == PowerState::on || host.power == PowerState::switching_off;
+        if (!told) host.problem = record.message;
     }
 }
 

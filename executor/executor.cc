@@ -13,6 +13,7 @@ constexpr std::size_t history_kept = 1000;  // ended operations kept in the stor
 constexpr std::size_t prune_every = 100;
 
 bool occupies_slot(const Operation& op) {
+    if (op.trigger == Trigger::host_loss) return false;  // no link, and its memory is counted by whoever plans
     // One that only waits for an unreachable host to be looked at uses no link and no memory.
     return op.state == OperationState::planned || op.state == OperationState::prepared ||
            op.state == OperationState::running || (op.state == OperationState::verifying && !op.alarm);
@@ -46,6 +47,7 @@ Executor::Executor(boost::asio::any_io_executor executor, Clock& clock, Hypervis
       clock_(clock),
       hypervisor_(hypervisor),
       journal_(store),
+      records_(executor_, clock, store),
       changed_(std::move(changed)) {
     hypervisor_.on_event([this, alive = std::weak_ptr<int>(alive_)](const HypervisorEvent& event) {
         if (!alive.expired()) heard(event);
@@ -94,6 +96,13 @@ bool Executor::busy(const VmId& vm) const {
     });
 }
 
+std::shared_ptr<Executor::Seat> Executor::hold(const Operation& draft, bool takes_slot) {
+    std::erase_if(seats_, [](const auto& seat) { return seat.expired(); });
+    auto seat = std::make_shared<Seat>(Seat{draft.vm, draft.from, draft.to, takes_slot});
+    seats_.push_back(seat);
+    return seat;
+}
+
 Executor::RunPtr Executor::add(Record record) {
     const OperationId id = record.op.id;
     return runs_[id] = std::make_shared<Run>(executor_, std::move(record), settings_);
@@ -118,9 +127,7 @@ Executor::Task<OperationId> Executor::submit(Operation draft, bool waiting) {
         co_return Error{ErrorCode::invalid, draft.vm_name, "is on " + draft.to.value + " already"};
     if (busy(draft.vm)) co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
     if (!waiting && !slot_free(draft.from, draft.to)) co_return no_slot(draft);
-    std::erase_if(seats_, [](const auto& seat) { return seat.expired(); });
-    auto seat = std::make_shared<Seat>(Seat{draft.vm, draft.from, draft.to, !waiting});
-    seats_.push_back(seat);
+    auto seat = hold(draft, !waiting);
     draft.state = waiting ? OperationState::waiting : OperationState::planned;
     draft.created = draft.updated = clock_.wall_now();
     const auto accepted = co_await journal_.accept(std::move(draft));
@@ -196,6 +203,10 @@ void Executor::start(const RunPtr& run) {
 
 boost::asio::awaitable<void> Executor::drive(RunPtr run) {
     while (!is_final(run->op.state)) {
+        if (run->op.trigger == Trigger::host_loss) {
+            co_await start_anew(run);
+            continue;
+        }
         const auto state = run->op.state;
         if (state == OperationState::running) co_await monitor(run);
         if (state == OperationState::running || state == OperationState::verifying)

@@ -1,11 +1,13 @@
-// Carries out migrations: each a journalled state machine that survives a crash at any step, because it always goes
-// on from what is really the case on both hosts. Never decides what should move: that is the policy's.
-// One io_context thread; no locks. Destroy it only when the io_context will not run again: what is under way is
-// dropped with the context, as in a crash, and the next executor's recover() goes on with it.
+// Carries out migrations, and starts VMs anew whose hosts were lost: each a journalled state machine that survives a
+// crash at any step, because it always goes on from what is really the case on both hosts. Never decides what should
+// move: that is the policy's. One io_context thread; no locks. Destroy it only when the io_context will not run again:
+// what is under way is dropped with the context, as in a crash, and the next executor's recover() goes on with it.
 //
 //   planned -> prepared -> running -> verifying -> done | rolled_back | cancelled | failed
 //      ^                      ^           |
 //      +---- a later attempt, or a job still found on the source
+//
+// A VM that is started anew (restart.cc) goes planned -> running -> done | rolled_back | cancelled.
 #pragma once
 
 #include <boost/asio.hpp>
@@ -18,6 +20,7 @@
 
 #include "executor/journal.h"
 #include "executor/judge.h"
+#include "executor/vm_records.h"
 #include "model/migration.h"
 #include "model/operation.h"
 #include "ports/clock.h"
@@ -41,6 +44,7 @@ struct Settings {
     Duration deadline_per_gib = std::chrono::seconds{150};
     unsigned attempts = 3;
     Duration retry_delay = std::chrono::seconds{10};
+    unsigned restarts_per_host = 4;  // VMs being started anew on one host at once
 };
 
 /// The time a migration of this much memory may take before it is aborted: max(deadline_min, deadline_per_gib * GiB).
@@ -61,13 +65,29 @@ public:
     /// Applies to operations accepted from now on, and to limits at once.
     void configure(Settings settings) { settings_ = std::move(settings); }
 
-    /// Reads the journal and goes on with every operation that had not ended. Call once, before submit. Errors: the
-    /// store's; corrupt names the record. Nothing was started then.
+    /// Tells whether a host is dead for certain: it then counts as one that knows no VM.
+    void ask_lost(std::function<bool(const HostId&)> lost) { lost_ = std::move(lost); }
+
+    /// Reads the VMs' records.
+    Task<void> load_vms() { return records_.load(); }
+    /// Reads the journal and goes on with every operation that had not ended. Call once, after load_vms() and
+    /// ask_lost(), before submit. Errors: the store's; corrupt names the record. Nothing was started then.
     Task<void> recover();
 
     /// Journals and starts a migration. `waiting` holds it for approve(). Errors: invalid (to where it is), conflict
     /// (this VM is under way, or no slot is free), and the store's; it is not started then, not even later.
     Task<OperationId> submit(Operation draft, bool waiting);
+    /// Journals and begins to start a VM of a lost host (`draft.from`) on draft.to, or of a host that came back on that
+    /// host itself. The VM belongs to draft.to from its acceptance on. Errors: invalid (nobody knows its definition),
+    /// conflict (it is under way, belongs to another host by now, its host is not lost any more, or enough VMs are
+    /// being started there), and the store's; it is not started then, not even later.
+    Task<OperationId> restart(Operation draft);
+    /// Cleans a host that was lost and answers again: VMs that were started elsewhere are stopped and undefined there.
+    /// Its own that do not run are marked down. Errors: the hypervisor's; call it again.
+    Task<void> rejoin(HostId host);
+    VmRecords& vms() { return records_; }
+    const VmRecords& vms() const { return records_; }
+
     /// Starts a waiting operation. Errors: not_found, conflict (not waiting, or no slot), and the store's.
     Task<void> approve(OperationId id, std::string by);
     /// Asks an operation to end; a running migration is aborted. Errors: not_found, conflict (it has ended, or it is
@@ -86,6 +106,7 @@ private:
     struct Seat;  // a VM and a slot held while its operation is being accepted
 
     // executor.cc
+    std::shared_ptr<Seat> hold(const Operation& draft, bool takes_slot);
     RunPtr add(Record record);
     bool busy(const VmId& vm) const;
     void start(const RunPtr& run);
@@ -122,7 +143,8 @@ private:
     // verify.cc: after it, to what is really the case
     boost::asio::awaitable<void> verify(RunPtr run);
     bool overdue(const Run& run) const;
-    static Picture picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target);
+    bool is_of_the_past(Verdict verdict, const Run& run) const;
+    Picture picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) const;
     Task<Presence> look(HostId host, VmId vm);
     boost::asio::awaitable<bool> act(RunPtr run, Verdict verdict, Picture picture, Duration held);
     boost::asio::awaitable<bool> commit_move(RunPtr run, Picture picture, bool last_try);
@@ -134,10 +156,25 @@ private:
     Task<HostId> find_elsewhere(RunPtr run);
     boost::asio::awaitable<void> measure(RunPtr run);
 
+    // restart.cc: VMs of lost hosts
+    struct Whereabouts;
+    bool is_lost(const HostId& host) const { return lost_ && lost_(host); }
+    unsigned restarts_on(const HostId& host) const;
+    boost::asio::awaitable<void> start_anew(RunPtr run);
+    boost::asio::awaitable<Whereabouts> look_for(RunPtr run);
+    boost::asio::awaitable<void> try_start(RunPtr run);
+    boost::asio::awaitable<void> found_running(RunPtr run, HostId host, bool paused);
+    boost::asio::awaitable<void> give_back(RunPtr run, OperationState state, std::string message);
+    boost::asio::awaitable<bool> remove_trace(RunPtr run);
+    Task<void> rejoin(HostId host, VmRecord record);
+    void moved(const VmId& vm, const HostId& to);
+
     boost::asio::any_io_executor executor_;
     Clock& clock_;
     Hypervisor& hypervisor_;
     Journal journal_;
+    VmRecords records_;
+    std::function<bool(const HostId&)> lost_;
     std::function<void(const Operation&)> changed_;
     Settings settings_;
     std::map<OperationId, RunPtr> runs_;

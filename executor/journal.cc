@@ -32,8 +32,7 @@ Change put(std::string key, std::string value) {
     return {Change::Kind::put, std::move(key), std::move(value), 0};
 }
 
-Transaction acceptance(const Operation& draft, const std::string& text) {
-    Transaction transaction;
+Transaction acceptance(const Operation& draft, const std::string& text, Transaction transaction) {
     transaction.guards.push_back({Compare::Kind::absent, guard_key(draft.vm), 0, {}});
     transaction.guards.push_back({Compare::Kind::absent, record_key(draft.id), 0, {}});
     transaction.guards.push_back({Compare::Kind::absent, power_lock_key(draft.to), 0, {}});
@@ -69,7 +68,7 @@ Result<Record> parse(const KeyValue& entry) {
 
 }  // namespace
 
-Store::Task<Acceptance> Journal::accept(Operation draft) {
+Store::Task<Acceptance> Journal::accept(Operation draft, Transaction together) {
     // Another acceptance may take the same revision first: then this one simply takes the next.
     constexpr int tries = 16;
     for (int i = 0; i < tries; ++i) {
@@ -79,16 +78,16 @@ Store::Task<Acceptance> Journal::accept(Operation draft) {
         last_id_ = std::max(*revision, last_id_) + 1;
         draft.id = id_at(last_id_);
         const std::string text = json::serialize(to_json(Record{draft, {}}));
-        auto transaction = acceptance(draft, text);
+        auto transaction = acceptance(draft, text, together);
         const auto commit = co_await store_.commit(std::move(transaction));
         if (!commit && !outcome_unknown(commit.error())) co_return commit.error();
         if (!commit) {
             positions_[draft.id] = {};
-            co_return Acceptance{draft, false};
+            co_return Acceptance{draft, false, 0};
         }
         if (commit->committed) {
             positions_[draft.id] = {commit->revision, true};
-            co_return Acceptance{draft, true};
+            co_return Acceptance{draft, true, commit->revision};
         }
         auto key = guard_key(draft.vm);
         const auto guard = co_await store_.get(std::move(key));
@@ -98,6 +97,8 @@ Store::Task<Acceptance> Journal::accept(Operation draft) {
         const auto lock = co_await store_.get(std::move(key));
         if (!lock) co_return lock.error();
         if (*lock) co_return Error{ErrorCode::conflict, draft.to.value, "it is " + (*lock)->value};
+        if (!together.guards.empty())  // or the revision was taken: whoever asks tries again
+            co_return Error{ErrorCode::conflict, draft.vm_name, "something else was decided about it just now"};
     }
     co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
 }

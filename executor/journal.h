@@ -41,15 +41,17 @@ Result<Record> record_from_json(const boost::json::value& value);
 struct Acceptance {
     Operation op;
     bool certain = true;
+    Revision revision = 0;  // of the transaction
 };
 
 class Journal {
 public:
     explicit Journal(Store& store) : store_(store) {}
 
-    /// Gives the operation its id and writes it. Error conflict when this VM has an operation under way, or the
-    /// target's power is off or being switched (executor/power_journal.h).
-    Store::Task<Acceptance> accept(Operation draft);
+    /// Gives the operation its id and writes it, in one transaction with `together`. Error conflict when this VM has an
+    /// operation under way, the target's power is off or being switched (executor/power_journal.h), or a guard of
+    /// `together` does not hold.
+    Store::Task<Acceptance> accept(Operation draft, Transaction together = {});
     /// Writes the record; a final state frees the VM as well. Safe to repeat. After an error it may have been
     /// written all the same. Ending an operation whose acceptance never took effect writes nothing when another one
     /// has its id by now.

@@ -45,6 +45,7 @@ PowerRecord parse(const json::object& o) {
     if (!o.at("proven_ms").is_null()) record.proven = time(o.at("proven_ms"));
     record.shutdown = maybe_duration(o, "shutdown_ms");
     record.boot = maybe_duration(o, "boot_ms");
+    if (o.contains("lost_ms") && !o.at("lost_ms").is_null()) record.lost = time(o.at("lost_ms"));
     return record;
 }
 
@@ -82,7 +83,8 @@ json::object to_json(const PowerRecord& r) {
             {"attempt", r.attempt},
             {"proven_ms", r.proven ? json::value(r.proven->time_since_epoch().count()) : json::value()},
             {"shutdown_ms", optional_duration(r.shutdown)},
-            {"boot_ms", optional_duration(r.boot)}};
+            {"boot_ms", optional_duration(r.boot)},
+            {"lost_ms", r.lost ? json::value(r.lost->time_since_epoch().count()) : json::value()}};
 }
 
 Result<PowerRecord> power_record_from_json(const json::value& value) {

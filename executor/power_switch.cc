@@ -3,7 +3,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
-#include "executor/run.h"
+#include "executor/power_run.h"
 
 namespace ballast::executor {
 
@@ -15,23 +15,7 @@ constexpr Duration stuck_look_every = std::chrono::seconds{30};
 constexpr Duration between_tries = std::chrono::seconds{10};
 constexpr unsigned off_in_a_row = 2;  // a BMC may say off once while it is busy
 
-Error conflict(const HostId& host, std::string message) {
-    return {ErrorCode::conflict, host.value, std::move(message)};
-}
 }  // namespace
-
-struct PowerSwitch::Run {
-    Run(const boost::asio::any_io_executor& executor, PowerRecord kept)
-        : record(std::move(kept)), wake(executor, boost::asio::steady_timer::time_point::max()) {}
-
-    PowerRecord record;
-    Instant began{};          // the step that is timed: being asked to go down, or the first try to switch on
-    bool recovered = false;   // whether its system was really asked to go down, only the daemon before this one knew
-    bool driven = false;      // a coroutine is at it, or about to be: nobody else writes the record
-    std::string released_by;  // not empty: an operator ends it
-    bool woken = false;
-    boost::asio::steady_timer wake;  // cancelled to end a pause
-};
 
 PowerSwitch::PowerSwitch(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor,
                          PowerControl& power, Store& store, std::function<bool(const HostId&)> in_use,
@@ -78,10 +62,11 @@ PowerSwitch::Task<void> PowerSwitch::recover() {
     for (const PowerRecord& record : *records) {
         const auto run = runs_[record.host] = std::make_shared<Run>(executor_, record);
         run->began = clock_.now();
-        run->recovered = record.asked;
+        run->recovered = record.asked || record.state == PowerState::fencing;
         if (run->record.attempt > 0) --run->record.attempt;  // the one that was interrupted
         if (is_switching(record.state)) start(run);
-        if (record.state == PowerState::off && hypervisor_.connection(record.host) == Connection::up) notice_on(run);
+        const bool down = record.state == PowerState::off || record.state == PowerState::lost;
+        if (down && hypervisor_.connection(record.host) == Connection::up) notice_on(run);
     }
     co_return Result<void>();
 }
@@ -181,15 +166,20 @@ void PowerSwitch::start(const RunPtr& run) {
 
 boost::asio::awaitable<void> PowerSwitch::drive(RunPtr run) {
     while (is_switching(run->record.state)) {
-        if (!run->released_by.empty())
+        if (!run->released_by.empty() && run->confirmed_by.empty())
             co_await stays_on(run, "released by " + run->released_by, false);
+        else if (run->record.state == PowerState::fencing)
+            co_await cut_off(run);
         else if (run->record.state == PowerState::switching_off)
             co_await go_down(run);
         else
             co_await come_up(run);
     }
     run->released_by.clear();
+    run->confirmed_by.clear();
     run->driven = false;
+    const bool up = hypervisor_.connection(run->record.host) == Connection::up;
+    if (run->record.state == PowerState::lost && up) notice_on(run);
 }
 
 // ---- Off.
@@ -384,17 +374,19 @@ boost::asio::awaitable<void> PowerSwitch::pause(RunPtr run, Duration duration) {
     run->woken = false;
 }
 
-// Somebody else switched it on.
+// Somebody else switched it on, or a lost one is back.
 void PowerSwitch::heard(const HypervisorEvent& event) {
     if (event.kind != HypervisorEvent::Kind::connected) return;
     const auto found = runs_.find(event.host);
-    if (found != runs_.end() && !found->second->driven && found->second->record.state == PowerState::off)
-        notice_on(found->second);
+    if (found == runs_.end() || found->second->driven) return;
+    const PowerState state = found->second->record.state;
+    if (state == PowerState::off || state == PowerState::lost) notice_on(found->second);
 }
 
 void PowerSwitch::notice_on(const RunPtr& run) {
     run->driven = true;
-    boost::asio::co_spawn(executor_, found_on(run), expect_no_bug);
+    const bool lost = run->record.state == PowerState::lost;
+    boost::asio::co_spawn(executor_, lost ? found_back(run) : found_on(run), expect_no_bug);
 }
 
 boost::asio::awaitable<void> PowerSwitch::found_on(RunPtr run) {

@@ -1,14 +1,20 @@
-// Switches hosts off and on: one journalled state machine a host that survives a crash at any step, because it always
-// goes on from what BMC and hypervisor say. Never decides which host, or when: that is the policy's, or an operator's.
-// One io_context thread; no locks. Destroy it only when the io_context will not run again.
+// Switches hosts off and on, and cuts off those that are taken to be dead: one journalled state machine a host that
+// survives a crash at any step, because it always goes on from what BMC and hypervisor say. Never decides which host,
+// or when: that is the policy's, or an operator's. One io_context thread; no locks. Destroy it only when the io_context
+// will not run again.
 //
 //   on -> switching_off -> off -> switching_on -> on
 //   ^          |                      |
 //   +----------+ VMs on it, no BMC    +-> off or on, quarantined: it did not come
 //
+//   on -> fencing -> lost -> on (fence.cc)
+//   ^        |
+//   +--------+ it answers again
+//
 // A host is asked to go down only when it answers, has no active VM, no operation under way wants it as its target and
-// none can be accepted any more, and its BMC says that it is on. It is never cut off: one that does not go down is left
-// to a person.
+// none can be accepted any more, and its BMC says that it is on. Switching off never cuts it off: one that does not go
+// down is left to a person. Fencing does, and only when nothing of the host has answered for long; it is lost when its
+// BMC says that it is off, or when a person answers for it, and on again once it answers and has been cleaned.
 #pragma once
 
 #include <boost/asio.hpp>
@@ -35,6 +41,14 @@ struct PowerSettings {
     unsigned wake_tries = 3;
 };
 
+/// What fencing asks of others.
+struct LossHooks {
+    /// Anything of the host answers just now.
+    std::function<bool(const HostId&)> answers;
+    /// Cleans a host that was lost and answers again. An error: it is not done, and is asked again.
+    std::function<boost::asio::awaitable<Result<void>>(HostId)> rejoin;
+};
+
 class PowerSwitch {
 public:
     template <class T>
@@ -50,6 +64,8 @@ public:
     PowerSwitch& operator=(const PowerSwitch&) = delete;
 
     void configure(PowerSettings settings) { settings_ = settings; }
+    /// Before recover().
+    void set_hooks(LossHooks hooks) { hooks_ = std::move(hooks); }
 
     /// Reads the journal and goes on with every host that was being switched. Call once, before anything else. Errors:
     /// the store's; nothing was started then.
@@ -61,6 +77,16 @@ public:
     Task<void> switch_off(HostId host, bool drill, std::string reason, std::string by);
     /// Begins to switch a host on that Ballast switched off. Errors: conflict (it is not off), and the store's.
     Task<void> switch_on(HostId host, std::string reason, std::string by);
+    /// Begins to cut off a host that does not answer, so that it is certain that nothing runs there any more. Errors:
+    /// conflict (it is not on, or it answers), and the store's; nothing happens then.
+    Task<void> fence(HostId host, std::string reason, std::string by);
+    /// An operator answers for it that a host that does not answer is off: it counts as lost from now on. Errors:
+    /// conflict (it answers, or was switched off), and the store's.
+    Task<void> confirm_lost(HostId host, std::string by);
+    /// Switches a lost host on again, once for each loss; it counts as lost until it answers and has been cleaned.
+    /// Errors: conflict (it is not lost, or was switched on before), invalid (Ballast knows no BMC of it), and the
+    /// store's.
+    Task<void> bring_back(HostId host);
     /// An operator has looked: ends a quarantine and an alarm. One whose switching got stuck counts as on again,
     /// whatever it is. Errors: not_found (nothing to release), and the store's.
     Task<void> release(HostId host, std::string by);
@@ -91,6 +117,13 @@ private:
     void notice_on(const RunPtr& run);
     boost::asio::awaitable<void> found_on(RunPtr run);
 
+    // fence.cc
+    bool answers(const HostId& host) const { return hooks_.answers && hooks_.answers(host); }
+    boost::asio::awaitable<void> cut_off(RunPtr run);
+    boost::asio::awaitable<void> is_lost(RunPtr run, std::string message);
+    boost::asio::awaitable<void> found_back(RunPtr run);
+    boost::asio::awaitable<void> order_up(RunPtr run);
+
     boost::asio::any_io_executor executor_;
     Clock& clock_;
     Hypervisor& hypervisor_;
@@ -99,6 +132,7 @@ private:
     std::function<bool(const HostId&)> in_use_;
     std::function<void(const PowerRecord&)> changed_;
     PowerSettings settings_;
+    LossHooks hooks_;
     std::map<HostId, RunPtr> runs_;
     std::shared_ptr<int> alive_ = std::make_shared<int>();  // the hypervisor may outlive its listener
 };

@@ -24,15 +24,18 @@ constexpr Duration double_look = std::chrono::seconds{2};
 // Still: a libvirtd that was restarted answers again by then, and its answer is better than a conclusion.
 constexpr Duration target_restart = std::chrono::seconds{10};
 
+// A host that is dead for certain sends nothing any more: what it left on the other one changes no more by itself.
+constexpr Duration settled_by_loss = std::chrono::seconds{3};
+
 // How long a picture has to hold before it is acted upon.
-Duration must_hold(Verdict verdict, const Attempt& attempt) {
+Duration must_hold(Verdict verdict, const Attempt& attempt, bool one_is_lost) {
     switch (verdict) {
         case Verdict::stayed: return attempt.unattended ? unattended_settle : Duration{};
         case Verdict::stayed_target_lost: return target_restart;
         case Verdict::both_run: return double_look;
         case Verdict::lost:
         case Verdict::resume_target:
-        case Verdict::drop_arrival: return patience;
+        case Verdict::drop_arrival: return one_is_lost ? settled_by_loss : patience;
         default: return {};
     }
 }
@@ -100,11 +103,13 @@ bool Executor::overdue(const Run& run) const {
     return run.op.started && clock_.wall_now() - *run.op.started > allowed;
 }
 
-Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) {
+Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) const {
     Picture picture{known(source), known(target)};
+    // What was last known of a lost host's guest is no end by the guest's will.
+    const bool told = !is_lost(run.op.from) && !is_lost(run.op.to);
     picture.guest_shut_down =
         run.attempt.guest_shut_down ||
-        shut_down_seen(picture.source, picture.target, run.op.persistent, run.notes.stopped_source);
+        (told && shut_down_seen(picture.source, picture.target, run.op.persistent, run.notes.stopped_source));
     picture.post_copy = run.notes.post_copy;
     picture.target_may_run_it = run.attempt.target_may_run_it;
     return picture;
@@ -115,12 +120,25 @@ Executor::Task<Presence> Executor::look(HostId host, VmId vm) {
     const auto hosts = hypervisor_.hosts();
     if (std::find(hosts.begin(), hosts.end(), host) == hosts.end())
         co_return Error{ErrorCode::unavailable, host.value, "no such host is configured"};
+    if (is_lost(host)) co_return Presence{};
     co_return co_await hypervisor_.presence(std::move(host), std::move(vm));
+}
+
+// The other host is lost, and what is left of the guest on this one lacks what happened, or lay, over there: it is
+// started anew from its disks, which are of now.
+bool Executor::is_of_the_past(Verdict verdict, const Run& run) const {
+    if (verdict == Verdict::hands_off) return true;
+    return verdict == Verdict::resume_source && is_lost(run.op.to) && run.attempt.target_may_run_it;
 }
 
 // True when the operation left `verifying`; false: look again.
 boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture picture, Duration held) {
-    if (held < must_hold(verdict, run->attempt)) co_return false;
+    const bool one_is_lost = is_lost(run->op.from) || is_lost(run->op.to);
+    if (held < must_hold(verdict, run->attempt, one_is_lost)) co_return false;
+    if (one_is_lost && is_of_the_past(verdict, *run)) {
+        co_await hypervisor_.destroy(is_lost(run->op.from) ? run->op.to : run->op.from, run->op.vm);
+        co_return false;
+    }
     switch (verdict) {
         case Verdict::under_way:
             if (!run->attempt.unattended) co_return false;  // ours has ended: this one is somebody else's
@@ -161,6 +179,7 @@ boost::asio::awaitable<bool> Executor::commit_move(RunPtr run, Picture picture, 
         if (!set) left += "; autostart could not be set: " + to_string(set.error());
     }
     if (!left.empty() && !last_try) co_return false;
+    moved(run->op.vm, run->op.to);
     co_await measure(run);
     std::string message = "runs on " + run->op.to.value;
     const Attempt& attempt = run->attempt;
@@ -226,6 +245,12 @@ boost::asio::awaitable<void> Executor::end_lost(RunPtr run) {
     if (elsewhere) {
         co_await end_without_moving(run, OperationState::cancelled,
                                     "runs on " + elsewhere->value + ": it was moved by hand");
+        co_return;
+    }
+    if (is_lost(run->op.from) || is_lost(run->op.to)) {
+        const HostId gone = is_lost(run->op.to) ? run->op.to : run->op.from;
+        moved(run->op.vm, gone);  // it is that host's to be restarted with
+        co_await end_without_moving(run, OperationState::cancelled, gone.value + " was lost, and the guest with it");
         co_return;
     }
     run->op.alarm = true;

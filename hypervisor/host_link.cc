@@ -28,10 +28,12 @@ std::string without_prompt(const std::string& uri) {
     return uri + (uri.find('?') == std::string::npos ? '?' : '&') + "no_tty=1";
 }
 
-HostLink::HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener)
+HostLink::HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener,
+                   std::function<void()> answered)
     : executor_(std::move(executor)),
       options_(std::move(options)),
       listener_(std::move(listener)),
+      answered_(std::move(answered)),
       wake_(std::make_shared<boost::asio::steady_timer>(executor_)) {
     options_.uri = without_prompt(options_.uri);
 }
@@ -108,6 +110,7 @@ boost::asio::awaitable<void> HostLink::supervise() {
     for (;;) {
         auto answer = co_await ping();
         if (answer) {
+            answered_();
             came_up();
             backoff = backoff_first;
         } else {

@@ -33,7 +33,10 @@ using Listener = std::function<void(const HypervisorEvent&)>;
 
 class HostLink {
 public:
-    HostLink(boost::asio::any_io_executor executor, LinkOptions options, Listener listener);
+    /// `answered` hears of every call that succeeded.
+    HostLink(
+        boost::asio::any_io_executor executor, LinkOptions options, Listener listener,
+        std::function<void()> answered = [] {});
 
     /// Runs until the executor stops: connects, watches, reconnects. Spawn it once.
     boost::asio::awaitable<void> supervise();
@@ -54,6 +57,7 @@ public:
         auto lane = kind == Kind::control ? control_lane() : statistics_lane();
         if (!lane) co_return Error{ErrorCode::unavailable, options_.id.value, "too many calls hang in its libvirt"};
         auto result = co_await lane->call<T>(std::move(work), options_.call_deadline);
+        if (result) answered_();
         if (!result && result.error().code == ErrorCode::timed_out) suspect(result.error().message);
         co_return result;
     }
@@ -83,6 +87,7 @@ private:
     boost::asio::any_io_executor executor_;
     LinkOptions options_;
     Listener listener_;
+    std::function<void()> answered_;
     Connection connection_ = Connection::connecting;
     std::string problem_ = "not connected yet";
     AbandonedCount abandoned_ = std::make_shared<std::atomic<unsigned>>(0);

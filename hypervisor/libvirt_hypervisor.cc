@@ -33,7 +33,8 @@ LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, cons
         auto tell = [this](const HypervisorEvent& event) {
             for (const auto& listener : listeners_) listener(event);
         };
-        auto& link = links_[id] = std::make_unique<HostLink>(executor, std::move(options), tell);
+        auto answered = [this, id] { answered_[id] = clock_.now(); };
+        auto& link = links_[id] = std::make_unique<HostLink>(executor, std::move(options), tell, answered);
         boost::asio::co_spawn(executor, link->supervise(), boost::asio::detached);
     }
 }
@@ -57,6 +58,11 @@ Connection LibvirtHypervisor::connection(HostId host) const {
 std::string LibvirtHypervisor::problem(HostId host) const {
     const HostLink* link = find(host);
     return link == nullptr ? "not configured" : link->problem();
+}
+
+std::optional<Instant> LibvirtHypervisor::answered_at(HostId host) const {
+    const auto found = answered_.find(host);
+    return found == answered_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void LibvirtHypervisor::reconnect(HostId host) {
@@ -117,6 +123,25 @@ Hypervisor::Task<Presence> LibvirtHypervisor::presence(HostId host, VmId vm) {
     auto presence = co_await with_domain<Presence>(std::move(host), std::move(vm), std::move(act));
     if (!presence && presence.error().code == ErrorCode::not_found) co_return Presence{};
     co_return presence;
+}
+
+Hypervisor::Task<std::string> LibvirtHypervisor::definition(HostId host, VmId vm) {
+    std::function<Result<std::string>(virDomainPtr)> act = [vm](virDomainPtr domain) -> Result<std::string> {
+        const Text xml(virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE));
+        if (!xml) return last_error(vm.value);
+        return std::string(xml.get());
+    };
+    return with_domain<std::string>(std::move(host), std::move(vm), std::move(act), HostLink::Kind::statistics);
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::start(StartRequest request) {
+    HostLink* link = find(request.on);
+    if (link == nullptr) co_return unknown(request.on);
+    const Duration deadline = request.give_up_after;
+    std::function<Result<void>(virConnectPtr)> work = [request = std::move(request)](virConnectPtr connection) {
+        return start_domain(connection, request);
+    };
+    co_return co_await link->blocking_call<void>(std::move(work), deadline);
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request) {

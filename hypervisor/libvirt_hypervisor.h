@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "hypervisor/domain_xml.h"
 #include "hypervisor/host_link.h"
 #include "hypervisor/preflight.h"
 #include "hypervisor/reading.h"
@@ -20,6 +21,7 @@ public:
     std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;
+    std::optional<Instant> answered_at(HostId host) const override;
     void reconnect(HostId host) override;
     void on_event(std::function<void(const HypervisorEvent&)> listener) override;
 
@@ -27,6 +29,10 @@ public:
     Task<HostReading> read(HostId host) override;
     Task<VmFacts> vm_facts(HostId host, VmId vm) override;
     Task<Presence> presence(HostId host, VmId vm) override;
+    Task<std::string> definition(HostId host, VmId vm) override;
+    Result<VmFacts> facts_of(const std::string& definition) const override { return vm_facts_from_xml(definition); }
+
+    Task<void> start(StartRequest request) override;
 
     Task<void> can_accept(MigrationRequest request) override;
     Task<void> migrate(MigrationRequest request) override;
@@ -62,6 +68,7 @@ private:
     AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
     std::map<HostId, PagePools> page_pools_;  // from the last facts
+    std::map<HostId, Instant> answered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
 };
 

@@ -117,6 +117,23 @@ Result<void> check_target(virConnectPtr target, const MigrationRequest& request,
     return checked;
 }
 
+// A definition that was left there is replaced: this one is the newer.
+Result<void> start_domain(virConnectPtr target, const StartRequest& request) {
+    MigrationRequest arrival;
+    arrival.vm = request.vm;
+    arrival.to = request.on;
+    const auto checked = check_target(target, arrival, request.definition);
+    if (!checked) return checked.error();
+    if (!request.persistent) {
+        const DomainHandle started(virDomainCreateXML(target, request.definition.c_str(), 0));
+        return started ? Result<void>() : last_error(request.vm.value);
+    }
+    const DomainHandle defined(virDomainDefineXML(target, request.definition.c_str()));
+    if (!defined) return last_error(request.vm.value);
+    if (virDomainCreate(defined.get()) < 0) return last_error(request.vm.value);
+    return {};
+}
+
 unsigned migration_flags(const MigrationRequest& request) {
     unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_ABORT_ON_ERROR;
     if (request.persistent) flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;

@@ -1,4 +1,4 @@
-// The migration call itself and the target's last check before it, in a lane's thread.
+// The migration call itself, the start of a VM, and the target's last check before either, in a lane's thread.
 #pragma once
 
 #include <string>
@@ -11,6 +11,10 @@ namespace ballast::hypervisor {
 /// Asked of the target: is there room, is the name and UUID free, can it run this CPU, are its networks and
 /// pools there? Error refused with the reason for people.
 Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml);
+
+/// Checks like check_target(), defines the VM where it is persistent, and starts it. Blocks as long as QEMU's start
+/// takes.
+Result<void> start_domain(virConnectPtr target, const StartRequest& request);
 
 /// Blocks until libvirt returns. The migration is peer-to-peer: it goes on even when this process dies.
 Result<void> migrate_peer_to_peer(virConnectPtr source, const MigrationRequest& request, const std::string& peer_uri);

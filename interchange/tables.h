@@ -475,6 +475,7 @@ struct Described<policy::Options> {
         field("windows", &T::windows),
         field("consolidation", &T::consolidation),
     };
+    static constexpr std::size_t not_written = 1;  // failover: no plan depends on it
 };
 
 template <>

@@ -117,11 +117,15 @@ std::size_t running_on(const Seen& seen, const HostId& host) {
 // Nobody acknowledges alarms yet: an ended one is shown for a day, the history keeps it for longer.
 constexpr Duration alarms_shown = std::chrono::hours{24};
 
+bool is_meant_to_be_on(const Host& host) {
+    return host.power == PowerState::on || host.power == PowerState::fencing || host.power == PowerState::lost;
+}
+
 json::array problems(const Seen& seen) {
     const auto told = [](const Operation& op) { return op.id.value + " (" + op.vm_name + "): " + op.message; };
     json::array out;
     for (const auto& [id, host] : seen.inventory.hosts)
-        if (!host.problem.empty() && host.power == PowerState::on) out.emplace_back(id.value + ": " + host.problem);
+        if (!host.problem.empty() && is_meant_to_be_on(host)) out.emplace_back(id.value + ": " + host.problem);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
@@ -141,9 +145,13 @@ json::object host_counts(const Seen& seen) {
                          [](const auto& host) {
                              return host.second.power == PowerState::on && host.second.connection == Connection::up;
                          })},
-            {"off", count(hosts, [](const auto& host) { return host.second.power != PowerState::on; })},
+            {"off", count(hosts, [](const auto& host) { return !is_meant_to_be_on(host.second); })},
             {"stale",
              count(hosts, [](const auto& host) { return host.second.power == PowerState::on && host.second.stale; })},
+            {"lost", count(hosts,
+                           [](const auto& host) {
+                               return host.second.power == PowerState::fencing || host.second.power == PowerState::lost;
+                           })},
             {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }

@@ -73,8 +73,12 @@ struct HostLoad {
 enum class Connection { connecting, up, down };
 
 /// Whether the machine is switched on. One that Ballast switched off is off; one that merely stopped answering is still
-/// `on` here, with its connection down.
-enum class PowerState { on, switching_off, off, switching_on };
+/// `on` here, with its connection down. One that is cut off because it is taken to be dead is fencing, and lost as soon
+/// as that is certain, until it has come back and nothing of what it ran before can start there by itself.
+enum class PowerState { on, switching_off, off, switching_on, fencing, lost };
+inline constexpr PowerState all_power_states[] = {PowerState::on,      PowerState::switching_off,
+                                                  PowerState::off,     PowerState::switching_on,
+                                                  PowerState::fencing, PowerState::lost};
 
 struct Host {
     HostId id;

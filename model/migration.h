@@ -23,6 +23,15 @@ struct MigrationRequest {
     Duration give_up_after{};                   // stop waiting for the call, not for the migration itself
 };
 
+/// A VM that is started from its definition, not moved.
+struct StartRequest {
+    VmId vm;
+    HostId on;
+    std::string definition;   // domain XML
+    bool persistent = false;  // defined first, else it runs as a transient one
+    Duration give_up_after{};
+};
+
 enum class MigrationPhase { none, starting, copying, post_copy, completed, failed, cancelled };
 
 /// Job statistics of one migration [virDomainGetJobStats].

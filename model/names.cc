@@ -23,13 +23,14 @@ std::string to_string(PowerState state) {
         case PowerState::switching_off: return "switching_off";
         case PowerState::off: return "off";
         case PowerState::switching_on: return "switching_on";
+        case PowerState::fencing: return "fencing";
+        case PowerState::lost: return "lost";
     }
     return "on";
 }
 
 std::optional<PowerState> power_state_from(const std::string& name) {
-    for (const PowerState state :
-         {PowerState::on, PowerState::switching_off, PowerState::off, PowerState::switching_on})
+    for (const PowerState state : all_power_states)
         if (to_string(state) == name) return state;
     return std::nullopt;
 }

@@ -23,6 +23,7 @@ constexpr Row rows[] = {
     {Reason::cooldown, "cooldown", "it was moved too recently"},
     {Reason::window, "window", "it may not be moved at this time"},
     {Reason::facts_unknown, "facts_unknown", "its definition could not be read"},
+    {Reason::autostart, "autostart", "its lost host starts it again when it comes back"},
     {Reason::memory, "memory", "not enough memory would be left there"},
     {Reason::cpu, "cpu", "the host would be too busy after the move"},
     {Reason::overcommit, "overcommit", "the host would have more vCPUs than the policy allows"},

@@ -24,6 +24,7 @@ enum class Reason {
     cooldown,        // moved too recently
     window,          // outside of the time in which it may be moved
     facts_unknown,   // its definition could not be read
+    autostart,       // its host, which was lost, starts it when it comes back
     // the VM together with a target
     memory,         // not enough memory after the move
     cpu,            // would be too busy after the move

@@ -12,9 +12,9 @@ namespace {
 
 constexpr unsigned no_limit = std::numeric_limits<unsigned>::max();
 
-Options for_restarts(Options options) {
+Options for_restarts(Options options, LossTrial::UnderWay flights) {
     options.limits = {no_limit, no_limit, no_limit};
-    options.cooldown.after_failure = Duration{};
+    if (flights == LossTrial::UnderWay::not_begun) options.cooldown.after_failure = Duration{};
     options.windows.clear();
     std::erase_if(options.rules, [](const Rule& rule) { return rule.kind == Rule::Kind::never_move; });
     return options;
@@ -43,6 +43,13 @@ void make_startable(Vm& vm) {
     vm.facts.wishes.no_migrate = false;
     std::erase_if(vm.facts.blockers, holds_for_live_moves_only);
     if (vm.facts.requirements.cpu.mode != CpuRequirement::Mode::custom) vm.facts.requirements.cpu = {};
+}
+
+// Of a loss that has happened: nothing could keep libvirt on the host that comes back from starting it as well. How
+// much room its loss would take is another question.
+void forbid_twice(Vm& vm) {
+    if (vm.facts.autostart)
+        vm.facts.blockers.push_back({Reason::autostart, vm.host.value + " would start it, too, when it comes back"});
 }
 
 // The evacuation planner empties hosts in maintenance that report: to it the lost host is one.
@@ -82,7 +89,8 @@ std::vector<Restart> started(std::vector<Draft> drafts, ClusterView view) {
 LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
                      UnderWay flights)
     : scratch_(with_hosts_closed(inventory, flights)),
-      options_(for_restarts(options)),
+      options_(for_restarts(options, flights)),
+      real_(flights == UnderWay::counts),
       context_(make_context(scratch_, memory, options_, now)),
       before_(context_) {}
 
@@ -95,6 +103,7 @@ Loss LossTrial::lose(const std::set<HostId>& hosts) {
         for (const VmId& vm : before_.at(id).occupants) {
             vms_before.push_back(scratch_.vms.at(vm));
             make_startable(scratch_.vms.at(vm));
+            if (real_) forbid_twice(scratch_.vms.at(vm));
         }
     }
     ClusterView view = before_;

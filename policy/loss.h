@@ -34,6 +34,7 @@ public:
 private:
     Inventory scratch_;
     Options options_;
+    bool real_;  // it has happened; else it is only asked about
     Context context_;
     ClusterView before_;
 };

@@ -213,6 +213,18 @@ struct ConsolidationOptions {
     unsigned max_moves_per_cycle = 32;
 };
 
+/// Hosts that die: when one is taken to be dead, and what becomes of its VMs. See docs/faults.md.
+struct FailoverOptions {
+    bool enabled = true;  // acts in mode automatic only, and on hosts that can be cut off or that a person answers for
+    // Nothing of the host has answered for so long. Switches that restart a port are silent for some 8 s.
+    Duration after = std::chrono::seconds{12};
+    // A host that never answered since this daemon's start: after a power cut of the whole cluster they boot one after
+    // the other [safety.md].
+    Duration start_grace = std::chrono::seconds{300};
+    bool bring_back = true;          // switch a host on again once its VMs have been seen to
+    unsigned restarts_per_host = 4;  // VMs that are being started on one host at the same time
+};
+
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
@@ -230,6 +242,7 @@ struct Options {
     std::vector<Rule> rules;
     std::vector<Window> windows;
     ConsolidationOptions consolidation;
+    FailoverOptions failover;
 };
 
 /// Does the pattern (with * and ?) name this VM, by its name or its UUID?

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ public:
     virtual Connection connection(HostId host) const = 0;
     /// The last connection or call error of a host, for people; empty when all is well.
     virtual std::string problem(HostId host) const = 0;
+    /// When a call on this host last succeeded; nothing before the first one.
+    virtual std::optional<Instant> answered_at(HostId host) const = 0;
     /// Tries to connect to a host that is down now, not when its next try is due. Returns at once.
     virtual void reconnect(HostId host) = 0;
     /// The listener is called on the io_context's thread.
@@ -56,6 +59,15 @@ public:
     virtual Task<HostReading> read(HostId host) = 0;
     virtual Task<VmFacts> vm_facts(HostId host, VmId vm) = 0;
     virtual Task<Presence> presence(HostId host, VmId vm) = 0;
+    /// The domain XML from which it would be started next, without secrets.
+    virtual Task<std::string> definition(HostId host, VmId vm) = 0;
+
+    /// What a definition says, asking nobody. Error corrupt: it is none.
+    virtual Result<VmFacts> facts_of(const std::string& definition) const = 0;
+
+    /// Starts a VM that runs nowhere: its memory, CPU, networks and pools are checked first (Error: refused), then it
+    /// is defined, where it is persistent, and started. After any other error it may run all the same: look.
+    virtual Task<void> start(StartRequest request) = 0;
 
     // Migration. `migrate` returns when libvirt's call returns, whatever that means for the guest: look at both hosts.
     /// Asked of the target just before the start: memory, CPU, name and UUID free, storage and networks present.

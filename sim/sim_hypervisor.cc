@@ -3,6 +3,7 @@
 namespace ballast::sim {
 
 namespace {
+constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
@@ -58,6 +59,7 @@ Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
     co_await clock_.sleep_for(call_takes);
     const SimHost* const at = world_.host(host);
     if (at == nullptr) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (at->answers()) answered_[host] = clock_.now();
     if (at->answers()) co_return Result<void>();
     if (at->seen_down || !at->libvirtd) co_return Error{ErrorCode::unavailable, host.value, "not connected"};
     co_await clock_.sleep_for(call_deadline);
@@ -136,6 +138,37 @@ Hypervisor::Task<Presence> SimHypervisor::presence(HostId host, VmId vm) {
     const bool lost = co_await answer_is_lost(host);
     if (lost) co_return no_answer(host);
     co_return presence;
+}
+
+std::optional<Instant> SimHypervisor::answered_at(HostId host) const {
+    const auto found = answered_.find(host);
+    return found == answered_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Hypervisor::Task<std::string> SimHypervisor::definition(HostId host, VmId vm) {
+    const auto reached = co_await reach(host);
+    if (!reached) co_return reached.error();
+    const Domain* const domain = world_.domain(host, vm);
+    if (domain == nullptr) co_return Error{ErrorCode::not_found, vm.value, "Domain not found"};
+    co_return domain->name;
+}
+
+Result<VmFacts> SimHypervisor::facts_of(const std::string& definition) const {
+    VmFacts facts;
+    facts.name = definition;
+    return facts;
+}
+
+Hypervisor::Task<void> SimHypervisor::start(StartRequest request) {
+    const auto on = request.on;
+    const auto reached = co_await reach(on);
+    if (!reached) co_return reached.error();
+    co_await clock_.sleep_for(start_takes);
+    if (!world_.host(on)->answers()) co_return no_answer(on);
+    auto started = world_.start(on, request.vm, request.persistent);
+    const bool lost = co_await answer_is_lost(on);
+    if (lost) co_return no_answer(on);
+    co_return started;
 }
 
 Hypervisor::Task<void> SimHypervisor::can_accept(MigrationRequest request) {

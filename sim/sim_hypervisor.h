@@ -15,6 +15,7 @@ public:
     std::vector<HostId> hosts() const override { return world_.hosts(); }
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;
+    std::optional<Instant> answered_at(HostId host) const override;
     void reconnect(HostId) override {}  // the World notices by itself
     void on_event(std::function<void(const HypervisorEvent&)> listener) override;
 
@@ -22,6 +23,10 @@ public:
     Task<HostReading> read(HostId host) override;
     Task<VmFacts> vm_facts(HostId host, VmId vm) override;
     Task<Presence> presence(HostId host, VmId vm) override;
+    Task<std::string> definition(HostId host, VmId vm) override;
+    Result<VmFacts> facts_of(const std::string& definition) const override;
+
+    Task<void> start(StartRequest request) override;
 
     Task<void> can_accept(MigrationRequest request) override;
     Task<void> migrate(MigrationRequest request) override;
@@ -49,6 +54,7 @@ private:
     World& world_;
     CrashPoints& crashes_;
     std::shared_ptr<std::vector<std::function<void(const HypervisorEvent&)>>> listeners_;
+    std::map<HostId, Instant> answered_;
 };
 
 }  // namespace ballast::sim

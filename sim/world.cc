@@ -30,8 +30,10 @@ void World::add_host(const HostId& id) {
 }
 
 void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
+    if (spec.name.empty()) spec.name = id.value;
+    specs_[id] = spec;
     Domain domain;
-    domain.name = spec.name.empty() ? id.value : spec.name;
+    domain.name = spec.name;
     domain.memory = spec.memory;
     domain.persistent = spec.persistent;
     domain.autostart = spec.autostart;
@@ -309,6 +311,25 @@ Result<void> World::undefine(const HostId& id, const VmId& vm) {
     if (defined == nullptr) return no_domain(vm);
     defined->persistent = false;
     if (!defined->active()) hosts_.at(id).domains.erase(vm);
+    return {};
+}
+
+Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
+    Domain* const known = domain(id, vm);
+    if (known != nullptr && known->active()) return Error{ErrorCode::conflict, vm.value, "domain is already active"};
+    if (broken.contains(id)) return Error{ErrorCode::internal, vm.value, "QEMU did not start"};
+    Domain& started = hosts_.at(id).domains[vm];
+    const VmSpec& spec = specs_.at(vm);
+    started.name = spec.name;
+    started.memory = spec.memory;
+    started.dirty_mib_per_s = spec.dirty_mib_per_s;
+    started.allows_post_copy = spec.allows_post_copy;
+    started.persistent = started.persistent || persistent;
+    started.state = State::running;
+    started.reason = Reason::none;
+    started.shut_down_by_guest = started.job = started.incomplete = false;
+    may_be_off_.erase(vm);
+    emit(Kind::vm_started, id, vm, "booted");
     return {};
 }
 

@@ -123,8 +123,12 @@ public:
     Result<void> resume(const HostId& host, const VmId& vm);
     Result<void> destroy(const HostId& host, const VmId& vm);
     Result<void> undefine(const HostId& host, const VmId& vm);
+    /// As virDomainDefineXML and virDomainCreate do. Fails on hosts in `broken`.
+    Result<void> start(const HostId& host, const VmId& vm, bool persistent);
     /// A move by somebody else, at once.
     void move_by_hand(const VmId& vm, const HostId& from, const HostId& to);
+
+    std::set<HostId> broken;  // nothing can be started there
 
     /// Of whoever is connected; empty: nobody.
     std::function<void(const HypervisorEvent&)> listener;
@@ -148,6 +152,7 @@ private:
     std::multimap<Instant, std::function<void()>> events_;
     std::vector<std::shared_ptr<Migration>> migrations_;
     std::map<VmId, Fault> faults_;
+    std::map<VmId, VmSpec> specs_;
     std::map<HostId, unsigned> most_out_;
     std::set<VmId> may_be_off_, lost_power_, may_run_twice_;
     double lost_ = 0, doubled_ = 0;

@@ -101,6 +101,11 @@ bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOpti
                std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.watch, b.min_time_on,
                         b.min_time_off, b.boot_time, b.max_moves_per_cycle);
 }
+bool same(const policy::FailoverOptions& a, const policy::FailoverOptions& b) {
+    const auto& [enabled, after, grace, back, restarts] = a;
+    return std::tie(enabled, after, grace, back, restarts) ==
+           std::tie(b.enabled, b.after, b.start_grace, b.bring_back, b.restarts_per_host);
+}
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
     const auto& [cpu, memory] = a;
     return std::tie(cpu, memory) == std::tie(b.cpu, b.memory);
@@ -126,12 +131,13 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool same(const policy::Options& a, const policy::Options& b) {
     const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
-                 migration, groups, rules, windows, consolidation] = a;
+                 migration, groups, rules, windows, consolidation, failover] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
            same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
            same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation);
+           same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation) &&
+           same(failover, b.failover);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
@@ -166,6 +172,7 @@ public:
         made.groups = {{"odd", {odd_text() + "3"}, {}}, {"two", {}, {HostId{"h1"}, HostId{"no"}}}};
         for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
         for (unsigned i = number(0, 2); i > 0; --i) made.windows.push_back(window("window-" + std::to_string(i)));
+        made.failover = {coin(), duration(5'000, 3'600'000), duration(0, 86'400'000), coin(), number(1, 64)};
         made.consolidation = {coin(),
                               {},
                               ratio(0, 1),

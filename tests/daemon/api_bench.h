@@ -17,6 +17,7 @@
 #include "daemon/api_server.h"
 #include "tests/support/fake_hypervisor.h"
 #include "tests/support/fake_power.h"
+#include "tests/support/fake_probe.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_clock.h"
 
@@ -105,7 +106,7 @@ public:
         daemon::ControllerListener listener;
         listener.cycle_ended = [this](const Cycle&) { tell(); };
         listener.operation_changed = [this](const Operation&) { tell(); };
-        controller.emplace(io.get_executor(), clock, hypervisor, power, store, daemon_options(), listener);
+        controller.emplace(io.get_executor(), clock, hypervisor, power, probe, store, daemon_options(), listener);
         auto options = api_options(who);
         if (change) change(options);
         server.emplace(io.get_executor(), *controller, clock, options, std::move(hooks));
@@ -160,6 +161,7 @@ public:
     VirtualClock clock;
     FakeHypervisor hypervisor;
     FakePower power{clock};
+    FakeProbe probe{clock};
     MemoryStore store;
     std::optional<daemon::Controller> controller;
     std::optional<daemon::ApiServer> server;

@@ -43,6 +43,7 @@ public:
         executor = std::make_unique<Executor>(io->get_executor(), clock, *hypervisor, *store,
                                               [this](const Operation& op) { told.push_back(op); });
         executor->configure(settings);
+        executor->ask_lost([this](const HostId& host) { return lost && lost(host); });
     }
     void die() {
         executor.reset();
@@ -58,7 +59,7 @@ public:
     }
     void recover() {
         recovering = true;
-        spawn(executor->recover(), &recovered);
+        spawn(load_and_recover(), &recovered);
     }
 
     // Time. Runs what is ready, then goes on to the next moment at which anything happens.
@@ -171,6 +172,7 @@ public:
     bool recovering = false;
     Instant booted{};
     std::function<void()> check;
+    std::function<bool(const HostId&)> lost;  // empty: no host is
     std::uint64_t steps = 0;
     std::unique_ptr<boost::asio::io_context> io;
     std::unique_ptr<sim::SimHypervisor> hypervisor;
@@ -178,6 +180,11 @@ public:
     std::unique_ptr<Executor> executor;
 
 private:
+    boost::asio::awaitable<Result<void>> load_and_recover() {
+        const auto vms = co_await executor->load_vms();
+        if (!vms) co_return vms.error();
+        co_return co_await executor->recover();
+    }
     void run_ready() {
         if (crashes.dead()) return;
         io->restart();

@@ -1,70 +1,9 @@
 // Hosts are switched off and on: what is refused, what is verified, what a daemon that dies on the way leaves to the
 // next one [safety.md, invariants 6, 7, 11 and 13].
-#include "executor/power_switch.h"
-#include "sim/sim_power.h"
-#include "tests/executor/lab.h"
+#include "tests/executor/power_lab.h"
 
 using namespace ballast;
 using namespace ballast::test;
-using executor::PowerSwitch;
-
-namespace {
-
-/// A Lab whose hosts have BMCs; h3 is empty.
-class PowerLab : public Lab {
-public:
-    PowerLab() {
-        for (const HostId& host : world.hosts()) bmcs[host];
-        vm("vm");
-        connect();
-        start();
-    }
-    ~PowerLab() { stop(); }
-
-    void stop() { power_switch.reset(), power.reset(); }
-    void start() {
-        const auto asked = ask(power_switch->recover());
-        run_until([&] { return asked->has_value(); });
-        if (!crashes.dead()) REQUIRE((**asked).has_value());
-    }
-    /// The daemon dies and the next one starts.
-    void restart(std::uint64_t crash_at = 0) {
-        stop();
-        reboot(crash_at);
-        connect();
-        const auto asked = ask(power_switch->recover());
-        run_until([&] { return asked->has_value() && recovered; });
-    }
-
-    Result<void> off(const char* host, bool drill = false) {
-        return wait(power_switch->switch_off({host}, drill, "nothing needs it", "policy"));
-    }
-    Result<void> on(const char* host) { return wait(power_switch->switch_on({host}, "it is needed", "policy")); }
-    PowerRecord record(const char* host) const { return power_switch->record({host}).value(); }
-    bool settles(const char* host, Duration limit = 2h) {
-        return run_until([&] { return !is_switching(record(host).state); }, limit);
-    }
-    bool locked(const char* host) const { return data.entries.contains(executor::power_lock_key({host})); }
-
-    sim::Bmcs bmcs;
-    std::unique_ptr<sim::SimPower> power;
-    std::unique_ptr<PowerSwitch> power_switch;
-    std::vector<PowerRecord> heard;
-
-private:
-    void connect() {
-        power = std::make_unique<sim::SimPower>(*io, clock, world, bmcs, crashes);
-        const auto in_use = [this](const HostId& host) {
-            const auto active = executor->active();
-            return std::any_of(active.begin(), active.end(),
-                               [&](const Operation& op) { return op.from == host || op.to == host; });
-        };
-        power_switch = std::make_unique<PowerSwitch>(io->get_executor(), clock, *hypervisor, *power, *store, in_use,
-                                                     [this](const PowerRecord& record) { heard.push_back(record); });
-    }
-};
-
-}  // namespace
 
 TEST_CASE("An idle host goes down cleanly, is verified to be off, and comes back") {
     PowerLab lab;

@@ -70,6 +70,9 @@ public:
         for (const auto& listener : listeners_) listener(event);
     }
 
+    /// Whoever listened is gone.
+    void forget_listeners() { listeners_.clear(); }
+
     std::vector<HostId> hosts() const override {
         std::vector<HostId> ids;
         for (const auto& [id, host] : hosts_by_id) ids.push_back(id);
@@ -77,6 +80,9 @@ public:
     }
     Connection connection(HostId host) const override { return hosts_by_id.at(host).connection; }
     std::string problem(HostId host) const override { return hosts_by_id.at(host).problem; }
+    std::optional<Instant> answered_at(HostId host) const override {
+        return connection(host) == Connection::up ? std::optional(clock_.now()) : std::nullopt;
+    }
     void reconnect(HostId) override {}
     void on_event(std::function<void(const HypervisorEvent&)> listener) override {
         listeners_.push_back(std::move(listener));
@@ -105,6 +111,29 @@ public:
             presence.migration_under_way = found->state == VmState::running && migrating_.contains(vm);
         }
         co_return presence;
+    }
+
+    /// Its name stands for all of it.
+    Task<std::string> definition(HostId host, VmId vm) override {
+        if (const auto down = unreachable(host)) co_return *down;
+        const FakeVm* found = find(host, vm);
+        if (!found) co_return Error{ErrorCode::not_found, vm.value, "no such domain"};
+        co_return found->facts.name;
+    }
+    Result<VmFacts> facts_of(const std::string& definition) const override {
+        for (const auto& [id, host] : hosts_by_id)
+            for (const auto& [uuid, vm] : host.vms)
+                if (vm.facts.name == definition) return vm.facts;
+        return Error{ErrorCode::corrupt, definition, "not a definition"};
+    }
+    Task<void> start(StartRequest request) override {
+        if (const auto down = unreachable(request.on)) co_return *down;
+        if (refusal) co_return *refusal;
+        FakeVm& started = hosts_by_id.at(request.on).vms[request.vm];
+        started.facts.name = request.definition;
+        started.facts.persistent = request.persistent;
+        started.state = VmState::running;
+        co_return Result<void>();
     }
 
     Task<void> can_accept(MigrationRequest) override {

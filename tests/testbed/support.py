@@ -238,6 +238,32 @@ class ClusterTest(unittest.TestCase):
         together(*[lambda host=host: host.wait(60) for host in all_hosts()])
 
 
+class PowerTest(ClusterTest):
+    """host1 runs the daemon and the broker."""
+
+    def setUp(self):
+        super().setUp()
+        self.ballast.start_broker()
+        self.addCleanup(self.ballast.stop_broker)
+
+    def start(self, policy=OBSERVE, watched=None, **options):
+        super().start(policy, watched, **options)
+        wait_until("the broker's hosts to be known", lambda: self.ballast.power("host3")["switchable"], timeout=60)
+
+    def is_off(self, host):
+        return named(host).leader() is None
+
+    def state(self, host):
+        return self.ballast.power(host)["state"]
+
+    def fault(self, host, **faults):
+        next(one for one in bmc.all_bmcs() if one.host.name == host).break_it({name.replace("_", "-"): value for name, value in faults.items()})
+
+    def assert_on(self, host, timeout=120):
+        wait_until(f"{host} to be on again", lambda: self.state(host) == "on" and not self.is_off(host), timeout=timeout)
+        self.ballast.wait_watching([host])
+
+
 def link(host, rate):
     """Limits a host's link, in bit/s; None: no limit."""
     one = named(host)

@@ -2,7 +2,7 @@
 
 import time
 
-from support import OBSERVE, ClusterTest, ballast, bmc, named, wait_until
+from support import OBSERVE, PowerTest, ballast, bmc, named, wait_until
 
 # Acts within seconds, on what it sees now.
 QUIET = OBSERVE.replace("mode: observe", "mode: automatic") + """overload: {enabled: false}
@@ -12,32 +12,6 @@ consolidation: {enabled: true, watch: 0s, min_hosts_on: 2, min_time_on: 0s, min_
 # A window that is closed today.
 _ANOTHER_DAY = time.strftime("%a", time.gmtime(time.time() + 3 * 86400)).lower()
 ALL_DAY = QUIET.replace("enabled: true, watch", f'windows: [{{name: night, times: ["{_ANOTHER_DAY} 00:00-00:01"]}}], enabled: true, watch')
-
-
-class PowerTest(ClusterTest):
-    """host1 runs the daemon and the broker."""
-
-    def setUp(self):
-        super().setUp()
-        self.ballast.start_broker()
-        self.addCleanup(self.ballast.stop_broker)
-
-    def start(self, policy=OBSERVE, watched=None, **options):
-        super().start(policy, watched, **options)
-        wait_until("the broker's hosts to be known", lambda: self.ballast.power("host3")["switchable"], timeout=60)
-
-    def is_off(self, host):
-        return named(host).leader() is None
-
-    def state(self, host):
-        return self.ballast.power(host)["state"]
-
-    def fault(self, host, **faults):
-        next(one for one in bmc.all_bmcs() if one.host.name == host).break_it({name.replace("_", "-"): value for name, value in faults.items()})
-
-    def assert_on(self, host, timeout=120):
-        wait_until(f"{host} to be on again", lambda: self.state(host) == "on" and not self.is_off(host), timeout=timeout)
-        self.ballast.wait_watching([host])
 
 
 class Orders(PowerTest):

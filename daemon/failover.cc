@@ -1,0 +1,232 @@
+#include "daemon/failover.h"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace ballast::daemon {
+
+namespace {
+constexpr Duration look_every = std::chrono::seconds{1};
+// A VM that is missing in one sample may be on its way to a host whose sample is due.
+constexpr unsigned misses_to_end = 2;
+constexpr Duration start_again = std::chrono::minutes{1};
+// The plan after the loss names the restarts; a host that boots meanwhile would only get in their way.
+constexpr Duration bring_back_after = std::chrono::seconds{10};
+constexpr std::size_t longest_definition = 256 * 1024;  // the store's values hold 1 MiB
+
+std::string names_of(const std::vector<std::string>& names) {
+    constexpr std::size_t most = 5;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
+    return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more" : text;
+}
+}  // namespace
+
+Failover::Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& hypervisor, Probe& probe,
+                   executor::Executor& executor, executor::PowerSwitch& power, FailoverQuestions questions)
+    : asio_(std::move(asio)),
+      clock_(clock),
+      hypervisor_(hypervisor),
+      probe_(probe),
+      executor_(executor),
+      power_(power),
+      questions_(std::move(questions)) {}
+
+void Failover::start(const std::vector<HostId>& hosts) {
+    started_ = clock_.now();
+    for (const HostId& host : hosts) {
+        watches_[host];
+        boost::asio::co_spawn(asio_, watch(host), boost::asio::detached);
+    }
+    boost::asio::co_spawn(asio_, decide(), boost::asio::detached);
+}
+
+// ---- Is it there?
+
+boost::asio::awaitable<void> Failover::watch(HostId host) {
+    Watch& watch = watches_[host];
+    for (;;) {
+        const Instant begun = clock_.now();
+        const auto reached = co_await probe_.reach(host);
+        const auto told = hypervisor_.answered_at(host);
+        const bool heard = told && (!watch.answered || *told > *watch.answered);
+        const unsigned before = watch.unanswered;
+        watch.probed = watch.probed || reached;
+        if (reached || heard) watch.answered = reached ? clock_.now() : *told;
+        watch.unanswered = reached || heard ? 0 : before + 1;
+        if ((before > 0) != (watch.unanswered > 0)) questions_.changed();
+        co_await clock_.sleep_until(begun + look_every);
+    }
+}
+
+bool Failover::answers(const HostId& host) const {
+    const auto watch = watches_.find(host);
+    if (watch == watches_.end() || !probe_.reaches(host)) return hypervisor_.connection(host) == Connection::up;
+    return watch->second.answered && watch->second.unanswered == 0;
+}
+
+std::optional<Duration> Failover::silent_for(const HostId& host) const {
+    const auto watch = watches_.find(host);
+    if (watch == watches_.end() || !probe_.reaches(host) || watch->second.unanswered == 0) return std::nullopt;
+    return clock_.now() - watch->second.answered.value_or(started_);
+}
+
+PowerState Failover::power_of(const HostId& host) const {
+    const auto record = power_.record(host);
+    return record ? record->state : PowerState::on;
+}
+
+bool Failover::concerns_vms(const HostId& host) const {
+    const auto active = executor_.active();
+    return !executor_.vms().of_host(host).empty() || std::any_of(active.begin(), active.end(), [&](const auto& op) {
+        return op.state != OperationState::waiting && (op.from == host || op.to == host);
+    });
+}
+
+std::map<HostId, policy::Contact> Failover::contacts() const {
+    std::map<HostId, policy::Contact> all;
+    for (const auto& [host, watch] : watches_) {
+        if (power_of(host) != PowerState::on) continue;
+        policy::Contact& contact = all[host];
+        // A probe that never got through, to a host whose libvirt did, is no second way to see it.
+        contact.watched = probe_.reaches(host) && (watch.probed || !watch.answered);
+        contact.answered = watch.answered;
+        contact.unanswered = watch.unanswered;
+        contact.maintenance = questions_.maintenance(host);
+        contact.concerns_vms = concerns_vms(host);
+    }
+    return all;
+}
+
+// ---- What is to be done.
+
+boost::asio::awaitable<void> Failover::decide() {
+    for (;;) {
+        const Instant begun = clock_.now();
+        policy::Suspicion now = policy::suspect(contacts(), options_, started_, begun);
+        const bool news = now.suspects.size() != suspicion_.suspects.size() || now.frozen != suspicion_.frozen;
+        suspicion_ = std::move(now);
+        if (news) questions_.changed();
+        if (options_.enabled && questions_.may_act()) {
+            co_await fence_suspects();
+            co_await start_at_home();
+            co_await bring_back();
+        }
+        co_await clock_.sleep_until(begun + look_every);
+    }
+}
+
+boost::asio::awaitable<void> Failover::fence_suspects() {
+    if (!suspicion_.frozen.empty()) co_return;
+    const auto suspects = suspicion_.suspects;
+    for (const policy::Suspect& suspect : suspects) {
+        HostId host = suspect.host;
+        std::string reason = suspect.reason, by = "policy";
+        const auto begun = co_await power_.fence(std::move(host), std::move(reason), std::move(by));
+        if (!begun) spdlog::warn("failover: {} is not cut off: {}", suspect.host.value, to_string(begun.error()));
+    }
+}
+
+// VMs that could not be started elsewhere, on their host that is back.
+boost::asio::awaitable<void> Failover::start_at_home() {
+    std::vector<VmRecord> down;
+    for (const auto& [vm, record] : executor_.vms().all())
+        if (record.down && !record.definition.empty()) down.push_back(record);
+    for (const VmRecord& record : down) {
+        const auto tried = tried_again_.find(record.vm);
+        const bool waits = tried != tried_again_.end() && clock_.now() - tried->second < start_again;
+        if (waits || power_of(record.host) != PowerState::on || !answers(record.host) ||
+            hypervisor_.connection(record.host) != Connection::up)
+            continue;
+        tried_again_[record.vm] = clock_.now();
+        Operation draft;
+        draft.vm = record.vm;
+        draft.vm_name = record.name;
+        draft.from = draft.to = record.host;
+        draft.trigger = Trigger::host_loss;
+        draft.reason = record.host.value + " is back, and " + record.name + " ran on it when it was lost";
+        draft.requested_by = "policy";
+        const auto begun = co_await executor_.restart(std::move(draft));
+        if (!begun) spdlog::warn("failover: {} is not started: {}", record.name, to_string(begun.error()));
+    }
+    std::erase_if(tried_again_, [&](const auto& entry) { return clock_.now() - entry.second > 2 * start_again; });
+}
+
+boost::asio::awaitable<void> Failover::bring_back() {
+    if (!options_.bring_back) co_return;
+    for (const PowerRecord& record : power_.records()) {
+        const bool due = record.lost && clock_.wall_now() - *record.lost >= bring_back_after;
+        if (record.state != PowerState::lost || record.attempt > 0 || record.quarantined || !due) continue;
+        const auto active = executor_.active();
+        const bool busy = std::any_of(active.begin(), active.end(),
+                                      [&](const auto& op) { return op.from == record.host || op.to == record.host; });
+        if (busy || questions_.restarts_pending(record.host)) continue;
+        const auto begun = co_await power_.bring_back(record.host);
+        if (!begun && begun.error().code != ErrorCode::invalid)
+            spdlog::warn("failover: {} is not switched on: {}", record.host.value, to_string(begun.error()));
+    }
+}
+
+std::vector<std::string> Failover::notes() const {
+    std::vector<std::string> notes;
+    if (!suspicion_.frozen.empty()) notes.push_back("ALARM: " + suspicion_.frozen);
+    if (suspicion_.frozen.empty() && (!options_.enabled || !questions_.may_act()))
+        for (const policy::Suspect& suspect : suspicion_.suspects)
+            notes.push_back(suspect.reason + "; it would be cut off in mode automatic with failover.enabled");
+    std::map<HostId, std::vector<std::string>> down;
+    for (const auto& [vm, record] : executor_.vms().all())
+        if (record.down || power_of(record.host) == PowerState::lost) down[record.host].push_back(record.name);
+    for (const auto& [host, names] : down)
+        notes.push_back("ALARM: " + names_of(names) + (names.size() == 1 ? " is" : " are") + " down since " +
+                        host.value + " was lost");
+    return notes;
+}
+
+// ---- Who owns what.
+
+void Failover::seen(const HostId& host, const std::vector<VmId>& running) {
+    if (power_of(host) != PowerState::on) return;
+    executor::VmRecords& records = executor_.vms();
+    const auto active = executor_.active();
+    const auto busy = [&](const VmId& vm) {
+        return std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == vm; });
+    };
+    for (const VmId& vm : running) {
+        missed_.erase(vm);
+        const VmRecord* known = records.find(vm);
+        if (known == nullptr || (known->host == host && !known->down) || busy(vm)) continue;
+        VmRecord record = *known;
+        record.host = host;
+        record.down = false;
+        records.set(std::move(record));
+    }
+    const std::set<VmId> there(running.begin(), running.end());
+    const std::set<VmId> owned = records.of_host(host);
+    for (const VmId& vm : owned) {
+        if (there.contains(vm) || records.find(vm)->down || busy(vm) || ++missed_[vm] < misses_to_end) continue;
+        missed_.erase(vm);
+        records.forget(vm);  // it was shut down, by itself or by its user
+    }
+}
+
+std::vector<VmId> Failover::undefined(const std::vector<VmId>& running) const {
+    std::vector<VmId> wanted;
+    for (const VmId& vm : running)
+        if (executor_.vms().find(vm) == nullptr) wanted.push_back(vm);
+    return wanted;
+}
+
+void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition) {
+    if (power_of(host) != PowerState::on) return;
+    executor::VmRecords& records = executor_.vms();
+    const VmRecord* known = records.find(vm);
+    VmRecord record = known != nullptr ? *known : VmRecord{};
+    if (known == nullptr) record.host = host;
+    record.vm = vm;
+    record.name = facts.name;
+    record.persistent = facts.persistent;
+    record.definition = definition.size() <= longest_definition ? std::move(definition) : "";
+    records.set(std::move(record));
+}
+
+}  // namespace ballast::daemon

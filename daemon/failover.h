@@ -1,0 +1,85 @@
+// Watches whether hosts are there, keeps in the store which VM each of them owns, and sees to it that a host that is
+// dead is cut off, its VMs are started elsewhere, and it is taken in again. What is decided is policy/failover.h and
+// policy/restart.h; what is done is the executor's and the power switch's. One io_context thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/executor.h"
+#include "executor/power_switch.h"
+#include "policy/failover.h"
+#include "ports/clock.h"
+#include "ports/hypervisor.h"
+#include "ports/probe.h"
+
+namespace ballast::daemon {
+
+/// What it asks the controller.
+struct FailoverQuestions {
+    std::function<bool()> may_act;                        // mode automatic, and not paused
+    std::function<bool(const HostId&)> maintenance;       // somebody works on it
+    std::function<bool(const HostId&)> restarts_pending;  // the last plan starts VMs of this host elsewhere
+    std::function<void()> changed;                        // a host became silent, or answers again
+};
+
+class Failover {
+public:
+    Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& hypervisor, Probe& probe,
+             executor::Executor& executor, executor::PowerSwitch& power, FailoverQuestions questions);
+
+    void configure(policy::FailoverOptions options) { options_ = options; }
+    /// Watches these hosts from now on; one that is this machine is not looked at.
+    void start(const std::vector<HostId>& hosts);
+
+    /// Anything of the host answers just now.
+    bool answers(const HostId& host) const;
+    /// For how long nothing of it has answered; nothing when it answers, or when nobody can tell.
+    std::optional<Duration> silent_for(const HostId& host) const;
+    const policy::Suspicion& suspicion() const { return suspicion_; }
+    /// What people have to know: hosts that would be cut off, VMs that are down.
+    std::vector<std::string> notes() const;
+
+    /// Those whose definition is not kept yet.
+    std::vector<VmId> undefined(const std::vector<VmId>& running) const;
+    /// A sample of a host: the VMs that run there and are its own.
+    void seen(const HostId& host, const std::vector<VmId>& running);
+    /// The definition of a VM that runs there was read. One that is too long to be kept is none.
+    void defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition);
+
+private:
+    struct Watch {
+        std::optional<Instant> answered;
+        unsigned unanswered = 0;
+        bool probed = false;  // the probe has succeeded once: that it fails now means something
+    };
+
+    boost::asio::awaitable<void> watch(HostId host);
+    boost::asio::awaitable<void> decide();
+    boost::asio::awaitable<void> fence_suspects();
+    boost::asio::awaitable<void> start_at_home();
+    boost::asio::awaitable<void> bring_back();
+    std::map<HostId, policy::Contact> contacts() const;
+    bool concerns_vms(const HostId& host) const;
+    PowerState power_of(const HostId& host) const;
+
+    boost::asio::any_io_executor asio_;
+    Clock& clock_;
+    Hypervisor& hypervisor_;
+    Probe& probe_;
+    executor::Executor& executor_;
+    executor::PowerSwitch& power_;
+    FailoverQuestions questions_;
+    policy::FailoverOptions options_;
+    Instant started_{};
+    std::map<HostId, Watch> watches_;
+    policy::Suspicion suspicion_;
+    std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
+    std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
+};
+
+}  // namespace ballast::daemon

@@ -1,0 +1,45 @@
+// The Probe port by TCP: whatever a kernel answers to a connection, be it that nobody listens, says that the host is
+// there. So it tells a dead host from a dead libvirtd.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/daemon_options.h"
+#include "ports/probe.h"
+
+namespace ballast::daemon {
+
+/// Name or address, and port, at which a libvirt URI's host can be asked; nothing for local ones and aliases.
+struct ProbeTarget {
+    std::string host;
+    std::string port;
+
+    friend bool operator==(const ProbeTarget&, const ProbeTarget&) = default;
+};
+std::optional<ProbeTarget> probe_target(const std::string& uri);
+
+class TcpProbe final : public Probe {
+public:
+    TcpProbe(boost::asio::any_io_executor executor, const std::vector<config::HostOptions>& hosts);
+
+    bool reaches(HostId host) const override;
+    Task<void> reach(HostId host) override;
+
+private:
+    struct Peer {
+        ProbeTarget target;
+        std::vector<boost::asio::ip::tcp::endpoint> addresses;  // as last resolved; empty: not yet
+        bool resolving = false;
+    };
+    boost::asio::awaitable<void> resolve(Peer& peer);
+    Task<void> connect(Peer& peer);
+
+    boost::asio::any_io_executor executor_;
+    std::map<HostId, Peer> peers_;
+};
+
+}  // namespace ballast::daemon

@@ -1,0 +1,152 @@
+// Hosts that do not answer any more: cut off, so that it is certain that nothing runs there, and taken in again when
+// they come back [safety.md, protocol step 8, invariants 2, 10 and 11].
+#include "executor/power_run.h"
+
+namespace ballast::executor {
+
+namespace {
+constexpr Duration listen_first =
+    std::chrono::seconds{15};  // after a start: longer than any host that is well is silent
+constexpr Duration fence_again = std::chrono::seconds{10};  // a BMC that boots answers within a minute
+constexpr Duration rejoin_again = std::chrono::seconds{2};
+// A host that dies again so soon after it was brought back would do so for ever.
+constexpr Duration too_soon = std::chrono::hours{1};
+}  // namespace
+
+PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std::string by) {
+    const RunPtr run = run_of(host);
+    if (run->driven || run->record.state != PowerState::on)
+        co_return conflict(host, "it is " + to_string(run->record.state) + " already");
+    if (answers(host)) co_return conflict(host, "it answers");
+    run->driven = true;
+    const PowerRecord before = run->record;
+    run->record.state = PowerState::fencing;
+    run->record.since = clock_.wall_now();
+    run->record.reason = std::move(reason);
+    run->record.requested_by = std::move(by);
+    run->record.message = "is to be cut off";
+    run->record.alarm = run->record.asked = run->record.drill = false;
+    run->record.attempt = 0;
+    PowerRecord record = run->record;
+    const auto written = co_await journal_.write(std::move(record));
+    if (!written && !contact_lost(written.error())) {
+        run->record = before;
+        run->driven = false;
+        co_return written.error();
+    }
+    if (!written) run->released_by = "Ballast, as the store did not confirm it";
+    changed_(run->record);
+    start(run);
+    co_return written;
+}
+
+PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
+    const RunPtr run = run_of(host);
+    if (answers(host)) co_return conflict(host, "it answers: it is not dead");
+    if (run->record.state == PowerState::fencing) {
+        run->confirmed_by = std::move(by);
+        run->woken = true;
+        run->wake.cancel();
+        co_return Result<void>();
+    }
+    if (run->driven || run->record.state != PowerState::on)
+        co_return conflict(host, "it is " + to_string(run->record.state) + " already");
+    run->confirmed_by = by;
+    const auto begun = co_await fence(host, "an operator says that it is off", std::move(by));
+    if (!begun) run->confirmed_by.clear();
+    co_return begun;
+}
+
+boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
+    const HostId host = run->record.host;
+    if (!run->confirmed_by.empty()) {
+        co_await is_lost(run, "is taken to be off: " + run->confirmed_by + " answers for it");
+        co_return;
+    }
+    if (std::exchange(run->recovered, false)) {  // nobody has had the time to hear it
+        co_await pause(run, listen_first);
+        co_return;
+    }
+    if (answers(host)) {
+        std::string message = run->record.asked ? "answers again; it could not be cut off" : "answers again";
+        run->record.alarm = run->record.asked = false;
+        co_await settle(run, PowerState::on, std::move(message));
+        co_return;
+    }
+    run->record.asked = true;
+    PowerRecord record = run->record;
+    auto off = co_await journal_.write(std::move(record));  // no action without a journal entry
+    if (off) off = co_await power_.switch_off(host);
+    if (off) {
+        co_await is_lost(run, "was cut off; its BMC says that it is off");
+        co_return;
+    }
+    if (answers(host) || !run->confirmed_by.empty() || !run->released_by.empty()) co_return;
+    co_await raise_alarm(run, "cannot be cut off: " + to_string(off.error()) +
+                                  ". Its VMs stay down until you have made sure that it is off: ballastctl fence "
+                                  "confirm " +
+                                  host.value);
+    co_await pause(run, fence_again);
+}
+
+boost::asio::awaitable<void> PowerSwitch::is_lost(RunPtr run, std::string message) {
+    const WallTime now = clock_.wall_now();
+    const bool again = run->record.lost && now - *run->record.lost < too_soon;
+    run->record.lost = now;
+    run->record.alarm = run->record.asked = false;
+    run->record.quarantined = run->record.quarantined || again;
+    run->record.attempt = 0;
+    if (again) message += "; it was lost within the last hour, too, and stays off until somebody has looked";
+    co_await settle(run, PowerState::lost, std::move(message));
+}
+
+// ---- Back.
+
+PowerSwitch::Task<void> PowerSwitch::bring_back(HostId host) {
+    const RunPtr run = run_of(host);
+    const auto known = power_.host(host);
+    if (!known || !known->switches) co_return Error{ErrorCode::invalid, host.value, "Ballast knows no BMC of it"};
+    if (run->driven || run->record.state != PowerState::lost || run->record.quarantined)
+        co_return conflict(host, "it is not to be switched on");
+    if (run->record.attempt > 0) co_return conflict(host, "it was switched on already");
+    run->driven = true;
+    run->record.attempt = 1;
+    run->record.message = "is lost; it is switched on again";
+    PowerRecord record = run->record;
+    const auto written = co_await journal_.write(std::move(record));
+    if (!written) {
+        run->record.attempt = 0;
+        run->driven = false;
+        co_return written.error();
+    }
+    changed_(run->record);
+    boost::asio::co_spawn(executor_, order_up(run), expect_no_bug);
+    co_return Result<void>();
+}
+
+boost::asio::awaitable<void> PowerSwitch::order_up(RunPtr run) {
+    const auto on = co_await power_.switch_on(run->record.host);
+    if (!on) co_await raise_alarm(run, "is lost, and cannot be switched on again: " + to_string(on.error()));
+    run->driven = false;
+    if (hypervisor_.connection(run->record.host) == Connection::up) notice_on(run);
+}
+
+// Others that are under way from there look at other hosts only; they end first, so that it is clear whose each VM is.
+boost::asio::awaitable<void> PowerSwitch::found_back(RunPtr run) {
+    const HostId host = run->record.host;
+    while (hypervisor_.connection(host) == Connection::up) {
+        Result<void> clean =
+            in_use_(host) ? conflict(host, "VMs of it are still being started elsewhere") : Result<void>();
+        if (clean) clean = co_await hooks_.rejoin(host);
+        if (clean) {
+            run->record.alarm = run->record.quarantined;
+            co_await settle(run, PowerState::on, "is back");
+            break;
+        }
+        run->record.message = "is back, but not in use yet: " + to_string(clean.error());
+        co_await clock_.sleep_for(rejoin_again);
+    }
+    run->driven = false;
+}
+
+}  // namespace ballast::executor

@@ -1,0 +1,223 @@
+// Starting a VM anew whose host was lost [safety.md, protocol step 8]: it belongs to its new host from the acceptance
+// of the operation on, it is looked for on every host before anything is started, and what became of a start is found
+// out by looking, never from what the call said.
+#include <algorithm>
+
+#include "executor/executor.h"
+#include "executor/power_journal.h"
+#include "executor/run.h"
+
+namespace ballast::executor {
+
+namespace {
+constexpr unsigned most_starts = 3;  // a VM that does not start there then is better tried elsewhere
+constexpr Duration look_again = std::chrono::seconds{1};
+constexpr Duration look_again_alarmed = std::chrono::seconds{5};
+// A start of QEMU with memory to be set aside takes a while; libvirt has no time limit of its own.
+constexpr Duration start_deadline = std::chrono::minutes{2};
+constexpr Duration patience = std::chrono::seconds{40};  // longer than it takes to notice that the target is gone
+
+bool is_there(const Presence& presence) {
+    return presence.state == Presence::State::running || presence.state == Presence::State::paused;
+}
+bool starts_up(const Presence& presence) {
+    return presence.state == Presence::State::paused && presence.pause_reason == Presence::PauseReason::starting_up;
+}
+}  // namespace
+
+/// Where a VM was found. `target` is nothing when the target could not be asked.
+struct Executor::Whereabouts {
+    std::optional<HostId> elsewhere;
+    std::optional<Presence> target;
+};
+
+unsigned Executor::restarts_on(const HostId& host) const {
+    return static_cast<unsigned>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) {
+        return entry.second->op.trigger == Trigger::host_loss && entry.second->op.to == host;
+    }));
+}
+
+Executor::Task<OperationId> Executor::restart(Operation draft) {
+    BALLAST_ASSERT(draft.trigger == Trigger::host_loss);
+    const VmRecord* record = records_.find(draft.vm);
+    if (record == nullptr || record->definition.empty())
+        co_return Error{ErrorCode::invalid, draft.vm_name, "its definition is not known"};
+    if (record->host != draft.from)
+        co_return Error{ErrorCode::conflict, draft.vm_name, "it belongs to " + record->host.value + " by now"};
+    if (busy(draft.vm)) co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
+    if (restarts_on(draft.to) >= settings_.restarts_per_host)
+        co_return Error{ErrorCode::conflict, draft.vm_name, "enough VMs are being started on " + draft.to.value};
+    const auto seat = hold(draft, false);
+    draft.state = OperationState::planned;
+    draft.created = draft.updated = clock_.wall_now();
+    draft.persistent = record->persistent;
+    const VmRecords::Claim claim = records_.claim(draft.vm, draft.to);
+    Transaction together{{claim.guard}, {claim.change}};
+    if (draft.from != draft.to)
+        together.guards.push_back(
+            {Compare::Kind::value_is, power_lock_key(draft.from), 0, to_string(PowerState::lost)});
+    const auto accepted = co_await journal_.accept(std::move(draft), std::move(together));
+    if (!accepted) co_return accepted.error();
+    const RunPtr run = add(Record{accepted->op, {}});
+    if (!accepted->certain) {
+        run->notes.cancelled_by = "Ballast, as the store did not confirm it";
+        start(run);
+        co_return Error{ErrorCode::timed_out, run->op.vm_name,
+                        "the store did not confirm the operation; it is taken back"};
+    }
+    records_.claimed(claim, accepted->revision);
+    changed_(run->op);
+    start(run);
+    co_return run->op.id;
+}
+
+// One step: until it ends, drive() comes back.
+boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
+    const Whereabouts found = co_await look_for(run);
+    if (found.elsewhere || (found.target && is_there(*found.target) && !starts_up(*found.target))) {
+        const bool paused = !found.elsewhere && found.target->state == Presence::State::paused;
+        co_await found_running(run, found.elsewhere.value_or(run->op.to), paused);
+        co_return;
+    }
+    const bool target_lost = is_lost(run->op.to);
+    if (!found.target && !target_lost) {
+        if (run->op.started.value_or(run->op.created) + patience < clock_.wall_now())
+            co_await raise_alarm(run, run->op.to.value + " does not answer: whether " + run->op.vm_name +
+                                          " was started there is not known");
+        co_await pause(run, run->op.alarm ? look_again_alarmed : look_again);
+        co_return;
+    }
+    if (target_lost)
+        co_return co_await give_back(run, OperationState::rolled_back, run->op.to.value + " was lost, too");
+    if (starts_up(*found.target)) co_return co_await pause(run, look_again);
+    if (run->cancelled())
+        co_return co_await give_back(run, OperationState::cancelled, "cancelled by " + run->notes.cancelled_by);
+    const bool refused = run->attempt.call_returned && !run->attempt.call && !contact_lost(run->attempt.call.error());
+    if (refused || run->op.attempt >= most_starts) {
+        const std::string why = run->attempt.call ? "it did not stay up" : to_string(run->attempt.call.error());
+        co_return co_await give_back(run, OperationState::rolled_back,
+                                     "could not be started on " + run->op.to.value + ": " + why);
+    }
+    co_await try_start(run);
+}
+
+boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
+    Whereabouts found;
+    for (const HostId& host : hypervisor_.hosts()) {
+        if (host == run->op.to || is_lost(host) || hypervisor_.connection(host) != Connection::up) continue;
+        const auto presence = co_await look(host, run->op.vm);
+        if (presence && is_there(*presence)) found.elsewhere = host;
+    }
+    if (is_lost(run->op.to)) co_return found;
+    const auto presence = co_await look(run->op.to, run->op.vm);
+    if (presence) found.target = *presence;
+    co_return found;
+}
+
+boost::asio::awaitable<void> Executor::try_start(RunPtr run) {
+    const VmRecord* record = records_.find(run->op.vm);
+    if (record == nullptr || record->host != run->op.to)
+        co_return co_await give_back(run, OperationState::cancelled, "it does not belong to this host any more");
+    ++run->op.attempt;
+    run->op.state = OperationState::running;
+    run->op.message = "is being started";
+    run->op.started = clock_.wall_now();
+    run->attempt = Attempt();
+    run->attempt.started = clock_.now();
+    StartRequest request{run->op.vm, run->op.to, record->definition, record->persistent, start_deadline};
+    const auto written = co_await journal(run);  // no action without a journal entry
+    if (!written) {
+        --run->op.attempt;
+        co_await pause(run, look_again);
+        co_return;
+    }
+    changed_(run->op);
+    run->attempt.call = co_await hypervisor_.start(std::move(request));
+    run->attempt.call_returned = true;
+    if (run->attempt.call) co_return;
+    co_await pause(run, look_again);
+}
+
+boost::asio::awaitable<void> Executor::found_running(RunPtr run, HostId host, bool paused) {
+    moved(run->op.vm, host);
+    run->op.alarm = false;
+    if (host == run->op.to && run->op.attempt > 0) {
+        run->op.outcome = Outcome{clock_.now() - run->attempt.started, {}, {}, {}};
+        std::string message = (paused ? "is paused on " : "runs on ") + host.value;
+        co_await transition(run, OperationState::done, std::move(message));
+        co_return;
+    }
+    co_await transition(run, OperationState::cancelled, "runs on " + host.value + " already");
+}
+
+// Whose it was before; the policy looks for another place.
+boost::asio::awaitable<void> Executor::give_back(RunPtr run, OperationState state, std::string message) {
+    const bool clean = co_await remove_trace(run);
+    for (;;) {  // of an acceptance whose answer was lost, only the store knows
+        const auto known = co_await records_.reload(run->op.vm);
+        if (known) break;
+        co_await clock_.sleep_for(look_again_alarmed);
+    }
+    if (const VmRecord* record = records_.find(run->op.vm); record != nullptr && record->host == run->op.to) {
+        VmRecord back = *record;
+        back.host = run->op.from;
+        back.down = true;
+        std::erase(back.left, back.host);
+        if (!clean) back.left.push_back(run->op.to);
+        records_.set(std::move(back));
+        co_await records_.written();
+    }
+    co_await end_without_moving(run, state, std::move(message));
+}
+
+// True when nothing of it is defined on the target, or it belongs there.
+boost::asio::awaitable<bool> Executor::remove_trace(RunPtr run) {
+    if (run->op.to == run->op.from || !run->op.persistent || run->op.attempt == 0) co_return true;
+    if (is_lost(run->op.to)) co_return false;
+    const auto undefined = co_await hypervisor_.undefine(run->op.to, run->op.vm);
+    co_return undefined || undefined.error().code == ErrorCode::not_found;
+}
+
+void Executor::moved(const VmId& vm, const HostId& to) {
+    const VmRecord* known = records_.find(vm);
+    if (known == nullptr) return;
+    VmRecord record = *known;
+    record.host = to;
+    record.down = is_lost(to);
+    std::erase(record.left, to);
+    records_.set(std::move(record));
+}
+
+// ---- The host comes back.
+
+Executor::Task<void> Executor::rejoin(HostId host) {
+    std::vector<VmRecord> concerned;
+    for (const auto& [vm, record] : records_.all())
+        if (record.host == host || std::find(record.left.begin(), record.left.end(), host) != record.left.end())
+            concerned.push_back(record);
+    for (VmRecord& record : concerned) {
+        const auto cleaned = co_await rejoin(host, std::move(record));
+        if (!cleaned) co_return cleaned.error();
+    }
+    co_return co_await records_.written();
+}
+
+// Asked of the host itself: to look() it knows no VM as long as it counts as lost.
+Executor::Task<void> Executor::rejoin(HostId host, VmRecord record) {
+    const auto presence = co_await hypervisor_.presence(host, record.vm);
+    if (!presence) co_return presence.error();
+    if (record.host == host) {
+        record.down = !is_there(*presence);
+        records_.set(std::move(record));
+        co_return Result<void>();
+    }
+    Result<void> removed = Result<void>();
+    if (is_there(*presence)) removed = co_await hypervisor_.destroy(host, record.vm);
+    if (removed && presence->persistent) removed = co_await hypervisor_.undefine(host, record.vm);
+    if (!removed && removed.error().code != ErrorCode::not_found) co_return removed.error();
+    std::erase(record.left, host);
+    records_.set(std::move(record));
+    co_return Result<void>();
+}
+
+}  // namespace ballast::executor

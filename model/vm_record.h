@@ -1,0 +1,26 @@
+// Who owns a VM, and what it is started from when its host is gone: kept in the store from the moment it was first seen
+// running until it was seen to have ended.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+
+namespace ballast {
+
+struct VmRecord {
+    VmId vm;
+    std::string name;
+    HostId host;                   // where it runs, or is being started
+    std::uint64_t generation = 1;  // one more with each change of `host` [safety.md, invariant 9]
+    bool persistent = false;
+    std::string definition;    // domain XML as it would be started next, without secrets
+    bool down = false;         // it ran when its host was lost, and has not been started again
+    std::vector<HostId> left;  // hosts that were lost with it: they may have its definition still
+
+    friend bool operator==(const VmRecord&, const VmRecord&) = default;
+};
+
+}  // namespace ballast

@@ -1,0 +1,46 @@
+#include "policy/failover.h"
+
+#include <algorithm>
+
+namespace ballast::policy {
+
+namespace {
+// Time alone proves nothing: a daemon that was itself stopped for a while has heard nobody.
+constexpr unsigned looks_for_silence = 2, looks_for_suspicion = 5;
+
+bool is_silent(const Contact& contact) {
+    return contact.watched && contact.unanswered >= looks_for_silence;
+}
+
+bool is_suspect(const Contact& contact, const FailoverOptions& options, Instant started, Instant now) {
+    if (!is_silent(contact) || contact.unanswered < looks_for_suspicion) return false;
+    if (!contact.answered) return now - started >= std::max(options.start_grace, options.after);
+    return now - *contact.answered >= options.after;
+}
+
+std::string sentence(const HostId& host, const Contact& contact, Instant started, Instant now) {
+    const std::string how_long = to_string(now - contact.answered.value_or(started));
+    return host.value + (contact.answered ? " has not answered for " : " has never answered since the start, ") +
+           how_long + (contact.answered ? "" : " ago") + ", neither its libvirt nor its kernel";
+}
+}  // namespace
+
+Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptions& options, Instant started,
+                  Instant now) {
+    Suspicion found;
+    std::size_t expected = 0;
+    for (const auto& [host, contact] : contacts) {
+        if (contact.maintenance) continue;
+        ++expected;
+        if (is_silent(contact)) found.silent.push_back(host);
+        if (contact.concerns_vms && is_suspect(contact, options, started, now))
+            found.suspects.push_back({host, sentence(host, contact, started, now)});
+    }
+    if (!found.suspects.empty() && 2 * found.silent.size() >= expected)
+        found.frozen = std::to_string(found.silent.size()) + " of " + std::to_string(expected) +
+                       " hosts do not answer: that looks like the network, so none is cut off. Once you have made sure "
+                       "that a host is off: ballastctl fence confirm HOST";
+    return found;
+}
+
+}  // namespace ballast::policy

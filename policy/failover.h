@@ -1,0 +1,40 @@
+// Which hosts are taken to be dead, and when so many are silent that it must be the network, not the hosts. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/options.h"
+
+namespace ballast::policy {
+
+/// What is heard of one host that is meant to be on.
+struct Contact {
+    // It is looked at in two independent ways, and is not the host that looks: only then its silence means anything.
+    bool watched = false;
+    std::optional<Instant> answered;  // when anything of it last did, be it libvirt or its kernel
+    unsigned unanswered = 0;          // looks in a row since then that brought nothing
+    bool maintenance = false;         // somebody works on it: its silence is expected, and it is not counted
+    bool concerns_vms = false;        // it owns VMs, or some are on their way from or to it
+};
+
+/// A host to be cut off, and why in one sentence.
+struct Suspect {
+    HostId host;
+    std::string reason;
+};
+
+struct Suspicion {
+    std::vector<HostId> silent;     // for a few looks already
+    std::vector<Suspect> suspects;  // for so long that they are taken to be dead
+    // Not empty: half of the hosts or more are silent, so that no host is to be cut off [safety.md, invariant 12].
+    std::string frozen;
+};
+
+/// `started` is when the watching began.
+Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptions& options, Instant started,
+                  Instant now);
+
+}  // namespace ballast::policy

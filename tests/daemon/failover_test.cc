@@ -1,0 +1,286 @@
+// Hosts that stop answering, in the whole daemon: suspicion, fencing, restarts, the return, and what must not happen.
+#include <catch2/catch.hpp>
+#include <spdlog/spdlog.h>
+
+#include "daemon/controller.h"
+#include "daemon/tcp_probe.h"
+#include "tests/sim/show_result.h"
+#include "tests/support/fake_hypervisor.h"
+#include "tests/support/fake_power.h"
+#include "tests/support/fake_probe.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/virtual_clock.h"
+
+using namespace ballast;
+using namespace ballast::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+const char* const web = "11111111-1111-1111-1111-111111111111";
+const char* const db = "22222222-2222-2222-2222-222222222222";
+
+void quiet() {
+    spdlog::set_level(spdlog::level::err);
+}
+
+/// Four hosts with BMCs; web runs on host2 and db on host3. The daemon can be started again.
+class FailoverBench {
+public:
+    explicit FailoverBench(policy::Mode mode = policy::Mode::automatic) {
+        quiet();
+        policy.mode = mode;
+        for (const char* name : {"host1", "host2", "host3", "host4"}) {
+            hypervisor.add_host(name);
+            power.add_host(name);
+        }
+        hypervisor.add_vm("host2", web, "web");
+        hypervisor.add_vm("host3", db, "db");
+        power.on_change = [this](const HostId& id, Power now) { now == Power::on ? revive(id) : kill(id); };
+        start();
+        pass(30s);
+    }
+
+    void start() {
+        controller.emplace(io->get_executor(), clock, hypervisor, power, probe, store, options(),
+                           daemon::ControllerListener{});
+        std::optional<Result<void>> started;
+        asio::co_spawn(*io, controller->start(policy), [&](std::exception_ptr bug, Result<void> result) {
+            BALLAST_ASSERT(!bug);
+            started = result;
+        });
+        pass(500ms);
+        REQUIRE(started);
+        REQUIRE(*started);
+        for (const auto& [id, host] : hypervisor.hosts_by_id)
+            if (host.connection == Connection::up) hypervisor.tell({HypervisorEvent::Kind::connected, id, {}, {}});
+    }
+    /// The daemon is gone, as after kill -9.
+    void die() {
+        io.reset();
+        controller.reset();
+        hypervisor.forget_listeners();
+        io.emplace();
+    }
+    void pass(Duration time) { clock.run_for(*io, time); }
+
+    /// It does not answer any more; what runs there goes on.
+    void silence(const HostId& id) {
+        probe.silent.insert(id);
+        hypervisor.hosts_by_id.at(id).connection = Connection::down;
+        hypervisor.tell({HypervisorEvent::Kind::disconnected, id, {}, "silence"});
+    }
+    void hear(const HostId& id) {
+        probe.silent.erase(id);
+        hypervisor.hosts_by_id.at(id).connection = Connection::up;
+        hypervisor.tell({HypervisorEvent::Kind::connected, id, {}, {}});
+    }
+    /// It loses its power.
+    void kill(const HostId& id) {
+        for (auto& [vm, fake] : hypervisor.hosts_by_id.at(id).vms) fake.state = VmState::shut_off;
+        silence(id);
+    }
+    void revive(const HostId& id) { hear(id); }
+
+    std::string where(const char* vm) const {
+        std::string hosts;
+        for (const auto& [id, host] : hypervisor.hosts_by_id) {
+            const auto found = host.vms.find({vm});
+            if (found != host.vms.end() && found->second.state == VmState::running)
+                hosts += (hosts.empty() ? "" : " ") + id.value;
+        }
+        return hosts;
+    }
+    std::string state(const char* host) const {
+        for (const PowerRecord& record : controller->power_records())
+            if (record.host.value == host) return to_string(record.state);
+        return "on";
+    }
+    bool notes(const std::string& part) const {
+        for (const std::string& note : controller->last_cycle().notes)
+            if (note.find(part) != std::string::npos) return true;
+        return false;
+    }
+
+    std::optional<asio::io_context> io{std::in_place};
+    VirtualClock clock;
+    FakeHypervisor hypervisor{clock};
+    FakePower power{clock};
+    FakeProbe probe{clock};
+    MemoryStore store;
+    policy::Options policy;
+    std::optional<daemon::Controller> controller;
+
+private:
+    static config::DaemonOptions options() {
+        config::DaemonOptions options;
+        for (const char* name : {"host1", "host2", "host3", "host4"}) {
+            config::HostOptions host;
+            host.id = {name};
+            host.uri = std::string("qemu+tls://") + name + "/system";
+            options.hosts.push_back(host);
+        }
+        return options;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("The VMs of a dead host run elsewhere within half a minute, and it comes back without them") {
+    FailoverBench bench;
+    bench.kill({"host2"});
+    bench.pass(11s);
+    CHECK(bench.power.orders.empty());
+    bench.pass(9s);
+    REQUIRE(bench.power.orders == std::vector<std::string>{"off host2"});
+    CHECK(bench.state("host2") == "lost");
+    REQUIRE(bench.where(web).empty() == false);
+    const std::string first = bench.where(web);
+    CHECK(first != "host2");
+    bench.pass(1min);  // it is switched on again and cleaned
+    CHECK(bench.power.orders == std::vector<std::string>{"off host2", "on host2"});
+    CHECK(bench.state("host2") == "on");
+    CHECK(bench.hypervisor.hosts_by_id.at({"host2"}).vms.empty());
+    CHECK(bench.where(web) == first);
+    CHECK(bench.where(db) == "host3");
+}
+
+TEST_CASE("Silence that is short, of many hosts, or of libvirt alone cuts nobody off") {
+    FailoverBench bench;
+    SECTION("short, again and again") {
+        for (int i = 0; i < 100; ++i) {
+            bench.silence({"host2"});
+            bench.pass(Duration(80 * i));
+            bench.hear({"host2"});
+            bench.pass(3s);
+        }
+    }
+    SECTION("half of them") {
+        bench.silence({"host2"});
+        bench.pass(5s);
+        bench.silence({"host3"});
+        bench.pass(10min);
+        CHECK(bench.notes("2 of 4 hosts do not answer"));
+    }
+    SECTION("its kernel still answers") {
+        bench.hypervisor.hosts_by_id.at({"host2"}).connection = Connection::down;
+        bench.pass(10min);
+    }
+    SECTION("its libvirt still answers") {
+        bench.probe.silent.insert({"host2"});
+        bench.pass(10min);
+    }
+    SECTION("it cannot be seen in a second way") {
+        bench.probe.without.insert({"host2"});
+        bench.silence({"host2"});
+        bench.pass(10min);
+    }
+    CHECK(bench.power.orders.empty());
+    CHECK(bench.state("host2") == "on");
+}
+
+TEST_CASE("In other modes a dead host is named and nothing is done, but on an operator's word") {
+    FailoverBench bench(policy::Mode::observe);
+    bench.kill({"host2"});
+    bench.pass(5min);
+    CHECK(bench.power.orders.empty());
+    CHECK(bench.notes("host2 has not answered for"));
+    CHECK(bench.where(web).empty());
+    asio::co_spawn(*bench.io, bench.controller->confirm_lost({"host2"}, "ann"), asio::detached);
+    bench.pass(10s);
+    CHECK(bench.state("host2") == "lost");
+    CHECK(bench.where(web).empty());
+    bench.policy.mode = policy::Mode::automatic;
+    bench.controller->set_policy(bench.policy);
+    bench.pass(10s);
+    CHECK_FALSE(bench.where(web).empty());
+}
+
+TEST_CASE("A daemon that starts after the death of a host knows from the store what ran there") {
+    FailoverBench bench;
+    bench.kill({"host2"});
+    bench.die();
+    bench.start();
+    bench.pass(4min);
+    CHECK(bench.power.orders.empty());  // it might still boot
+    bench.pass(2min);
+    CHECK(bench.power.orders.front() == "off host2");
+    CHECK_FALSE(bench.where(web).empty());
+}
+
+TEST_CASE("A VM that its host would start again is left, named, and started there when the host is back") {
+    FailoverBench bench;
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.autostart = true;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, "defined"});
+    bench.pass(15s);
+    bench.power.hosts_by_id.at({"host2"}).error.reset();
+    bench.policy.failover.bring_back = false;
+    bench.controller->set_policy(bench.policy);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    CHECK(bench.state("host2") == "lost");
+    CHECK(bench.where(web).empty());
+    CHECK(bench.notes("ALARM: web is down since host2 was lost"));
+    bench.revive({"host2"});
+    bench.pass(30s);
+    CHECK(bench.where(web) == "host2");
+    CHECK_FALSE(bench.notes("ALARM"));
+}
+
+TEST_CASE("A VM that was shut down before its host died is not started") {
+    FailoverBench bench;
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.erase({web});
+    bench.pass(30s);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    CHECK(bench.where(web).empty());
+    CHECK(bench.power.orders.empty());  // nothing there is worth it
+}
+
+TEST_CASE("The host of a URI can be asked at the port of its transport") {
+    using daemon::probe_target;
+    using Target = daemon::ProbeTarget;
+    CHECK(probe_target("qemu+tcp://host2/system") == Target{"host2", "16509"});
+    CHECK(probe_target("qemu+tls://host2/system") == Target{"host2", "16514"});
+    CHECK(probe_target("qemu://host2/system") == Target{"host2", "16514"});
+    CHECK(probe_target("qemu+ssh://root@host2/system?no_tty=1") == Target{"host2", "22"});
+    CHECK(probe_target("qemu+ssh://root@host2:2222/system") == Target{"host2", "2222"});
+    CHECK(probe_target("qemu+tcp://[fd00::2]:1234/system") == Target{"fd00::2", "1234"});
+    CHECK(probe_target("qemu+tcp://[fd00::2]/system") == Target{"fd00::2", "16509"});
+    CHECK_FALSE(probe_target("qemu:///system"));
+    CHECK_FALSE(probe_target("qemu+unix:///system"));
+    CHECK_FALSE(probe_target("qemu+ext://host2/system"));
+    CHECK_FALSE(probe_target("myalias"));
+}
+
+TEST_CASE("A kernel that answers is there, be it that nobody listens") {
+    asio::io_context io;
+    asio::ip::tcp::acceptor listening(io, {asio::ip::address_v4::loopback(), 0});
+    const auto port_of = [](auto& acceptor) { return std::to_string(acceptor.local_endpoint().port()); };
+    asio::ip::tcp::acceptor closed(io, {asio::ip::address_v4::loopback(), 0});
+    const std::string nobody = port_of(closed);
+    closed.close();
+    std::vector<config::HostOptions> hosts(3);
+    hosts[0].id = {"listens"};
+    hosts[0].uri = "qemu+tcp://127.0.0.1:" + port_of(listening) + "/system";
+    hosts[1].id = {"refuses"};
+    hosts[1].uri = "qemu+tcp://127.0.0.1:" + nobody + "/system";
+    hosts[2].id = {"local"};
+    hosts[2].uri = "qemu:///system";
+    daemon::TcpProbe probe(io.get_executor(), hosts);
+    const auto reach = [&](const char* host) {
+        std::optional<Result<void>> answer;
+        asio::co_spawn(io, probe.reach({host}), [&](std::exception_ptr, Result<void> result) { answer = result; });
+        io.restart();
+        io.run_for(5s);
+        REQUIRE(answer);
+        return *answer;
+    };
+    reach("listens"), reach("refuses");  // the first look resolves the name
+    CHECK(reach("listens"));
+    CHECK(reach("refuses"));
+    CHECK(reach("local").error().code == ErrorCode::unavailable);
+    CHECK(probe.reaches({"listens"}));
+    CHECK_FALSE(probe.reaches({"local"}));
+}

@@ -1,0 +1,310 @@
+// Hosts die: they are cut off before anything is started elsewhere, each VM is started once, and a host that comes back
+// starts none of them [safety.md, invariants 1, 2, 3, 7, 9, 10 and 11].
+#include "tests/executor/power_lab.h"
+
+using namespace ballast;
+using namespace ballast::test;
+
+namespace {
+
+/// Does what the daemon's failover does once it is decided that h1 is dead.
+class FailoverLab : public PowerLab {
+public:
+    FailoverLab() {
+        own("vm", "h1");
+        check = [this] { check_invariants(); };
+    }
+    ~FailoverLab() { check = {}; }
+
+    void own(const char* vm, const char* host, bool persistent = true) {
+        VmRecord record;
+        record.vm = {vm};
+        record.name = vm;
+        record.host = {host};
+        record.persistent = persistent;
+        record.definition = vm;
+        executor->vms().set(record);
+        REQUIRE(wait(executor->vms().written()));
+    }
+    const VmRecord& owner(const char* vm) const {
+        const VmRecord* found = executor->vms().find({vm});
+        REQUIRE(found != nullptr);
+        return *found;
+    }
+
+    Result<void> fence(const char* host) { return wait(power_switch->fence({host}, "it is silent", "policy")); }
+    bool becomes(const char* host, PowerState state, Duration limit = 1h) {
+        return run_until([&] { return power_switch->record({host}) && record(host).state == state; }, limit);
+    }
+    Operation restart_draft(const char* vm, const char* from, const char* to) const {
+        return draft(vm, from, to, Trigger::host_loss);
+    }
+    Result<OperationId> start_on(const char* vm, const char* from, const char* to) {
+        return wait(executor->restart(restart_draft(vm, from, to)));
+    }
+    /// Asks for what is still to be done, again and again, as the control loop does.
+    bool recovers(Duration limit = 1h) {
+        const Instant end = clock.now() + limit;
+        while (!crashes.dead() && clock.now() < end) {
+            run_for(1s);
+            if (crashes.dead()) return false;
+            if (executor->active().empty() && where("vm") == "h2" && owner("vm").host == HostId{"h2"}) return true;
+            const auto known = power_switch->record({"h1"});
+            const bool silent = !world.host({"h1"})->answers();
+            if (silent && (!known || known->state == PowerState::on))
+                ask(power_switch->fence({"h1"}, "silent", "policy"));
+            const bool starts = known && known->state == PowerState::lost && executor->active().empty();
+            if (starts && owner("vm").host == HostId{"h1"}) ask(executor->restart(restart_draft("vm", "h1", "h2")));
+        }
+        return false;
+    }
+
+private:
+    // Started elsewhere only once the old one cannot run any more; nowhere twice.
+    void check_invariants() {
+        if (world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
+        const VmRecord* found = executor ? executor->vms().find({"vm"}) : nullptr;
+        if (found != nullptr && found->host == HostId{"h2"} && !proven) {
+            if (world.host({"h1"})->powered) FAIL("it was given to another host while its own might run it");
+            proven = true;
+        }
+    }
+    bool proven = false;
+};
+
+}  // namespace
+
+TEST_CASE("A dead host is cut off, its VM is started elsewhere once, and it changes its owner once") {
+    FailoverLab lab;
+    lab.world.cut_off({"h1"});  // the guest runs on: only cutting it off makes sure that it does not
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h1"));
+    CHECK(lab.locked("h1"));
+    CHECK(lab.start_on("vm", "h1", "h2").error().code == ErrorCode::conflict);
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    CHECK_FALSE(lab.world.host({"h1"})->powered);
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    CHECK(lab.owner("vm").host == HostId{"h2"});
+    CHECK(lab.start_on("vm", "h1", "h3").error().code == ErrorCode::conflict);
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h2");
+    const Operation op = lab.records().back();
+    CHECK(op.state == OperationState::done);
+    CHECK(op.message == "runs on h2");
+    CHECK(lab.owner("vm").generation == 2);
+    CHECK(lab.owner("vm").left == std::vector<HostId>{{"h1"}});
+    CHECK_FALSE(lab.owner("vm").down);
+}
+
+TEST_CASE("A host that answers is not cut off") {
+    FailoverLab lab;
+    SECTION("from the beginning") {
+        CHECK(lab.fence("h1").error().code == ErrorCode::conflict);
+    }
+    SECTION("again, before it was cut off") {
+        int asked = 0;
+        lab.answers = [&](const HostId&) { return ++asked > 1; };  // silent when it was decided
+        REQUIRE(lab.fence("h1"));
+        lab.run_for(1min);
+        CHECK(lab.record("h1").message == "answers again");
+    }
+    SECTION("and nobody can say that it is off") {
+        CHECK(lab.wait(lab.power_switch->confirm_lost({"h1"}, "ann")).error().code == ErrorCode::conflict);
+    }
+    CHECK(lab.world.host({"h1"})->powered);
+    CHECK_FALSE(lab.locked("h1"));
+    CHECK(lab.where("vm") == "h1");
+}
+
+TEST_CASE("What its BMC does not confirm is no proof: a person has to answer for it") {
+    FailoverLab lab;
+    lab.bmcs[{"h1"}].dead = true;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    lab.run_for(30min);
+    CHECK(lab.record("h1").state == PowerState::fencing);
+    CHECK(lab.record("h1").alarm);
+    CHECK(lab.start_on("vm", "h1", "h2").error().code == ErrorCode::conflict);
+    CHECK(lab.where("vm").empty());
+    SECTION("a person does") {
+        REQUIRE(lab.wait(lab.power_switch->confirm_lost({"h1"}, "ann")));
+        REQUIRE(lab.becomes("h1", PowerState::lost));
+        CHECK(lab.record("h1").message == "is taken to be off: ann answers for it");
+        REQUIRE(lab.start_on("vm", "h1", "h2"));
+        REQUIRE(lab.settle());
+        CHECK(lab.where("vm") == "h2");
+    }
+    SECTION("its BMC comes back") {
+        lab.bmcs[{"h1"}].dead = false;
+        REQUIRE(lab.becomes("h1", PowerState::lost, 2min));
+        CHECK_FALSE(lab.record("h1").alarm);
+    }
+    SECTION("it answers again") {
+        lab.world.power_on({"h1"});
+        REQUIRE(lab.becomes("h1", PowerState::on, 2min));
+    }
+}
+
+TEST_CASE("A host that comes back is cleaned before it is used, and starts what it alone can run") {
+    FailoverLab lab;
+    lab.vm("stays");
+    lab.own("stays", "h1");
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    REQUIRE(lab.domain("h1", "vm") != nullptr);  // its old definition
+    lab.run_for(1min);                           // by then everybody has noticed that it is gone
+    REQUIRE(lab.wait(lab.power_switch->bring_back({"h1"})));
+    CHECK(lab.wait(lab.power_switch->bring_back({"h1"})).error().code == ErrorCode::conflict);
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.domain("h1", "vm") == nullptr);
+    CHECK(lab.owner("vm").left.empty());
+    CHECK(lab.where("vm") == "h2");
+    CHECK_FALSE(lab.locked("h1"));
+    CHECK(lab.owner("stays").down);
+    REQUIRE(lab.start_on("stays", "h1", "h1"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("stays") == "h1");
+    CHECK_FALSE(lab.owner("stays").down);
+    CHECK(lab.owner("stays").generation == 1);
+}
+
+TEST_CASE("A host that dies again within the hour stays off until somebody has looked") {
+    FailoverLab lab;
+    for (int i = 0; i < 2; ++i) {
+        lab.world.power_off({"h1"});
+        REQUIRE(lab.fence("h1"));
+        REQUIRE(lab.becomes("h1", PowerState::lost));
+        lab.run_for(1min);
+        if (i == 1) break;
+        REQUIRE(lab.wait(lab.power_switch->bring_back({"h1"})));
+        REQUIRE(lab.becomes("h1", PowerState::on));
+    }
+    CHECK(lab.record("h1").quarantined);
+    CHECK(lab.wait(lab.power_switch->bring_back({"h1"})).error().code == ErrorCode::conflict);
+}
+
+TEST_CASE("A VM that cannot be started on one host is given back, and started on another") {
+    FailoverLab lab;
+    lab.world.broken.insert({"h2"});
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    CHECK(lab.records().back().state == OperationState::rolled_back);
+    CHECK(lab.records().back().message == "could not be started on h2: vm: QEMU did not start");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK(lab.owner("vm").generation == 3);
+    CHECK(lab.owner("vm").down);
+    REQUIRE(lab.start_on("vm", "h1", "h3"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h3");
+    CHECK(lab.owner("vm").generation == 4);
+}
+
+TEST_CASE("A VM that runs somewhere already is not started") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    CHECK(lab.records().back().message == "runs on h3 already");
+    CHECK(lab.where("vm") == "h3");
+    CHECK(lab.owner("vm").host == HostId{"h3"});
+}
+
+TEST_CASE("The target of a restart dies, too") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    lab.run_for(600ms);
+    lab.world.power_off({"h2"});
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h2"));
+    REQUIRE(lab.settle());
+    CHECK(lab.records().back().state == OperationState::rolled_back);
+    REQUIRE(lab.start_on("vm", "h1", "h3"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h3");
+    lab.world.power_on({"h2"});
+    REQUIRE(lab.becomes("h2", PowerState::on));
+    CHECK(lab.domain("h2", "vm") == nullptr);
+}
+
+TEST_CASE("A host dies in the middle of a migration") {
+    FailoverLab lab;
+    lab.check = [&] {
+        if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
+    };
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    lab.run_for(2s);
+    SECTION("the source") {
+        lab.world.power_off({"h1"});
+        lab.run_for(20s);
+        REQUIRE(lab.fence("h1"));
+        REQUIRE(lab.settle(2min));
+        CHECK(lab.record(*id).message == "h1 was lost, and the guest with it");
+        REQUIRE(lab.start_on("vm", "h1", "h3"));
+        REQUIRE(lab.settle());
+        CHECK(lab.where("vm") == "h3");
+    }
+    SECTION("the target") {
+        lab.world.power_off({"h2"});
+        lab.run_for(20s);
+        REQUIRE(lab.fence("h2"));
+        REQUIRE(lab.settle(2min));
+        CHECK(lab.record(*id).state == OperationState::rolled_back);
+        CHECK(lab.where("vm") == "h1");
+        CHECK(lab.owner("vm").host == HostId{"h1"});
+    }
+}
+
+TEST_CASE("A daemon that dies at any step of fencing and restarting is followed by one that goes on") {
+    std::uint64_t crashes = 0;
+    for (std::uint64_t n = 1;; ++n) {
+        FailoverLab lab;
+        lab.world.cut_off({"h1"});
+        lab.run_for(20s);
+        lab.crashes.arm(n);
+        const bool done = lab.recovers();
+        INFO("died at point " << n);
+        if (!lab.crashes.dead()) {
+            REQUIRE(done);
+            break;
+        }
+        ++crashes;
+        lab.restart();
+        REQUIRE(lab.recovers());
+        CHECK(lab.owner("vm").generation % 2 == 0);  // away, or away, back and away again
+        REQUIRE(lab.guards() == 0);
+        REQUIRE_FALSE(lab.world.host({"h1"})->powered);
+        for (const Operation& op : lab.records()) CHECK(is_final(op.state));
+    }
+    CHECK(crashes > 20);
+}
+
+TEST_CASE("An acceptance whose answer is lost starts nothing that nobody knows of") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.data.lose_replies = 1;
+    SECTION("applied at once") {}
+    SECTION("applied later") {
+        lab.data.late = 30s;
+    }
+    REQUIRE_FALSE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm").empty());
+    REQUIRE(lab.recovers());
+    CHECK(lab.guards() == 0);
+}
