@@ -72,6 +72,12 @@ const VmCounters* same_run(const std::optional<HostReading>& before, const VmCou
     return nullptr;
 }
 
+// A host counts its CPUs' time, busy and idle, from its boot on.
+std::optional<std::uint64_t> counted_since_boot(const HostReading& reading) {
+    if (!reading.host.cpu_busy_ns || !reading.host.cpu_idle_ns) return std::nullopt;
+    return *reading.host.cpu_busy_ns + *reading.host.cpu_idle_ns;
+}
+
 }  // namespace
 
 Sample sample_from(const std::optional<HostReading>& before, const HostReading& now) {
@@ -81,6 +87,8 @@ Sample sample_from(const std::optional<HostReading>& before, const HostReading& 
     sample.load.memory_available = now.host.memory_available;
     sample.load.free_huge_pages = now.host.free_huge_pages;
     if (before) {
+        const auto then = counted_since_boot(*before), since = counted_since_boot(now);
+        sample.rebooted = then && since && *since < *then;
         sample.load.cpu_used_cores = cores(before->host.cpu_busy_ns, now.host.cpu_busy_ns, seconds);
         sample.load.swap_in_mib_per_s = mib_per_second(before->host.swap_in, now.host.swap_in, seconds);
     }

@@ -21,6 +21,7 @@ struct Sample {
         VmLoad load;
     };
     std::map<VmId, SampledVm> vms;
+    bool rebooted = false;  // since the reading before: what its CPUs counted is less than it was
 };
 
 /// Rates between two readings of one host. Gauges come from `now` alone. A counter that is missing in either

@@ -203,8 +203,9 @@ private:
     }
 
     MetricsView metrics_view() const {
-        return {controller_.last_cycle(), controller_.inventory(),     controller_.memory(),
-                controller_.active(),     controller_.power_records(), energy_.hosts()};
+        return {controller_.last_cycle(),      controller_.inventory(),     controller_.memory(),
+                controller_.active(),          controller_.power_records(), energy_.hosts(),
+                controller_.vms_down().size(), controller_.fencing_frozen()};
     }
 
     Result<void> serve_metrics() {

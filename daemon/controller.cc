@@ -68,7 +68,7 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
           [this](const PowerRecord& record) { power_changed(record); }),
       failover_(executor, clock, hypervisor, probe, executor_, power_switch_, failover_questions()),
       cycle_wake_(executor) {
-    keeper_.configure(options_.hosts, options_.stale_after);
+    keeper_.configure(options_);
     power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
     power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
                              [this](HostId host) { return executor_.rejoin(std::move(host)); }});
@@ -135,7 +135,7 @@ void Controller::presume_vms() {
 void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);
-    failover_.seen(host, running);
+    failover_.seen(host, running, sample.rebooted);
     if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->cancel();
     want_cycle();
 }

@@ -68,6 +68,8 @@ public:
     bool is_own(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
     const PowerControl& power() const { return power_; }
+    std::vector<VmRecord> vms_down() const { return failover_.down(); }
+    bool fencing_frozen() const { return !failover_.suspicion().frozen.empty(); }
     const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
     const config::DaemonOptions& options() const { return options_; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const { return keeper_.find_vm(name_or_uuid); }

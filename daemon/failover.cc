@@ -129,13 +129,11 @@ boost::asio::awaitable<void> Failover::fence_suspects() {
 
 // VMs that could not be started elsewhere, on their host that is back.
 boost::asio::awaitable<void> Failover::start_at_home() {
-    std::vector<VmRecord> down;
-    for (const auto& [vm, record] : executor_.vms().all())
-        if (record.down && !record.definition.empty()) down.push_back(record);
-    for (const VmRecord& record : down) {
+    const auto all = down();
+    for (const VmRecord& record : all) {
         const auto tried = tried_again_.find(record.vm);
         const bool waits = tried != tried_again_.end() && clock_.now() - tried->second < start_again;
-        if (waits || power_of(record.host) != PowerState::on || !answers(record.host) ||
+        if (waits || record.definition.empty() || power_of(record.host) != PowerState::on || !answers(record.host) ||
             hypervisor_.connection(record.host) != Connection::up)
             continue;
         tried_again_[record.vm] = clock_.now();
@@ -144,7 +142,7 @@ boost::asio::awaitable<void> Failover::start_at_home() {
         draft.vm_name = record.name;
         draft.from = draft.to = record.host;
         draft.trigger = Trigger::host_loss;
-        draft.reason = record.host.value + " is back, and " + record.name + " ran on it when it was lost";
+        draft.reason = record.host.value + " is back, and " + record.name + " ran on it when it went down";
         draft.requested_by = "policy";
         const auto begun = co_await executor_.restart(std::move(draft));
         if (!begun) spdlog::warn("failover: {} is not started: {}", record.name, to_string(begun.error()));
@@ -167,16 +165,22 @@ boost::asio::awaitable<void> Failover::bring_back() {
     }
 }
 
+std::vector<VmRecord> Failover::down() const {
+    std::vector<VmRecord> found;
+    for (const auto& [vm, record] : executor_.vms().all())
+        if (record.down || power_of(record.host) == PowerState::lost) found.push_back(record);
+    return found;
+}
+
 std::vector<std::string> Failover::notes() const {
     std::vector<std::string> notes;
     if (!suspicion_.frozen.empty()) notes.push_back("ALARM: " + suspicion_.frozen);
     if (suspicion_.frozen.empty() && (!options_.enabled || !questions_.may_act()))
         for (const policy::Suspect& suspect : suspicion_.suspects)
             notes.push_back(suspect.reason + "; it would be cut off in mode automatic with failover.enabled");
-    std::map<HostId, std::vector<std::string>> down;
-    for (const auto& [vm, record] : executor_.vms().all())
-        if (record.down || power_of(record.host) == PowerState::lost) down[record.host].push_back(record.name);
-    for (const auto& [host, names] : down)
+    std::map<HostId, std::vector<std::string>> by_host;
+    for (const VmRecord& record : down()) by_host[record.host].push_back(record.name);
+    for (const auto& [host, names] : by_host)
         notes.push_back("ALARM: " + names_of(names) + (names.size() == 1 ? " is" : " are") + " down since " +
                         host.value + " was lost");
     return notes;
@@ -184,7 +188,7 @@ std::vector<std::string> Failover::notes() const {
 
 // ---- Who owns what.
 
-void Failover::seen(const HostId& host, const std::vector<VmId>& running) {
+void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool rebooted) {
     if (power_of(host) != PowerState::on) return;
     executor::VmRecords& records = executor_.vms();
     const auto active = executor_.active();
@@ -203,7 +207,14 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running) {
     const std::set<VmId> there(running.begin(), running.end());
     const std::set<VmId> owned = records.of_host(host);
     for (const VmId& vm : owned) {
-        if (there.contains(vm) || records.find(vm)->down || busy(vm) || ++missed_[vm] < misses_to_end) continue;
+        if (there.contains(vm) || records.find(vm)->down || busy(vm)) continue;
+        if (rebooted) {
+            VmRecord record = *records.find(vm);
+            record.down = true;
+            records.set(std::move(record));
+            continue;
+        }
+        if (++missed_[vm] < misses_to_end) continue;
         missed_.erase(vm);
         records.forget(vm);  // it was shut down, by itself or by its user
     }

@@ -41,13 +41,16 @@ public:
     /// For how long nothing of it has answered; nothing when it answers, or when nobody can tell.
     std::optional<Duration> silent_for(const HostId& host) const;
     const policy::Suspicion& suspicion() const { return suspicion_; }
+    /// VMs that ran when their host was lost, and have not been started again.
+    std::vector<VmRecord> down() const;
     /// What people have to know: hosts that would be cut off, VMs that are down.
     std::vector<std::string> notes() const;
 
     /// Those whose definition is not kept yet.
     std::vector<VmId> undefined(const std::vector<VmId>& running) const;
-    /// A sample of a host: the VMs that run there and are its own.
-    void seen(const HostId& host, const std::vector<VmId>& running);
+    /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
+    /// does not any more was not shut down by anybody.
+    void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);
     /// The definition of a VM that runs there was read. One that is too long to be kept is none.
     void defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition);
 

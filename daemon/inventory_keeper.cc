@@ -14,13 +14,16 @@ bool runs(const collectors::Sample::SampledVm& vm) {
 }
 }  // namespace
 
-void InventoryKeeper::configure(const std::vector<config::HostOptions>& options, Duration stale_after) {
-    stale_after_ = stale_after;
-    for (const config::HostOptions& option : options) {
+void InventoryKeeper::configure(const config::DaemonOptions& options) {
+    stale_after_ = options.stale_after;
+    for (const config::HostOptions& option : options.hosts) {
         Host& host = hosts_[option.id];
         host.id = option.id;
         host.accepts_vms = option.target;
         host.labels = option.labels;
+        // Of a host that is dead already at the start, nothing else is known that its VMs need elsewhere.
+        host.facts.shared_paths = {options.shared_storage.begin(), options.shared_storage.end()};
+        host.facts.shared_paths.insert(option.shared_storage.begin(), option.shared_storage.end());
     }
 }
 

@@ -27,7 +27,7 @@ PastMove past_move(const Operation& operation, Instant ended);
 
 class InventoryKeeper {
 public:
-    void configure(const std::vector<config::HostOptions>& hosts, Duration stale_after);
+    void configure(const config::DaemonOptions& options);
 
     // What is heard.
     void host_facts(const HostId& host, HostFacts facts);

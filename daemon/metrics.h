@@ -26,6 +26,8 @@ struct MetricsView {
     std::vector<Operation> active;  // every operation that has not ended
     std::vector<PowerRecord> power{};
     std::vector<HostEnergy> energy{};
+    std::size_t vms_down = 0;     // they ran when their host was lost, and have not been started again
+    bool fencing_frozen = false;  // too many hosts are silent for any of them to be cut off
 };
 
 class Metrics {

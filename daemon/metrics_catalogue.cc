@@ -83,6 +83,8 @@ const std::vector<MetricRow> rows = {
      "Power the host draws; source: bmc, or table where that does not tell"},
     {"ballast_host_energy_used_joules_total", counter, "host", "Energy the host drew"},
     {"ballast_host_energy_saved_joules_total", counter, "host", "Energy it would have drawn idle while it was off"},
+    {"ballast_vms_down", gauge, "", "VMs that ran when their host was lost and have not been started again"},
+    {"ballast_fencing_frozen", gauge, "", "1 while so many hosts are silent that none is cut off"},
     {"ballast_host_vms", gauge, "host", "VMs on the host that are not shut off"},
     // VMs
     {"ballast_vm_info", gauge, "uuid,name,host", "Always 1; joins a VM's UUID with its name and its host", true},

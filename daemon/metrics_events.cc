@@ -120,6 +120,7 @@ void EventMetrics::measure(const Operation& operation) {
     const auto compare = [&](const char* quantity, double measured, double prediction) {
         if (prediction > 0) prediction_.at(quantity)->Observe(measured / prediction);
     };
+    if (operation.trigger == Trigger::host_loss) return;  // a start is no migration
     duration_.Observe(seconds(outcome.duration));
     predicted_duration_.Observe(seconds(predicted.duration));
     compare("duration", seconds(outcome.duration), seconds(predicted.duration));

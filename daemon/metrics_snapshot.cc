@@ -293,6 +293,11 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
     return {std::move(states), std::move(alarms), std::move(watts), std::move(used), std::move(saved)};
 }
 
+MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen) {
+    return {single("ballast_vms_down", static_cast<double>(vms_down)),
+            single("ballast_fencing_frozen", fencing_frozen)};
+}
+
 MetricFamilies vm_metrics(const Inventory& inventory) {
     MetricFamilies families = {metric_family("ballast_vm_info")};
     for (const auto& [id, vm] : inventory.vms)

@@ -24,6 +24,8 @@ MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, cons
 MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
                              const std::vector<HostEnergy>& energy);
 
+MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen);
+
 /// One series a VM and metric: many in a large cluster.
 MetricFamilies vm_metrics(const Inventory& inventory);
 

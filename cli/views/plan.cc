@@ -250,11 +250,9 @@ void show_moves(const array& moves, Page& page) {
     show_waves(moves, "once the one before has freed its slots", move_table, page);
 }
 
-// Nobody carries out restarts yet: that is said, not implied.
 void show_restarts(const array& restarts, Page& page) {
     if (restarts.empty()) return;
     page.heading("Restarts");
-    page.say(Phrase("Planned only: Ballast restarts nothing by itself yet.", Tone::notice));
     show_waves(restarts, "once those before run", restart_table, page);
 }
 

@@ -16,7 +16,9 @@ Phrase hosts_phrase(const value& hosts) {
     Phrase phrase(std::to_string(total) + ": ");
     phrase.add(std::to_string(up) + " up", up + off == total ? Tone::good : Tone::plain);
     add_count(phrase, off, "switched off", Tone::plain);
-    add_count(phrase, total - up - off, "not connected", Tone::bad);
+    const auto lost = whole(hosts, "lost");
+    add_count(phrase, lost, "dead", Tone::bad);
+    add_count(phrase, total - up - off - lost, "not connected", Tone::bad);
     add_count(phrase, whole(hosts, "overloaded"), "overloaded", Tone::bad);
     add_count(phrase, whole(hosts, "stale"), "without fresh figures", Tone::notice);
     add_count(phrase, whole(hosts, "maintenance"), "in maintenance", Tone::notice);

@@ -51,9 +51,8 @@ class Failover(PowerTest):
         self.start()
         network.cut(named("host2"))
         self.await_restart("pet", than="host2", since=time.monotonic())
-        self.assertTrue(self.is_off("host2") or where("pet") == ["host3"] or where("pet") == ["host1"])
+        self.assertTrue(self.is_off("host2"))
         self.assert_no_double_run()
-        network.join(named("host2"))
         self.assert_on("host2")
         self.assert_runs_once("pet")
 
