@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "interchange/views_health.h"
 #include "policy/constraints/constraint.h"
 
 namespace ballast::views {
@@ -122,6 +123,7 @@ json::array problems(const Seen& seen) {
     json::array out;
     for (const auto& [id, host] : seen.inventory.hosts)
         if (!host.problem.empty() && host.power == PowerState::on) out.emplace_back(id.value + ": " + host.problem);
+    add_health_problems(seen, out);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
@@ -145,6 +147,7 @@ json::object host_counts(const Seen& seen) {
             {"stale",
              count(hosts, [](const auto& host) { return host.second.power == PowerState::on && host.second.stale; })},
             {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
+            {"degraded", count(views, [](const auto& view) { return view.second.state == "degraded"; })},
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
 
@@ -176,6 +179,7 @@ json::object host(const Seen& seen, const Host& host) {
             {"power", to_string(host.power)},
             {"power_managed", host.power_managed},
             {"problem", host.problem},
+            {"health", health(seen, host)},
             {"sample_age_ms", milliseconds(age)},
             {"overloaded", view && view->overloaded},
             {"cpu", cpu(host, view)},
