@@ -61,6 +61,8 @@ public:
     /// What the last cycle decided, and all that it decided from; its `cycle` is empty before the first one.
     interchange::Record record() const;
     std::vector<Operation> active() const { return executor_.active(); }
+    /// Its libvirt is connected, and it is switched on.
+    bool answers(const HostId& host) const;
     /// This daemon runs on it: nobody would wake it.
     bool is_own(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
@@ -85,6 +87,8 @@ public:
     Task<void> switch_off(HostId host, bool drill, bool force, std::string by);
     Task<void> switch_on(HostId host, std::string by);
     Task<void> release_power(HostId host, std::string by);
+    /// What is wrong with a host from now on. Takes effect with the next cycle, which starts at once.
+    void set_health(const HostId& host, std::vector<HealthProblem> problems);
     /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
     void set_policy(policy::Options policy);
 

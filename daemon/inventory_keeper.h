@@ -35,6 +35,7 @@ public:
     void sampled(const HostId& host, const collectors::Sample& sample);
     void connection(const HostId& host, Connection connection, std::string problem);
     void maintenance(const HostId& host, bool on);
+    void health(const HostId& host, std::vector<HealthProblem> problems);
     /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
     void operation_ended(const Operation& operation, Instant now);
     /// A move from before this daemon's start, from the journal, or one that an operator declined.
@@ -49,6 +50,7 @@ public:
     Inventory build(Instant now, const std::vector<Operation>& active) const;
     std::vector<DoubleRun> double_runs() const;
     bool knows(const HostId& host) const { return hosts_.contains(host); }
+    bool is_up(const HostId& host) const { return knows(host) && hosts_.at(host).connection == Connection::up; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const;
 
 private:
