@@ -88,18 +88,19 @@ bool is_option(const std::string& word) {
     return word.empty() || word.front() == '-';
 }
 
+// Empty when the word may stand there.
+std::string word_problem(const Node& node, bool is_program, bool absolute) {
+    if (node.kind != Node::Kind::scalar) return "expected a word of a command, found " + kind_name(node);
+    if (node.text.size() > longest_word) return "the word is longer than 1024 bytes";
+    if (!is_program) return {};
+    if (is_option(node.text)) return "a command begins with a program";
+    const auto path = absolute ? check_path(node.text) : Result<std::string>(node.text);
+    return path ? std::string() : path.error().message;
+}
+
 // A program and its arguments. Unlike in other lists, a word may come twice.
 Codec<std::vector<std::string>> command(std::size_t least, bool absolute) {
-    const auto word_problem = [absolute](const Node& node, std::size_t index) -> std::string {
-        if (node.kind != Node::Kind::scalar) return "expected a word of a command, found " + kind_name(node);
-        if (node.text.size() > longest_word) return "the word is longer than 1024 bytes";
-        if (index > 0) return {};
-        if (is_option(node.text)) return "a command begins with a program";
-        if (!absolute) return {};
-        const auto path = check_path(node.text);
-        return path ? std::string() : path.error().message;
-    };
-    auto read = [least, word_problem](const Node& node, Reader& reader) -> std::optional<std::vector<std::string>> {
+    auto read = [least, absolute](const Node& node, Reader& reader) -> std::optional<std::vector<std::string>> {
         const auto errors_before = reader.errors();
         if (node.kind != Node::Kind::sequence)
             reader.error(node, "expected a program and its arguments in brackets, found " + kind_name(node));
@@ -109,7 +110,7 @@ Codec<std::vector<std::string>> command(std::size_t least, bool absolute) {
             reader.error(node, "the command has more than 64 words");
         std::vector<std::string> words;
         for (const Node& item : node.items) {
-            const std::string problem = word_problem(item, words.size());
+            const std::string problem = word_problem(item, words.empty(), absolute);
             if (!problem.empty()) reader.error(item, problem);
             words.push_back(item.text);
         }

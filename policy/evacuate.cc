@@ -197,15 +197,14 @@ void add_drafts(Packing& packing, Evacuation& evacuation) {
         evacuation.drafts.push_back(draft_of(std::move(placement), packing.view));
 }
 
+std::string counts_text(unsigned all, unsigned under_way, unsigned staying) {
+    return std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " + std::to_string(under_way) + " under way, " +
+           std::to_string(all - under_way - staying) + " to be moved, " + std::to_string(staying) + " cannot leave";
+}
+
 void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuation) {
     const HealthVerdicts& health = view.context().health;
     for (const auto& [host, use] : view.hosts()) {
-        if (const auto held = health.hosts.find(host);
-            held != health.hosts.end() && held->second.is_held() && !use.host->maintenance)
-            evacuation.findings.push_back(
-                {host, Trigger::degraded,
-                 host.value + " is degraded: " + held->second.text + "; it is not emptied, because too many hosts are",
-                 false});
         if (!health.leaves(*use.host)) continue;
         const unsigned all = leaving.vms[host];
         const unsigned under_way = leaving.under_way[host];
@@ -215,14 +214,21 @@ void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuat
         if (all == 0)
             text += fails ? "; it is empty" : " and empty";
         else
-            text += (fails ? "; " : ": ") + std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " +
-                    std::to_string(under_way) + " under way, " + std::to_string(all - under_way - staying) +
-                    " to be moved, " + std::to_string(staying) + " cannot leave";
+            text += (fails ? "; " : ": ") + counts_text(all, under_way, staying);
         const bool unfinished = leaving.more_follow && all > under_way + staying;
         if (unfinished) text += "; more moves follow once these have ended";
         evacuation.findings.push_back(
             {host, fails ? Trigger::degraded : Trigger::maintenance, text, staying == 0 && !unfinished});
     }
+}
+
+void add_held(const ClusterView& view, Evacuation& evacuation) {
+    for (const auto& [host, verdict] : view.context().health.hosts)
+        if (verdict.is_held() && !view.at(host).host->maintenance)
+            evacuation.findings.push_back({host, Trigger::degraded,
+                                           host.value + " is degraded: " + verdict.text +
+                                               "; it is not emptied, because too many hosts are degraded",
+                                           false});
 }
 
 // The cluster once what can be done at once of these has ended; false when that is nothing.
@@ -310,6 +316,7 @@ Evacuation evacuate(ClusterView& view, Others others, First first) {
     evacuation.findings = std::move(way.findings);
     add_unplaced(way.packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);
+    add_held(view, evacuation);
     view = way.packing.view;
     add_drafts(way.packing, evacuation);
     return evacuation;

@@ -161,6 +161,25 @@ TEST_CASE("Where not all find a place, the important ones do") {
     CHECK(stranded.at({"host1"}).size() == 4);
 }
 
+TEST_CASE("Others make room for those of a degraded host, and say why") {
+    Cluster cluster;
+    cluster.options.reserve.memory = 0;
+    cluster.options.reserve.memory_min = Bytes{};
+    cluster.host("host1", 10, gib(16));
+    cluster.host("host2", 10, gib(8));
+    cluster.host("host3", 10, gib(4));
+    cluster.vm("big", "host1", 0.1, gib(7));
+    cluster.vm("small", "host2", 0.1, gib(2));
+    cluster.tick();
+    cluster.at("host1").health = {problem(HealthSource::disk)};
+    const Plan plan = cluster.plan();
+    REQUIRE(order_of(plan) == std::vector<std::string>{"small", "big"});
+    for (const Move& move : plan.moves) CHECK(move.trigger == Trigger::degraded);
+    CHECK_THAT(plan.moves[0].reason, Catch::StartsWith("makes room on host2 for big that leaves host1 (degraded)"));
+    CHECK_THAT(plan.moves[1].reason, Catch::StartsWith("host1 is degraded: it is bad; "));
+    CHECK(plan.moves[0].wave < plan.moves[1].wave);
+}
+
 TEST_CASE("A VM that cannot leave is named, once, and only where its host is degraded") {
     Cluster cluster = four_hosts();
     cluster.guest("middle").facts.blockers = {{Reason::host_device, "0000:01:00.0"}, {Reason::snapshots, ""}};
