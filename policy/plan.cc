@@ -99,8 +99,8 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     Plan plan;
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
     // What an operator ordered gets its room first; relief then sees where those VMs will be. But relief leaves first:
-    // its moves are few, and somebody suffers now. Rules are repaired with the room that is left, and before balance,
-    // which would only look for places to be left again.
+    // its moves are few, and somebody suffers now. Only hosts that may be gone at any moment are left before. Rules are
+    // repaired with the room that is left, and before balance, which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move, whom_first(context));
     Relief relief = relieve(view);
     const Unmet unmet = unmet_of(context, relief, evacuation);
