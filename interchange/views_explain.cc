@@ -259,6 +259,9 @@ std::string verdict_without_move(const Seen& seen, const Vm& vm, const Plan& pla
     const auto host = seen.inventory.hosts.find(vm.host);
     if (host != seen.inventory.hosts.end() && !policy::is_fresh(host->second))
         return "Nothing is decided about it, because " + vm.host.value + " does not report.";
+    if (findings.empty() && host != seen.inventory.hosts.end())
+        if (const std::string health = health_verdict(seen, host->second, 0); !health.empty())
+            return "Nothing asks for a move: " + health + ".";
     if (findings.empty())
         return "Nothing asks for a move: " + vm.host.value + " is neither overloaded nor degraded nor in maintenance.";
     const auto refused = refusals_of(plan, vm.id);

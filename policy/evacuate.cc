@@ -189,6 +189,14 @@ Draft draft_of(Placement placement, const ClusterView& view) {
             std::move(placement.refused_targets)};
 }
 
+// A solver orders by room: among those that may go at the same time, the important ones go first.
+void put_important_first(std::vector<Draft>& drafts, const ClusterView& view) {
+    const auto rank = [&](const Draft& draft) { return urgency(view, *view.context().guest_of(draft.vm).vm); };
+    std::stable_sort(drafts.begin(), drafts.end(), [&](const Draft& a, const Draft& b) {
+        return a.least_wave != b.least_wave ? a.least_wave < b.least_wave : rank(a) > rank(b);
+    });
+}
+
 void add_drafts(Packing& packing, Evacuation& evacuation) {
     std::stable_sort(packing.placed.begin(), packing.placed.end(), [&](const Placement& a, const Placement& b) {
         return urgency(packing.view, *a.vm) > urgency(packing.view, *b.vm);
@@ -313,6 +321,7 @@ Evacuation evacuate(ClusterView& view, Others others, First first) {
                                          : Way{best_packing(view, leaving.movable, first), {}, {}, false};
     leaving.more_follow = way.more_follow;
     evacuation.drafts = std::move(way.drafts);
+    put_important_first(evacuation.drafts, view);
     evacuation.findings = std::move(way.findings);
     add_unplaced(way.packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);

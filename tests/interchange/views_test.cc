@@ -227,6 +227,8 @@ TEST_CASE("A host's problems are told with what the policy makes of them, and wh
 
     look.cluster.at("h1").health = {{HealthSource::clock, "ntp", "its clock is wrong"}};
     CHECK(verdict("h1") == "h1 is degraded: its clock is wrong; no VM comes to it");
+    CHECK(look.explained("web").at("verdict") ==
+          "Nothing asks for a move: h1 is degraded: its clock is wrong; no VM comes to it.");
 
     look.cluster.at("h1").health = {{HealthSource::disk, "sda", "sda fails"}};
     look.last.plan = look.cluster.plan();
