@@ -90,7 +90,7 @@ Phrase load_bar(std::optional<double> ratio, const Style& style) {
 }
 
 Tone tone_of_state(std::string_view state) {
-    for (const auto* bad : {"overloaded", "down", "crashed", "failed"})
+    for (const auto* bad : {"overloaded", "degraded", "down", "crashed", "failed"})
         if (state == bad) return Tone::bad;
     for (const auto* notice : {"hot", "switching_off", "switching_on", "stale", "lost", "draining", "maintenance",
                                "paused", "rolled_back", "cancelled", "waiting"})

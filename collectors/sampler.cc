@@ -39,7 +39,7 @@ boost::asio::awaitable<void> run_sampler(Clock& clock, Hypervisor& hypervisor, S
         auto reading = co_await hypervisor.read(options.host);
         // Still connecting for the first time is no failure.
         if (reading || hypervisor.connection(options.host) != Connection::connecting)
-            listener.source_read(options.host, "libvirt", without_value(reading));
+            listener.source_read(options.host, libvirt_source, without_value(reading));
         if (reading) {
             const auto pressure = local_figures(options, listener, *reading);
             Sample sample = sample_from(before, *reading);

@@ -19,6 +19,9 @@ struct SamplerOptions {
     std::optional<std::string> proc_path;  // set where the host is this machine
 };
 
+/// The source without which there is no sample.
+inline constexpr const char* libvirt_source = "libvirt";
+
 /// What a sampler tells: a sample, or which source failed ("libvirt", "pressure", "swap") and why.
 struct SamplerListener {
     std::function<void(const HostId&, const Sample&)> sampled;

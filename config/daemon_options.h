@@ -36,6 +36,25 @@ struct PowerOptions {
     Duration drill_every = std::chrono::hours{24 * 30};
 };
 
+/// A command of the operator's that says whether a host is well.
+struct HealthCheck {
+    std::string name;
+    std::vector<std::string> command;  // the program's absolute path and its arguments; see daemon/health_commands.h
+    std::vector<HostId> hosts{};       // empty: all
+    Duration deadline = std::chrono::seconds{10};
+    unsigned after = 1;  // times in a row before it counts
+};
+
+/// How hosts that answer are looked at. See docs/faults.md.
+struct HealthWatchOptions {
+    Duration interval = std::chrono::seconds{10};  // as they are sampled
+    Duration deadline = std::chrono::seconds{10};  // of one look: ssh alone may take half of it
+    unsigned clear_after = 3;                      // a problem that comes and goes is one
+    std::vector<std::string> probe = {"ballast-health"};
+    std::vector<std::string> probe_elsewhere{};
+    std::vector<HealthCheck> checks{};
+};
+
 struct DaemonOptions {
     std::vector<HostOptions> hosts;                // default: the local host by qemu:///system under its hostname
     std::vector<std::string> shared_storage;       // for all hosts
@@ -53,6 +72,7 @@ struct DaemonOptions {
     std::string log_level = "info";   // trace debug info warning error
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
     PowerOptions power;
+    HealthWatchOptions health;
 };
 
 }  // namespace ballast::config

@@ -1,4 +1,5 @@
 // Every key of /etc/ballast/ballast.yaml. The defaults stand in config/daemon_options.h.
+#include "config/health_table.h"
 #include "config/names.h"
 #include "config/option_table.h"
 #include "config/quantities.h"
@@ -131,6 +132,7 @@ Rows rows() {
     add_sampling(all);
     add_surroundings(all);
     add_power(all);
+    add_health(all);
     return all;
 }
 
@@ -147,9 +149,11 @@ Constraint<DaemonOptions> stale_is_later() {
 const Table<DaemonOptions>& daemon_table() {
     static const Table<DaemonOptions> table = {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
-        {{"metrics", "Metrics for Prometheus."}, {"power", "Switching hosts off and on; see docs/power.md."}},
+        {{"metrics", "Metrics for Prometheus."},
+         {"power", "Switching hosts off and on; see docs/power.md."},
+         {"health", "How hosts that answer are looked at for what is wrong with them; see docs/faults.md."}},
         rows(),
-        {stale_is_later()}};
+        {stale_is_later(), checks_know_their_hosts()}};
     return table;
 }
 

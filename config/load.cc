@@ -85,6 +85,12 @@ Diagnostics cross_check(const DaemonOptions& daemon, const policy::Options& poli
             problems.push_back(at_origin(
                 few.never_off_origin, few.never_off_column,
                 "consolidation.never_off names the host `" + host.value + "`, which the daemon file does not list"));
+    for (const auto& check : policy.health.checks)
+        if (std::none_of(daemon.health.checks.begin(), daemon.health.checks.end(),
+                         [&](const HealthCheck& known) { return known.name == check.name; }))
+            problems.push_back(
+                at_origin(check.origin, check.column,
+                          "health.checks names the check `" + check.name + "`, which the daemon file does not list"));
     return problems;
 }
 

@@ -2,6 +2,7 @@
 // may write and what he is told about it.
 #include <algorithm>
 
+#include "config/health_table.h"
 #include "config/names.h"
 #include "config/option_table.h"
 #include "config/quantities.h"
@@ -406,6 +407,7 @@ Rows rows() {
     add_cooldown(all);
     add_migration_speed(all);
     add_migration_patience(all);
+    add_health(all);
     add_rules(all);
     return all;
 }
@@ -435,7 +437,10 @@ const Table<Options>& policy_table() {
          {"limits", "How many migrations run at the same time."},
          {"failover", "Hosts that do not answer any more: fencing them and starting their VMs elsewhere."},
          {"cooldown", "How long VMs are left alone after a move."},
-         {"migration", "How a VM is moved."}},
+         {"migration", "How a VM is moved."},
+         {"health",
+          "What is done about hosts that fail although they answer: nothing, cordon (no VM comes), evacuate (those it "
+          "has leave), evacuate_now (before all else, whatever cooldowns and windows say). See docs/faults.md."}},
         rows(),
         {below_is_less("overload.cpu", &Options::overload, &OverloadOptions::cpu),
          below_is_less("overload.ready_time", &Options::overload, &OverloadOptions::ready),

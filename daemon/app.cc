@@ -6,12 +6,14 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "collectors/sampler.h"
 #include "config/load.h"
 #include "config/render.h"
 #include "config/uri.h"
 #include "daemon/api_server.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
+#include "daemon/health_watch.h"
 #include "daemon/history.h"
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
@@ -110,6 +112,9 @@ public:
                       listener()),
           energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
+          health_(
+              io.get_executor(), clock_, [this](service::Command command) { return children_.run(std::move(command)); },
+              configuration_.daemon, health_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
@@ -173,7 +178,21 @@ private:
         listener.source_read = [this](const HostId& host, const std::string& source, bool ok) {
             log_.source_read(host, source, ok);
             metrics_.source_read(host, source, ok);
+            if (source == collectors::libvirt_source) health_.libvirt_asked(host, ok);
         };
+        return listener;
+    }
+
+    HealthListener health_listener() {
+        HealthListener listener;
+        listener.changed = [this](const HostId& host, const std::vector<HealthProblem>& problems) {
+            log_.health_changed(host, problems);
+            controller_.set_health(host, problems);
+        };
+        listener.unread = [](const HostId& host, const std::string& why) {
+            spdlog::info("{}: not looked at: {}", host.value, why);
+        };
+        listener.answers = [this](const HostId& host) { return controller_.answers(host); };
         return listener;
     }
 
@@ -231,6 +250,7 @@ private:
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
+        health_.start();
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         service::notify_ready();
@@ -287,6 +307,8 @@ private:
     TcpProbe probe_;
     Controller controller_;
     EnergyMeter energy_;
+    service::Children children_;
+    HealthWatch health_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;

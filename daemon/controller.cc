@@ -177,6 +177,11 @@ void Controller::set_policy(policy::Options policy) {
     want_cycle();
 }
 
+void Controller::set_health(const HostId& host, std::vector<HealthProblem> problems) {
+    keeper_.health(host, std::move(problems));
+    want_cycle();
+}
+
 // A host of our own is neither emptied nor switched off, whatever the files say.
 void Controller::adopt(policy::Options policy) {
     policy_ = std::move(policy);
@@ -193,6 +198,11 @@ void Controller::learn_boot_time() {
     for (const PowerRecord& record : power_switch_.records())
         if (record.boot && (!slowest || *record.boot > *slowest)) slowest = record.boot;
     if (slowest) policy_.consolidation.boot_time = *slowest;
+}
+
+bool Controller::answers(const HostId& host) const {
+    const auto power = power_switch_.record(host);
+    return keeper_.is_up(host) && (!power || power->state == PowerState::on);
 }
 
 bool Controller::is_own(const HostId& host) const {

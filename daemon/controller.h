@@ -64,6 +64,8 @@ public:
     /// What the last cycle decided, and all that it decided from; its `cycle` is empty before the first one.
     interchange::Record record() const;
     std::vector<Operation> active() const { return executor_.active(); }
+    /// Its libvirt is connected, and it is switched on.
+    bool answers(const HostId& host) const;
     /// This daemon runs on it: nobody would wake it.
     bool is_own(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
@@ -94,6 +96,8 @@ public:
     /// started elsewhere then.
     Task<void> fence(HostId host, std::string by);
     Task<void> confirm_lost(HostId host, std::string by);
+    /// What is wrong with a host from now on. Takes effect with the next cycle, which starts at once.
+    void set_health(const HostId& host, std::vector<HealthProblem> problems);
     /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
     void set_policy(policy::Options policy);
 

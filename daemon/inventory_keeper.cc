@@ -109,6 +109,10 @@ void InventoryKeeper::maintenance(const HostId& host, bool on) {
     hosts_[host].maintenance = on;
 }
 
+void InventoryKeeper::health(const HostId& host, std::vector<HealthProblem> problems) {
+    hosts_[host].health = std::move(problems);
+}
+
 namespace {
 double ratio(Duration measured, Duration predicted) {
     return static_cast<double>(measured.count()) / static_cast<double>(predicted.count());

@@ -35,6 +35,7 @@ public:
     void sampled(const HostId& host, const collectors::Sample& sample);
     void connection(const HostId& host, Connection connection, std::string problem);
     void maintenance(const HostId& host, bool on);
+    void health(const HostId& host, std::vector<HealthProblem> problems);
     /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
     void operation_ended(const Operation& operation, Instant now);
     /// A move from before this daemon's start, from the journal, or one that an operator declined.
@@ -54,6 +55,7 @@ public:
     std::vector<DoubleRun> double_runs() const;
     bool in_maintenance(const HostId& host) const { return hosts_.contains(host) && hosts_.at(host).maintenance; }
     bool knows(const HostId& host) const { return hosts_.contains(host); }
+    bool is_up(const HostId& host) const { return knows(host) && hosts_.at(host).connection == Connection::up; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const;
 
 private:

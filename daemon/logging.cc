@@ -1,5 +1,6 @@
 #include "daemon/logging.h"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 namespace ballast::daemon {
@@ -69,6 +70,22 @@ void DecisionLog::power_changed(const PowerRecord& record) {
     spdlog::log(record.alarm ? spdlog::level::warn : spdlog::level::info, "power {}{}: {}, {}; {} ({})",
                 record.alarm ? "ALARM " : "", record.host.value, to_string(record.state), record.message, record.reason,
                 record.requested_by);
+}
+
+// A problem whose figures have changed is the same one.
+void DecisionLog::health_changed(const HostId& host, const std::vector<HealthProblem>& problems) {
+    const auto has = [](const std::vector<HealthProblem>& list, const HealthProblem& wanted) {
+        return std::any_of(list.begin(), list.end(), [&](const HealthProblem& one) {
+            return one.source == wanted.source && one.subject == wanted.subject;
+        });
+    };
+    auto& before = health_[host];
+    for (const HealthProblem& problem : problems)
+        if (!has(before, problem)) spdlog::warn("{}: {} ({})", host.value, problem.text, to_string(problem.source));
+    for (const HealthProblem& problem : before)
+        if (!has(problems, problem))
+            spdlog::info("{}: over: {} ({})", host.value, problem.text, to_string(problem.source));
+    before = problems;
 }
 
 void DecisionLog::source_read(const HostId& host, const std::string& source, bool ok) {

@@ -1,21 +1,23 @@
 #include "daemon/metrics_snapshot.h"
 
+#include <algorithm>
 #include <set>
 
 #include "daemon/metrics_catalogue.h"
 #include "policy/estimators.h"
+#include "policy/health.h"
 
 namespace ballast::daemon {
 
 namespace {
 
 // Every state of HostView: those without a host are exported as zero.
-constexpr const char* host_states[] = {"ok",   "hot",           "overloaded",   "stale",
-                                       "down", "lost",          "maintenance",  "draining",
-                                       "off",  "switching_off", "switching_on", "fencing"};
+constexpr const char* host_states[] = {
+    "ok",       "hot",      "overloaded", "stale",         "down",         "lost",   "maintenance",
+    "draining", "degraded", "off",        "switching_off", "switching_on", "fencing"};
 // An operator's own move is in no plan, and what a lost host asks for are no moves.
-constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
-                                        Trigger::balance, Trigger::consolidation};
+constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance,   Trigger::rule_violation,
+                                        Trigger::balance,  Trigger::consolidation, Trigger::degraded};
 
 prometheus::MetricFamily single(const char* name, std::optional<double> value) {
     auto family = metric_family(name);
@@ -70,6 +72,7 @@ struct SeenHost {
     double vms = 0;
     bool unrelieved = false;
     std::optional<double> sampled;  // seconds since 1970
+    double stranded = 0;
 };
 
 std::optional<double> positive(double value) {
@@ -107,6 +110,8 @@ const HostRow host_rows[] = {
     {"ballast_host_up", [](const SeenHost& s) { return std::optional<double>(s.host.connection == Connection::up); }},
     {"ballast_host_stale", [](const SeenHost& s) { return std::optional<double>(s.host.stale); }},
     {"ballast_host_maintenance", [](const SeenHost& s) { return std::optional<double>(s.host.maintenance); }},
+    {"ballast_host_degraded", [](const SeenHost& s) { return std::optional<double>(s.view.state == "degraded"); }},
+    {"ballast_host_stranded_vms", [](const SeenHost& s) { return std::optional(s.stranded); }},
     {"ballast_host_last_sample_timestamp_seconds", [](const SeenHost& s) { return s.sampled; }},
     {"ballast_host_cpus", [](const SeenHost& s) { return positive(s.host.facts.cpus); }},
     {"ballast_host_memory_bytes",
@@ -154,6 +159,18 @@ prometheus::MetricFamily pressure_of(const std::vector<SeenHost>& hosts) {
     return family;
 }
 
+prometheus::MetricFamily health_of(const std::vector<SeenHost>& hosts) {
+    auto family = metric_family("ballast_host_health_problems");
+    for (const SeenHost& seen : hosts)
+        for (const HealthSource source : all_health_sources) {
+            const auto is_of_it = [&](const HealthProblem& problem) { return problem.source == source; };
+            const auto count = std::count_if(seen.host.health.begin(), seen.host.health.end(), is_of_it);
+            add_gauge(family, {{"host", seen.host.id.value}, {"source", to_string(source)}},
+                      static_cast<double>(count));
+        }
+    return family;
+}
+
 prometheus::MetricFamily detectors_of(const std::vector<SeenHost>& hosts) {
     auto family = metric_family("ballast_host_overloaded");
     for (const SeenHost& seen : hosts) {
@@ -194,12 +211,13 @@ std::vector<SeenHost> seen_hosts(const Cycle& cycle, const Inventory& inventory,
                                  const std::function<WallTime(Instant)>& wall_time_of) {
     const auto vms = vms_by_host(inventory);
     const auto unrelieved = unrelieved_hosts(cycle.plan);
+    const auto stranded = policy::stranded_vms(cycle.plan, inventory);
     std::vector<SeenHost> hosts;
     for (const auto& [id, host] : inventory.hosts) {
         std::optional<double> sampled;
         if (host.sampled_at) sampled = seconds_of(wall_time_of(*host.sampled_at));
         hosts.push_back({host, at_or_empty(memory.hosts, id), at_or_empty(cycle.plan.hosts, id), at_or_empty(vms, id),
-                         unrelieved.contains(id), sampled});
+                         unrelieved.contains(id), sampled, static_cast<double>(at_or_empty(stranded, id).size())});
     }
     return hosts;
 }
@@ -263,7 +281,7 @@ MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory) 
 MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, const policy::Memory& memory,
                             const std::function<WallTime(Instant)>& wall_time_of) {
     const auto hosts = seen_hosts(cycle, inventory, memory, wall_time_of);
-    MetricFamilies families = {info_of(hosts), pressure_of(hosts), detectors_of(hosts)};
+    MetricFamilies families = {info_of(hosts), pressure_of(hosts), health_of(hosts), detectors_of(hosts)};
     for (const HostRow& row : host_rows) {
         auto family = metric_family(row.name);
         for (const SeenHost& seen : hosts) add_gauge(family, {{"host", seen.host.id.value}}, row.value(seen));

@@ -156,7 +156,7 @@ ShellFacts shell_facts_from(const std::string& output, double begun, double hear
     return facts;
 }
 
-std::vector<std::string> ssh_arguments(const std::string& uri) {
+std::vector<std::string> ssh_arguments(const std::string& uri, const std::vector<std::string>& command) {
     const auto target = ssh_target(uri);
     if (!target) return {};
     std::vector<std::string> arguments = {"ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8"};
@@ -164,7 +164,8 @@ std::vector<std::string> ssh_arguments(const std::string& uri) {
     if (!target->user.empty()) arguments.insert(arguments.end(), {"-l", target->user});
     if (!target->port.empty()) arguments.insert(arguments.end(), {"-p", target->port});
     if (!target->keyfile.empty()) arguments.insert(arguments.end(), {"-i", target->keyfile});
-    arguments.insert(arguments.end(), {"--", target->host, "sh", "-s"});
+    arguments.insert(arguments.end(), {"--", target->host});
+    arguments.insert(arguments.end(), command.begin(), command.end());
     return arguments;
 }
 

@@ -21,9 +21,10 @@ std::string script_for(const ScriptQuestions& questions);
 /// first line came: the host's clock was read in between. Lines that are cut off or odd are left out.
 ShellFacts shell_facts_from(const std::string& output, double begun, double heard);
 
-/// How to get a shell on the host of a libvirt URI: the arguments of ssh; empty: not by ssh, or not in a way that is
-/// understood here. The user, port and key are those that libvirt would use.
-std::vector<std::string> ssh_arguments(const std::string& uri);
+/// How to run something on the host of a libvirt URI, a shell that reads from stdin unless told otherwise: the
+/// arguments of ssh; empty: not by ssh, or not in a way that is understood here. The user, port and key are those that
+/// libvirt would use. `command` goes to the login's shell there as one line.
+std::vector<std::string> ssh_arguments(const std::string& uri, const std::vector<std::string>& command = {"sh", "-s"});
 
 /// 'it'\''s' for a shell.
 std::string shell_quoted(const std::string& text);

@@ -67,6 +67,7 @@ public:
         for (PastMove& move : inventory.past_moves) rename(move.vm), rename(move.from), rename(move.to);
         for (HostId& host : record_.options.consolidation.never_off) rename(host);
         for (policy::OpenTimes& window : record_.options.consolidation.windows) window.name = "(left out)";
+        for (policy::CheckAction& check : record_.options.health.checks) check.name = subjects_.of(check.name);
         if (!record_.memory) return;
         rename_keys(record_.memory->hosts, hosts_, [](auto&) {});
         rename_keys(record_.memory->vms, vms_, [](auto&) {});
@@ -86,6 +87,7 @@ private:
         for (const policy::Rule& rule : record_.options.rules)
             for (const HostId& host : rule.hosts) hosts_.add(host.value);
         for (const HostId& host : record_.options.consolidation.never_off) hosts_.add(host.value);
+        for (const policy::CheckAction& check : record_.options.health.checks) subjects_.add(check.name);
         if (!record_.memory) return;
         for (const auto& [id, memory] : record_.memory->hosts) hosts_.add(id.value);
         for (const auto& [id, memory] : record_.memory->vms) vms_.add(id.value);
@@ -93,6 +95,7 @@ private:
     }
     void gather(const Host& host) {
         hosts_.add(host.id.value);
+        for (const HealthProblem& problem : host.health) subjects_.add(problem.subject);
         networks_.add_all(host.facts.networks);
         bridges_.add_all(host.facts.bridges);
         for (const auto& [pool, path] : host.facts.pools) pools_.add(pool), gather_path(path);
@@ -137,6 +140,10 @@ private:
     void rename(Host& host) {
         rename(host.id);
         host.problem = host.problem.empty() ? "" : "(left out)";
+        for (HealthProblem& problem : host.health) {
+            problem.subject = subjects_.of(problem.subject);
+            problem.text = "(left out)";
+        }
         HostFacts& facts = host.facts;
         facts.uuid.clear();
         facts.hostname = host.id.value;
@@ -184,7 +191,7 @@ private:
 
     Record& record_;
     Names hosts_{"host-"}, vms_{"vm-"}, networks_{"net-"}, bridges_{"br-"}, pools_{"pool-"}, folders_{"p"},
-        groups_{"group-"}, operations_{"op-"};
+        groups_{"group-"}, operations_{"op-"}, subjects_{"subject-"};
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "interchange/fields.h"
+#include "interchange/health_tables.h"
 #include "interchange/record.h"
 
 namespace ballast::interchange {
@@ -77,6 +78,7 @@ struct Described<Host> {
         field("power", &T::power),
         field("power_since_ms", &T::power_since),
         field("power_managed", &T::power_managed),
+        field("health", &T::health),
     };
     static constexpr std::size_t not_written = 1;  // facts_revision
 };
@@ -474,6 +476,7 @@ struct Described<policy::Options> {
         field("rules", &T::rules),
         field("windows", &T::windows),
         field("consolidation", &T::consolidation),
+        field("health", &T::health),
     };
     static constexpr std::size_t not_written = 1;  // failover: no plan depends on it
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "interchange/views_health.h"
 #include "policy/capacity.h"
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
@@ -189,6 +190,8 @@ std::string verdict(const policy::ClusterView& view, const Seen& seen, const Hos
         const auto left = view.at(host.id).occupants.size();
         return host.id.value + " is in maintenance; VMs on it or on their way: " + std::to_string(left);
     }
+    std::string health = health_verdict(seen, host, view.at(host.id).occupants.size());
+    if (!health.empty()) return health;
     if (!seen.options.overload.enabled) return "overload detection is switched off";
     if (policy::wants_relief(memory)) return policy::overload_text(view, host.id);
     const std::string rising = rising_text(seen, detectors);
@@ -256,8 +259,11 @@ std::string verdict_without_move(const Seen& seen, const Vm& vm, const Plan& pla
     const auto host = seen.inventory.hosts.find(vm.host);
     if (host != seen.inventory.hosts.end() && !policy::is_fresh(host->second))
         return "Nothing is decided about it, because " + vm.host.value + " does not report.";
+    if (findings.empty() && host != seen.inventory.hosts.end())
+        if (const std::string health = health_verdict(seen, host->second, 0); !health.empty())
+            return "Nothing asks for a move: " + health + ".";
     if (findings.empty())
-        return "Nothing asks for a move: " + vm.host.value + " is neither overloaded nor in maintenance.";
+        return "Nothing asks for a move: " + vm.host.value + " is neither overloaded nor degraded nor in maintenance.";
     const auto refused = refusals_of(plan, vm.id);
     if (!refused.empty()) return "Its host needs relief or is to be emptied, but " + told(refused.front()) + ".";
     const std::string others = others_leaving(seen, plan, vm.host);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "interchange/views_health.h"
 #include "policy/constraints/constraint.h"
 
 namespace ballast::views {
@@ -126,6 +127,7 @@ json::array problems(const Seen& seen) {
     json::array out;
     for (const auto& [id, host] : seen.inventory.hosts)
         if (!host.problem.empty() && is_meant_to_be_on(host)) out.emplace_back(id.value + ": " + host.problem);
+    add_health_problems(seen, out);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
@@ -153,6 +155,7 @@ json::object host_counts(const Seen& seen) {
                                return host.second.power == PowerState::fencing || host.second.power == PowerState::lost;
                            })},
             {"maintenance", count(hosts, [](const auto& host) { return host.second.maintenance; })},
+            {"degraded", count(views, [](const auto& view) { return view.second.state == "degraded"; })},
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
 
@@ -184,6 +187,7 @@ json::object host(const Seen& seen, const Host& host) {
             {"power", to_string(host.power)},
             {"power_managed", host.power_managed},
             {"problem", host.problem},
+            {"health", health(seen, host)},
             {"sample_age_ms", milliseconds(age)},
             {"overloaded", view && view->overloaded},
             {"cpu", cpu(host, view)},

@@ -1,4 +1,5 @@
 // The stable text forms of the model's enumerations.
+#include "model/health.h"
 #include "model/host.h"
 #include "model/migration.h"
 #include "model/operation.h"
@@ -35,6 +36,32 @@ std::optional<PowerState> power_state_from(const std::string& name) {
     return std::nullopt;
 }
 
+std::string to_string(HealthSource source) {
+    switch (source) {
+        case HealthSource::memory_uncorrected: return "memory_uncorrected";
+        case HealthSource::memory_corrected: return "memory_corrected";
+        case HealthSource::machine_check: return "machine_check";
+        case HealthSource::temperature: return "temperature";
+        case HealthSource::disk: return "disk";
+        case HealthSource::network: return "network";
+        case HealthSource::link: return "link";
+        case HealthSource::storage: return "storage";
+        case HealthSource::units: return "units";
+        case HealthSource::pressure: return "pressure";
+        case HealthSource::libvirt: return "libvirt";
+        case HealthSource::clock: return "clock";
+        case HealthSource::check: return "check";
+        case HealthSource::unread: return "unread";
+    }
+    return "unread";
+}
+
+std::optional<HealthSource> health_source_from(const std::string& name) {
+    for (const HealthSource source : all_health_sources)
+        if (to_string(source) == name) return source;
+    return std::nullopt;
+}
+
 std::string to_string(VmState state) {
     switch (state) {
         case VmState::running: return "running";
@@ -59,6 +86,7 @@ std::string to_string(Trigger trigger) {
     switch (trigger) {
         case Trigger::overload: return "overload";
         case Trigger::maintenance: return "maintenance";
+        case Trigger::degraded: return "degraded";
         case Trigger::rule_violation: return "rule_violation";
         case Trigger::balance: return "balance";
         case Trigger::host_loss: return "host_loss";

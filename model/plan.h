@@ -13,10 +13,10 @@
 namespace ballast {
 
 /// What asked for it. host_loss asks for restarts and never for a migration.
-enum class Trigger { overload, maintenance, rule_violation, balance, consolidation, host_loss, manual };
+enum class Trigger { overload, maintenance, rule_violation, balance, consolidation, host_loss, degraded, manual };
 inline constexpr Trigger all_triggers[] = {Trigger::overload, Trigger::maintenance,   Trigger::rule_violation,
                                            Trigger::balance,  Trigger::consolidation, Trigger::host_loss,
-                                           Trigger::manual};
+                                           Trigger::degraded, Trigger::manual};
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.
@@ -81,7 +81,8 @@ struct HostView {
     double memory_demand = 0;
     double ready = 0;         // mean ready ratio over its vCPUs
     bool overloaded = false;  // by a detector that persisted
-    // "ok" | "hot" | "overloaded" | "stale" | "down" | "lost" | "maintenance" | "draining", or a PowerState but on
+    // "ok" | "hot" | "overloaded" | "stale" | "down" | "lost" | "maintenance" | "draining" | "degraded", or
+    // a PowerState but on
     std::string state;
 };
 

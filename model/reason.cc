@@ -43,6 +43,7 @@ constexpr Row rows[] = {
     {Reason::host_stale, "host_stale", "the host has not reported recently enough"},
     {Reason::host_unreachable, "host_unreachable", "the host's libvirt does not answer"},
     {Reason::host_maintenance, "host_maintenance", "the host is in maintenance"},
+    {Reason::host_degraded, "host_degraded", "the host is failing, though it still answers"},
     {Reason::host_excluded, "host_excluded", "the host is excluded as a target"},
     {Reason::host_off, "host_off", "the host is switched off"},
     {Reason::limit_outgoing, "limit_outgoing", "as many migrations as allowed already leave its host"},

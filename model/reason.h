@@ -46,6 +46,7 @@ enum class Reason {
     host_stale,        // no fresh report: never a target
     host_unreachable,  // libvirt does not answer
     host_maintenance,  // in or entering maintenance
+    host_degraded,     // it fails, though it answers: the policy closes it to VMs
     host_excluded,     // the operator excludes it as a target
     host_off,          // switched off, or on its way there or back
     // the act

@@ -78,11 +78,13 @@ std::string cause_of(const Context& context) {
 
 double imbalance_of(const Memory& memory, const Inventory& inventory, const Options& options) {
     std::vector<Load> cpu, ram;
+    const HealthVerdicts health = judge_health(inventory, options.health);
     for (const auto& [id, host] : inventory.hosts) {
         const auto seen = memory.hosts.find(id);
         const double cpus = usable_cpus(host, options);
         const auto used = measured_memory_ratio(host);
-        if (!is_fresh(host) || host.maintenance || seen == memory.hosts.end() || !seen->second.cpu_known || cpus <= 0)
+        if (!is_fresh(host) || health.leaves(host) || seen == memory.hosts.end() || !seen->second.cpu_known ||
+            cpus <= 0)
             continue;
         const double total = static_cast<double>(host.facts.memory_total.count);
         cpu.push_back({seen->second.cpu_demand_cores, cpus});

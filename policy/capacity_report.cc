@@ -15,8 +15,8 @@ double bytes(Bytes b) {
     return static_cast<double>(b.count);
 }
 
-bool counts(const Host& host) {
-    return is_fresh(host) && !host.maintenance && host.accepts_vms && host.facts.cpus > 0 &&
+bool counts(const Host& host, const HealthVerdicts& health) {
+    return is_fresh(host) && !health.closed(host) && host.accepts_vms && host.facts.cpus > 0 &&
            host.facts.memory_total > Bytes{};
 }
 
@@ -82,8 +82,9 @@ public:
     SwitchOff(const Context& context, bool keep_spare) : context_(context), keep_spare_(keep_spare) {
         inventory_ = context.inventory;
         for (auto& [id, host] : inventory_.hosts) {
-            if (host.maintenance) host.accepts_vms = false;
+            if (context.health.closed(host)) host.accepts_vms = false;
             host.maintenance = false;
+            host.health.clear();
         }
     }
 
@@ -163,8 +164,8 @@ CapacityReport capacity(const Inventory& inventory, const Memory& memory, const 
     const ClusterView view(context);
     CapacityReport report;
     for (const auto& [id, use] : view.hosts()) {
-        (counts(*use.host) ? report.counted : report.not_counted).push_back(id);
-        if (!counts(*use.host)) continue;
+        (counts(*use.host, view.context().health) ? report.counted : report.not_counted).push_back(id);
+        if (!counts(*use.host, view.context().health)) continue;
         add_room(report, view, use);
         add_largest(report, view, id);
     }

@@ -33,7 +33,7 @@ struct LargestVm {
 };
 
 struct CapacityReport {
-    std::vector<HostId> counted;      // up, fresh, not in maintenance and not excluded
+    std::vector<HostId> counted;      // up, fresh, not in maintenance, not degraded and not excluded
     std::vector<HostId> not_counted;  // all others
     Room cpu, memory;
     std::vector<LossVerdict> losses;             // each host with VMs that was tried, by id

@@ -78,6 +78,7 @@ Context make_context(const Inventory& inventory, const Memory& memory, const Opt
                     inventory.in_flight,
                     {},
                     {},
+                    judge_health(inventory, options.health),
                     {},
                     0};
     std::sort(context.in_flight.begin(), context.in_flight.end(), [](const InFlight& a, const InFlight& b) {
@@ -97,6 +98,10 @@ std::size_t Context::position_of(const VmId& vm) const {
     for (const std::size_t likely : {last_asked, last_asked + 1})
         if (likely < guests.size() && guests.id_at(likely) == vm) return last_asked = likely;
     return last_asked = guests.index_of(vm);
+}
+
+Purpose purpose_of_leaving(const Context& context, const Host& host) {
+    return context.health.action(host) == HealthAction::evacuate_now ? Purpose::rescue : Purpose::evacuation;
 }
 
 const HostMemory& remembered(const Context& context, const HostId& host) {
@@ -196,7 +201,7 @@ void ClusterView::leave(HostUse& use, const Vm& vm) {
 
 void ClusterView::update_room(const HostUse& use) {
     const Host& host = *use.host;
-    if (!is_fresh(host) || host.maintenance || !host.accepts_vms) return;
+    if (!is_fresh(host) || context_->health.closed(host) || !host.accepts_vms) return;
     room_.set(host.id, use.allocatable, use.committed - use.leaving);
 }
 

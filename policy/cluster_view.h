@@ -13,14 +13,20 @@
 
 #include "policy/by_id.h"
 #include "policy/capacity.h"
+#include "policy/health.h"
 #include "policy/policy.h"
 #include "policy/room.h"
 #include "policy/rules.h"
 
 namespace ballast::policy {
 
-/// For whom is asked: what holds for relief need not hold for an operator's own command or for maintenance.
-enum class Purpose { relief, evacuation, manual };
+/// For whom is asked: what holds for relief need not hold for an operator's own command, for maintenance or for
+/// a host that is about to fail.
+enum class Purpose { relief, evacuation, rescue, manual };
+/// Its host has to be left whatever load and cooldowns say; `rescue` goes against windows as well.
+constexpr bool empties_host(Purpose purpose) {
+    return purpose == Purpose::evacuation || purpose == Purpose::rescue;
+}
 
 /// What constraints and planners ask of a VM again and again; see estimators.h for what the figures are.
 struct Guest {
@@ -49,8 +55,9 @@ struct Context {
     std::vector<InFlight> in_flight;             // by operation: sums must not depend on the order of arrival
     std::map<VmId, HostId> on_its_way;           // the targets of in_flight
     Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
+    HealthVerdicts health;
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
-    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 3> verdicts;  // by position in guests
+    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 4> verdicts;  // by position in guests
     mutable std::size_t last_asked = 0;  // position of a VM: most questions are about the same one, or the next
 
     /// Its position in the inventory, in `guests` and in book.of_vm. Requires: the VM is in the inventory.
@@ -59,6 +66,9 @@ struct Context {
     const RulesOfVm& rules_of(const VmId& vm) const { return book.of_vm.at(position_of(vm)); }
 };
 Context make_context(const Inventory& inventory, const Memory& memory, const Options& options, Instant now);
+
+/// For what the VMs of a host that has to be left are moved.
+Purpose purpose_of_leaving(const Context& context, const Host& host);
 
 const HostMemory& remembered(const Context& context, const HostId& host);
 /// By what is remembered of the VM.

@@ -91,6 +91,7 @@ void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {
     slot.full_watts = assumed_watts(*use.host);
     slot.on = member.on && !member.empty;
     slot.warm = member.empty;
+    slot.failing = member.failing;
     slot.receives = member.on || (member.wakeable && member.rested);
     problem_.hosts.push_back(slot);
     hosts_.push_back(use.host);

@@ -122,7 +122,7 @@ private:
         slot.host_class = host_class;
         slot.domain = domain_of(host);
         slot.receives = receives(host);
-        slot.counts = is_fresh(host) && use.cpu_known && !host.maintenance;
+        slot.counts = is_fresh(host) && use.cpu_known && !context_.health.leaves(host);
         dense_.problem.hosts.push_back(slot);
         dense_.hosts.push_back(&host);
     }

@@ -8,6 +8,7 @@
 
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/health.h"
 #include "policy/make_room.h"
 #include "policy/relocate.h"
 #include "policy/targets.h"
@@ -56,13 +57,22 @@ void sort_by_size(std::vector<const Vm*>& vms, const Context& context) {
     });
 }
 
-bool precedes(const Vm* a, const Vm* b) {
-    return a->facts.wishes.priority > b->facts.wishes.priority;
+Purpose purpose_of(const ClusterView& view, const Vm& vm) {
+    return purpose_of_leaving(view.context(), *view.at(vm.host).host);
+}
+
+bool is_failing(const ClusterView& view, const Vm& vm) {
+    return view.context().health.action(*view.at(vm.host).host) >= HealthAction::evacuate;
+}
+
+// What is about to fail is left first, then what is only failing, and important VMs before others.
+auto urgency(const ClusterView& view, const Vm& vm) {
+    return std::tuple(purpose_of(view, vm) == Purpose::rescue, is_failing(view, vm), vm.facts.wishes.priority);
 }
 
 void sort_by_choice(std::vector<const Vm*>& vms, const ClusterView& view) {
     std::map<VmId, std::size_t> count;
-    for (const Vm* vm : vms) count[vm->id] = choices_for(view, *vm, Purpose::evacuation).size();
+    for (const Vm* vm : vms) count[vm->id] = choices_for(view, *vm, purpose_of(view, *vm)).size();
     std::stable_sort(vms.begin(), vms.end(), [&](const Vm* a, const Vm* b) { return count[a->id] < count[b->id]; });
 }
 
@@ -88,9 +98,12 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
     Packing packing{view, {}, {}, 0};
     sort_by_size(vms, context);
     if (strategy.fewest_targets_first) sort_by_choice(vms, view);
-    if (strategy.by_priority) std::stable_sort(vms.begin(), vms.end(), precedes);
+    if (strategy.by_priority)
+        std::stable_sort(vms.begin(), vms.end(),
+                         [](const Vm* a, const Vm* b) { return a->facts.wishes.priority > b->facts.wishes.priority; });
     for (const Vm* vm : vms) {
-        const auto choices = choices_for(packing.view, *vm, Purpose::evacuation);
+        const Purpose purpose = purpose_of(view, *vm);
+        const auto choices = choices_for(packing.view, *vm, purpose);
         if (choices.empty()) {
             packing.unplaced.push_back(vm);
             packing.unplaced_bytes += static_cast<double>(memory_bound(*vm).count);
@@ -98,25 +111,23 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
         }
         const TargetChoice& target = pick(choices, strategy, context);
         packing.placed.push_back(
-            {vm, target, preference(choices, target), refusals_everywhere(packing.view, *vm, Purpose::evacuation)});
+            {vm, target, preference(choices, target), refusals_everywhere(packing.view, *vm, purpose)});
         packing.view.apply(*vm, target.host);
     }
     return packing;
 }
 
-// How many are left behind, of the highest wished priority first; all are of one priority where that does not matter.
-std::vector<std::size_t> left_by_priority(const Packing& packing, First first) {
-    std::map<int, std::size_t, std::greater<>> counts;
-    for (const Placement& placed : packing.placed) counts.try_emplace(placed.vm->facts.wishes.priority);
-    for (const Vm* vm : packing.unplaced) ++counts[vm->facts.wishes.priority];
-    if (first == First::most) return {packing.unplaced.size()};
-    std::vector<std::size_t> left;
-    for (const auto& [priority, count] : counts) left.push_back(count);
-    return left;
+// Who is left behind, as what is to be as small as possible: the fewer and, where that matters, the less important.
+std::vector<int> left_behind(const Packing& packing, First first) {
+    if (first == First::most) return {static_cast<int>(packing.unplaced.size())};
+    std::vector<int> priorities;
+    for (const Vm* vm : packing.unplaced) priorities.push_back(vm->facts.wishes.priority);
+    std::sort(priorities.begin(), priorities.end(), std::greater<>());
+    return priorities;
 }
 
 Packing best_packing(const ClusterView& view, const std::vector<const Vm*>& vms, First first) {
-    const auto rest = [&](const Packing& p) { return std::pair(left_by_priority(p, first), p.unplaced_bytes); };
+    const auto rest = [&](const Packing& p) { return std::pair(left_behind(p, first), p.unplaced_bytes); };
     std::optional<Packing> best;
     const auto attempt = [&](std::span<const Strategy> all) {
         for (const Strategy& strategy : all) {
@@ -140,7 +151,7 @@ struct Leaving {
 Leaving collect(const ClusterView& view, Evacuation& evacuation) {
     Leaving leaving;
     for (const auto& [host, use] : view.hosts()) {
-        if (!use.host->maintenance) continue;
+        if (!view.context().health.leaves(*use.host)) continue;
         for (const VmId& id : use.occupants) {
             const Vm& vm = view.context().inventory.vms.at(id);
             if (vm.host != host) continue;
@@ -149,7 +160,7 @@ Leaving collect(const ClusterView& view, Evacuation& evacuation) {
                 ++leaving.under_way[host];
                 continue;
             }
-            const auto& refusals = vm_refusals(view.context(), vm, Purpose::evacuation);
+            const auto& refusals = vm_refusals(view.context(), vm, purpose_of(view, vm));
             if (refusals.empty())
                 leaving.movable.push_back(&vm);
             else
@@ -163,44 +174,69 @@ Leaving collect(const ClusterView& view, Evacuation& evacuation) {
 void add_unplaced(const Packing& packing, Leaving& leaving, Evacuation& evacuation) {
     for (const Vm* vm : packing.unplaced) {
         ++leaving.staying[vm->host];
-        const auto refused = refusals_everywhere(packing.view, *vm, Purpose::evacuation);
+        const auto refused = refusals_everywhere(packing.view, *vm, purpose_of(packing.view, *vm));
         evacuation.immovable.push_back({vm->id, std::nullopt, Reason::no_target, summary(refused)});
         evacuation.rejections.insert(evacuation.rejections.end(), refused.begin(), refused.end());
     }
 }
 
-Draft draft_of(Placement placement) {
+Draft draft_of(Placement placement, const ClusterView& view) {
     return {placement.vm->id,
             placement.target.host,
-            Trigger::maintenance,
-            placement.vm->host.value + " is in maintenance",
+            is_failing(view, *placement.vm) ? Trigger::degraded : Trigger::maintenance,
+            leaving_text(view.context().health, *view.at(placement.vm->host).host),
             std::move(placement.preference),
             std::move(placement.refused_targets)};
 }
 
+// A solver orders by room: among those that may go at the same time, the important ones go first.
+void put_important_first(std::vector<Draft>& drafts, const ClusterView& view) {
+    const auto rank = [&](const Draft& draft) { return urgency(view, *view.context().guest_of(draft.vm).vm); };
+    std::stable_sort(drafts.begin(), drafts.end(), [&](const Draft& a, const Draft& b) {
+        return a.least_wave != b.least_wave ? a.least_wave < b.least_wave : rank(a) > rank(b);
+    });
+}
+
 void add_drafts(Packing& packing, Evacuation& evacuation) {
-    std::stable_sort(packing.placed.begin(), packing.placed.end(),
-                     [](const Placement& a, const Placement& b) { return precedes(a.vm, b.vm); });
-    for (Placement& placement : packing.placed) evacuation.drafts.push_back(draft_of(std::move(placement)));
+    std::stable_sort(packing.placed.begin(), packing.placed.end(), [&](const Placement& a, const Placement& b) {
+        return urgency(packing.view, *a.vm) > urgency(packing.view, *b.vm);
+    });
+    for (Placement& placement : packing.placed)
+        evacuation.drafts.push_back(draft_of(std::move(placement), packing.view));
+}
+
+std::string counts_text(unsigned all, unsigned under_way, unsigned staying) {
+    return std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " + std::to_string(under_way) + " under way, " +
+           std::to_string(all - under_way - staying) + " to be moved, " + std::to_string(staying) + " cannot leave";
 }
 
 void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuation) {
+    const HealthVerdicts& health = view.context().health;
     for (const auto& [host, use] : view.hosts()) {
-        if (!use.host->maintenance) continue;
+        if (!health.leaves(*use.host)) continue;
         const unsigned all = leaving.vms[host];
         const unsigned under_way = leaving.under_way[host];
         const unsigned staying = leaving.staying[host];
-        std::string text = host.value + " is in maintenance";
+        const bool fails = health.action(*use.host) >= HealthAction::evacuate;
+        std::string text = leaving_text(health, *use.host);
         if (all == 0)
-            text += " and empty";
+            text += fails ? "; it is empty" : " and empty";
         else
-            text += ": " + std::to_string(all) + (all == 1 ? " VM" : " VMs") + " on it, " + std::to_string(under_way) +
-                    " under way, " + std::to_string(all - under_way - staying) + " to be moved, " +
-                    std::to_string(staying) + " cannot leave";
+            text += (fails ? "; " : ": ") + counts_text(all, under_way, staying);
         const bool unfinished = leaving.more_follow && all > under_way + staying;
         if (unfinished) text += "; more moves follow once these have ended";
-        evacuation.findings.push_back({host, Trigger::maintenance, text, staying == 0 && !unfinished});
+        evacuation.findings.push_back(
+            {host, fails ? Trigger::degraded : Trigger::maintenance, text, staying == 0 && !unfinished});
     }
+}
+
+void add_held(const ClusterView& view, Evacuation& evacuation) {
+    for (const auto& [host, verdict] : view.context().health.hosts)
+        if (verdict.is_held() && !view.at(host).host->maintenance)
+            evacuation.findings.push_back({host, Trigger::degraded,
+                                           host.value + " is degraded: " + verdict.text +
+                                               "; it is not emptied, because too many hosts are degraded",
+                                           false});
 }
 
 // The cluster once what can be done at once of these has ended; false when that is nothing.
@@ -221,21 +257,21 @@ struct Way {
 };
 
 // Those that even then have to stay are looked at once more, for what the solver cannot express.
-Way completed(RoomMade made, const std::vector<const Vm*>& movable) {
+Way completed(RoomMade made, const std::vector<const Vm*>& movable, First first) {
     std::vector<const Vm*> rest;
     std::copy_if(movable.begin(), movable.end(), std::back_inserter(rest),
                  [&](const Vm* vm) { return !made.leaving.contains(vm->id); });
-    return {best_packing(made.view, rest, First::most), std::move(made.drafts), std::move(made.findings),
-            made.more_follow};
+    return {best_packing(made.view, rest, first), std::move(made.drafts), std::move(made.findings), made.more_follow};
 }
 
-Way direct_way(const ClusterView& view, const std::vector<const Vm*>& movable) {
-    Way way{best_packing(view, movable, First::most), {}, {}, false};
+Way direct_way(const ClusterView& view, const std::vector<const Vm*>& movable, First first) {
+    Way way{best_packing(view, movable, first), {}, {}, false};
     if (way.packing.unplaced.empty()) return way;
     std::optional<RoomMade> found = place_directly(view);
     if (!found) return way;
-    Way solved = completed(std::move(*found), movable);
-    return solved.packing.unplaced.size() < way.packing.unplaced.size() ? std::move(solved) : std::move(way);
+    Way solved = completed(std::move(*found), movable, first);
+    const bool better = left_behind(solved.packing, first) < left_behind(way.packing, first);
+    return better ? std::move(solved) : std::move(way);
 }
 
 std::vector<Draft> drafts_of(Way way) {
@@ -245,35 +281,35 @@ std::vector<Draft> drafts_of(Way way) {
     return std::move(evacuation.drafts);
 }
 
-// How many direct moves alone would leave behind in the end, planned anew after each of their waves as they are.
-std::size_t left_directly(Inventory inventory, const Context& now) {
+// Whom direct moves alone would leave behind in the end, planned anew after each of their waves as they are.
+std::vector<int> left_directly(Inventory inventory, const Context& now, First first) {
     while (true) {
         const Context context = make_context(inventory, now.memory, now.options, now.now);
         const ClusterView view(context);
         Evacuation unused;
-        Way way = direct_way(view, collect(view, unused).movable);
-        const std::size_t left = way.packing.unplaced.size();
+        Way way = direct_way(view, collect(view, unused).movable, first);
+        auto left = left_behind(way.packing, first);
         Inventory next = inventory;
-        if (left == 0 || !carry_out(drafts_of(std::move(way)), context, next)) return left;
+        if (way.packing.unplaced.empty() || !carry_out(drafts_of(std::move(way)), context, next)) return left;
         inventory = std::move(next);
     }
 }
 
 // Where somebody found no place: others make room, if that brings more of them off their hosts than direct moves do in
 // the end, and if direct moves do no worse after the first of these: so whatever is decided then, nobody is worse off.
-Way best_way(const ClusterView& view, const std::vector<const Vm*>& movable) {
-    Way direct = direct_way(view, movable);
+Way best_way(const ClusterView& view, const std::vector<const Vm*>& movable, First first) {
+    Way direct = direct_way(view, movable, first);
     if (direct.packing.unplaced.empty()) return direct;
     std::optional<RoomMade> made = make_room(view);
     if (!made) return direct;
-    Way way = completed(std::move(*made), movable);
-    if (way.packing.unplaced.size() >= direct.packing.unplaced.size()) return direct;
+    Way way = completed(std::move(*made), movable, first);
+    if (left_behind(way.packing, first) >= left_behind(direct.packing, first)) return direct;
     const Context& context = view.context();
-    const std::size_t without = left_directly(context.inventory, context);
-    if (way.packing.unplaced.size() >= without) return direct;
+    const auto without = left_directly(context.inventory, context, first);
+    if (left_behind(way.packing, first) >= without) return direct;
     Inventory then = context.inventory;
     carry_out(drafts_of(way), context, then);
-    return left_directly(std::move(then), context) > without ? std::move(direct) : std::move(way);
+    return left_directly(std::move(then), context, first) > without ? std::move(direct) : std::move(way);
 }
 
 }  // namespace
@@ -281,13 +317,15 @@ Way best_way(const ClusterView& view, const std::vector<const Vm*>& movable) {
 Evacuation evacuate(ClusterView& view, Others others, First first) {
     Evacuation evacuation;
     Leaving leaving = collect(view, evacuation);
-    Way way = others == Others::may_move ? best_way(view, leaving.movable)
+    Way way = others == Others::may_move ? best_way(view, leaving.movable, first)
                                          : Way{best_packing(view, leaving.movable, first), {}, {}, false};
     leaving.more_follow = way.more_follow;
     evacuation.drafts = std::move(way.drafts);
+    put_important_first(evacuation.drafts, view);
     evacuation.findings = std::move(way.findings);
     add_unplaced(way.packing, leaving, evacuation);
     add_findings(view, leaving, evacuation);
+    add_held(view, evacuation);
     view = way.packing.view;
     add_drafts(way.packing, evacuation);
     return evacuation;

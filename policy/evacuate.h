@@ -1,4 +1,4 @@
-// Emptying hosts in maintenance: every VM that can go gets a place, the rest is named.
+// Emptying hosts in maintenance and hosts that fail: every VM that can go gets a place, the rest is named.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 namespace ballast::policy {
 
 struct Evacuation {
-    // In the order of leaving: those with or after VMs that make room for them, then by wished priority, then big
-    // before small.
+    // In the order of leaving: those with or after VMs that make room for them, then those of failing hosts, then by
+    // wished priority, then big before small.
     std::vector<Draft> drafts;
     std::vector<Finding> findings;
     std::vector<Rejection> immovable;

@@ -64,6 +64,10 @@ public:
         const auto& [cpus, memory, huge_pages] = cell;
         add(cpus, memory, huge_pages);
     }
+    void add(const HealthProblem& problem) {
+        const auto& [source, subject, text] = problem;
+        add(source, subject, text);
+    }
     void add(const CpuRequirement& cpu) {
         const auto& [mode, model, required] = cpu;
         add(mode, model, required);
@@ -93,8 +97,9 @@ void add(Hash& hash, const HostLoad& load) {
 
 void add(Hash& hash, const Host& host) {
     const auto& [id, facts, load, connection, sampled_at, stale, maintenance, lost, accepts_vms, labels, problem, power,
-                 power_since, power_managed, revision] = host;
-    hash.add(id, connection, stale, maintenance, lost, accepts_vms, labels, problem, power, power_managed, revision);
+                 power_since, power_managed, health, revision] = host;
+    hash.add(id, connection, stale, maintenance, lost, accepts_vms, labels, problem, power, power_managed, health,
+             revision);
     (void)power_since;                 // for consolidation, see fingerprint_of()
     hash.add(sampled_at.has_value());  // when: see add_past()
     if (revision == 0) add(hash, facts);

@@ -20,8 +20,8 @@ bool is_known(const Host& host) {
     return host.facts.cpus > 0 && host.facts.memory_total > Bytes{};
 }
 
-bool is_of_use(const Host& host) {
-    return is_known(host) && !host.maintenance && host.accepts_vms;
+bool is_of_use(const Host& host, const HealthVerdicts& health) {
+    return is_known(host) && !health.leaves(host) && host.accepts_vms;
 }
 
 const OpenTimes* open_window(const Inventory& inventory, const ConsolidationOptions& options) {
@@ -95,7 +95,8 @@ Fleet::Fleet(const ClusterView& view, Foresights ahead) : context_(&view.context
         return members_[index].cpus / assumed_watts(*members_[index].host);
     };
     std::stable_sort(wake_order_.begin(), wake_order_.end(), [&](std::size_t a, std::size_t b) {
-        if (members_[a].rested != members_[b].rested) return bool{members_[a].rested};
+        if (members_[a].failing != members_[b].failing) return members_[b].failing;
+        if (members_[a].rested != members_[b].rested) return members_[a].rested;
         return efficiency(a) > efficiency(b);
     });
 }
@@ -105,16 +106,21 @@ Fleet::Member Fleet::member_of(const ClusterView& view, const HostUse& use) cons
     const ConsolidationOptions& options = context_->options.consolidation;
     Member member;
     member.host = &host;
-    member.on = is_fresh(host) && is_of_use(host);
+    member.on = is_fresh(host) && is_of_use(host, context_->health);
+    member.failing = wanted_action(context_->options.health, host) >= HealthAction::cordon;
     member.empty = member.on && use.occupants.empty() && use.incoming == 0 && use.outgoing == 0;
-    member.coming = host.power == PowerState::switching_on && is_of_use(host);
+    member.coming = host.power == PowerState::switching_on && is_of_use(host, context_->health);
     member.settled = member.on && lasts(host.power_since, options.min_time_on, context_->now);
-    member.wakeable = host.power == PowerState::off && host.power_managed && is_of_use(host);
+    member.wakeable = host.power == PowerState::off && host.power_managed && is_of_use(host, context_->health);
     member.rested = host.power == PowerState::off && lasts(host.power_since, options.min_time_off, context_->now);
     member.allocatable = is_known(host) ? bytes(allocatable_memory(host, context_->options)) : 0;
     member.committed = bytes(use.committed - use.leaving);
     member.cpus = use.usable_cpus;
     member.demand = view.at(host.id).cpu;
+    if (member.on && context_->health.closed(host)) {  // it keeps what it has and takes nobody
+        member.allocatable = std::min(member.allocatable, member.committed);
+        member.cpus = std::min(member.cpus, member.demand);
+    }
     return member;
 }
 
@@ -203,7 +209,10 @@ std::vector<std::size_t> Fleet::not_needed() const {
     std::vector<std::size_t> found;
     HostFlags off = none();
     std::size_t on = hosts_on(), empty = hosts_empty();
-    for (std::size_t index = 0; index < members_.size(); ++index) {
+    std::vector<std::size_t> order(members_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t index) { return members_[index].failing; });
+    for (const std::size_t index : order) {
         const Member& member = members_[index];
         if (!member.empty || member.never_off || !member.settled) continue;
         if (on <= std::max(1U, options.consolidation.min_hosts_on) || empty <= options.consolidation.spare_hosts) break;

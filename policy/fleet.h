@@ -23,10 +23,11 @@ class Fleet {
 public:
     struct Member {
         const Host* host = nullptr;
-        bool on = false;      // reports, is not in maintenance and may be a target
+        bool on = false;      // reports, has not to be left and may be a target
         bool empty = false;   // on, and holds no VM of any state; none comes or goes
         bool coming = false;  // being switched on, and of use then
         bool never_off = false;
+        bool failing = false;    // its health is bad: the first to be off, the last to be woken
         bool settled = false;    // on and left alone for min_time_on: may be emptied or switched off
         bool wakeable = false;   // off, of use, and Ballast may switch it on
         bool rested = false;     // off for min_time_off
@@ -61,7 +62,8 @@ public:
     /// Positions of the empty hosts that nothing asks to be on.
     std::vector<std::size_t> not_needed() const;
 
-    /// The best wakeable host outside of `taken` that `suits`: rested before others, the most CPU for its power first.
+    /// The best wakeable host outside of `taken` that `suits`: healthy and rested before others, the most CPU for its
+    /// power first.
     template <class Suits>
     std::optional<std::size_t> to_wake(const HostFlags& taken, Suits suits) const {
         for (const std::size_t index : wake_order_)

@@ -5,6 +5,7 @@
 
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
+#include "policy/health.h"
 
 namespace ballast::policy {
 
@@ -20,12 +21,14 @@ Options for_restarts(Options options, LossTrial::UnderWay flights) {
     return options;
 }
 
-// Hosts in maintenance are no targets, but it is not them that is to be emptied here.
-Inventory with_hosts_closed(Inventory inventory, LossTrial::UnderWay flights) {
+// Hosts in maintenance or with bad health are no targets, but it is not them that is to be emptied here.
+Inventory with_hosts_closed(Inventory inventory, const HealthOptions& options, LossTrial::UnderWay flights) {
+    const HealthVerdicts health = judge_health(inventory, options);
     if (flights == LossTrial::UnderWay::not_begun) inventory.in_flight.clear();
     for (auto& [id, host] : inventory.hosts) {
-        if (host.maintenance) host.accepts_vms = false;
+        if (health.closed(host)) host.accepts_vms = false;
         host.maintenance = false;
+        host.health.clear();
     }
     return inventory;
 }
@@ -88,7 +91,7 @@ std::vector<Restart> started(std::vector<Draft> drafts, ClusterView view) {
 
 LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
                      UnderWay flights)
-    : scratch_(with_hosts_closed(inventory, flights)),
+    : scratch_(with_hosts_closed(inventory, options.health, flights)),
       options_(for_restarts(options, flights)),
       real_(flights == UnderWay::counts),
       context_(make_context(scratch_, memory, options_, now)),

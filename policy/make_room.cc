@@ -18,18 +18,22 @@ using solver::Step;
 // What is asked of the solver, and in whose name.
 struct Question : RoomQuestion {
     Trigger trigger = Trigger::maintenance;
-    std::map<VmId, std::string> causes;  // of those that have to go for another reason than maintenance
+    std::map<VmId, std::string> causes;  // of those that have to go though their host need not be left
 };
 
-Question of_maintenance(const ClusterView& view) {
-    Question question{room_question(view, Purpose::evacuation), Trigger::maintenance, {}};
+Question of_leaving(const ClusterView& view) {
+    Question question{room_question(view, Purpose::evacuation), Trigger::degraded, {}};
     Dense& dense = question.dense;
-    for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i)
-        if (dense.hosts[i]->maintenance) question.emptied.push_back(i);
+    const HealthVerdicts& health = view.context().health;
+    for (solver::HostIndex i = 0; i < dense.hosts.size(); ++i) {
+        if (!health.leaves(*dense.hosts[i])) continue;
+        question.emptied.push_back(i);
+        if (health.action(*dense.hosts[i]) < HealthAction::evacuate) question.trigger = Trigger::maintenance;
+    }
     // Nobody ordered the others to leave: for them holds what holds for relief.
     const Context& context = view.context();
     for (solver::VmIndex i = 0; i < dense.vms.size(); ++i)
-        if (solver::VmSlot& slot = dense.problem.vms[i]; slot.movable && !dense.hosts[slot.home]->maintenance)
+        if (solver::VmSlot& slot = dense.problem.vms[i]; slot.movable && !health.leaves(*dense.hosts[slot.home]))
             slot.movable = demand_known(*dense.vms[i], context.memory) &&
                            vm_refusals(context, *dense.vms[i], Purpose::relief).empty();
     return question;
@@ -99,10 +103,18 @@ private:
     const Vm& vm(const Step& step) const { return *dense_->vms[step.vm]; }
     bool leaves(const Step& step) const { return question_->is_emptied(dense_->problem.vms[step.vm].home); }
 
+    const HealthVerdicts& health() const { return made_.view.context().health; }
+
+    Trigger trigger(const Step& step) const {
+        const HealthAction action = health().action(*made_.view.at(vm(step).host).host);
+        return leaves(step) && question_->causes.empty() && action >= HealthAction::evacuate ? Trigger::degraded
+                                                                                             : question_->trigger;
+    }
+
     void add(const Step& step, const Host& to) {
         const auto broken = broken_preferences(made_.view, vm(step), to);
         const std::string why = cause(step);
-        made_.drafts.push_back({vm(step).id, to.id, question_->trigger, why,
+        made_.drafts.push_back({vm(step).id, to.id, trigger(step), why,
                                 broken.empty() ? "" : "although " + broken.front(),
                                 refusals_everywhere(made_.view, vm(step), question_->purpose), step.wave});
         made_.view.apply(vm(step), to.id);
@@ -131,7 +143,7 @@ private:
     std::string cause(const Step& step) const {
         const std::string& from = vm(step).host.value;
         if (const auto own = question_->causes.find(vm(step).id); own != question_->causes.end()) return own->second;
-        if (leaves(step)) return from + " is in maintenance";
+        if (leaves(step)) return leaving_text(health(), *made_.view.at(vm(step).host).host);
         std::set<std::string> names, emptied;
         bool direct = true;
         for (const Step& other : arrivals(step)) {
@@ -143,11 +155,11 @@ private:
         if (question_->trigger == Trigger::rule_violation)
             return names.empty() ? question_->causes.begin()->second : beginning + ", so that a rule can be kept";
         if (direct)
-            return beginning + (names.size() == 1 ? " that leaves " : " that leave ") + listed(emptied) +
-                   " (maintenance)";
+            return beginning + (names.size() == 1 ? " that leaves " : " that leave ") + listed(emptied) + " (" +
+                   to_string(question_->trigger) + ")";
         for (const Host* host : dense_->hosts)
-            if (host->maintenance) emptied.insert(host->id.value);
-        return beginning + ", so that " + listed(emptied) + " can be emptied (maintenance)";
+            if (health().leaves(*host)) emptied.insert(host->id.value);
+        return beginning + ", so that " + listed(emptied) + " can be emptied (" + to_string(question_->trigger) + ")";
     }
 
     const Question* question_;
@@ -167,7 +179,7 @@ bool wishes_matter(const Context& context) {
 std::optional<RoomMade> make_room(const ClusterView& view) {
     if (!can_make_room(view)) return std::nullopt;
     const Context& context = view.context();
-    const Question question = of_maintenance(view);
+    const Question question = of_leaving(view);
     std::optional<RoomMade> best;
     bool complete = false;
     const auto attempt = [&](const Question& asked) {
@@ -186,7 +198,7 @@ std::optional<RoomMade> make_room(const ClusterView& view) {
 
 std::optional<RoomMade> place_directly(const ClusterView& view) {
     if (!can_make_room(view)) return std::nullopt;
-    const Question question = direct(of_maintenance(view));
+    const Question question = direct(of_leaving(view));
     Way way(view, question);
     if (!way.take()) return std::nullopt;
     return std::move(way.made());

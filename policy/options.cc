@@ -29,6 +29,16 @@ std::string to_string(EstimatorOptions::Method method) {
     return method == EstimatorOptions::Method::percentile ? "percentile" : "ewma";
 }
 
+std::string to_string(HealthAction action) {
+    switch (action) {
+        case HealthAction::nothing: return "nothing";
+        case HealthAction::cordon: return "cordon";
+        case HealthAction::evacuate: return "evacuate";
+        case HealthAction::evacuate_now: return "evacuate_now";
+    }
+    return "evacuate_now";
+}
+
 std::string to_string(Rule::Kind kind) {
     switch (kind) {
         case Rule::Kind::keep_apart: return "keep_apart";

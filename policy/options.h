@@ -225,6 +225,43 @@ struct FailoverOptions {
     unsigned restarts_per_host = 4;  // VMs that are being started on one host at the same time
 };
 
+/// What is done about a host that fails although it answers, from least to most.
+enum class HealthAction {
+    nothing,       // it is told, no more
+    cordon,        // no VM comes
+    evacuate,      // and those it has leave, as for maintenance
+    evacuate_now,  // before anything else, and whatever cooldowns and windows say
+};
+std::string to_string(HealthAction action);
+
+/// What one check command of the daemon's means, where that is not what checks mean otherwise.
+struct CheckAction {
+    std::string name;
+    HealthAction action = HealthAction::cordon;
+    std::string origin{};  // file:line, for errors
+    int column = 1;
+};
+
+/// What each source of health asks for. Emptied at once is what may take its VMs along at any moment; emptied, what is
+/// on the way there; closed, what makes a host a bad place without harming those that are there.
+struct HealthOptions {
+    HealthAction memory_uncorrected = HealthAction::evacuate_now;
+    HealthAction memory_corrected = HealthAction::evacuate;
+    HealthAction machine_check = HealthAction::evacuate;
+    HealthAction temperature = HealthAction::evacuate_now;  // the firmware cuts the power a few degrees later
+    HealthAction disk = HealthAction::evacuate;
+    HealthAction network = HealthAction::evacuate;
+    HealthAction link = HealthAction::cordon;
+    HealthAction storage = HealthAction::cordon;   // another path carries it
+    HealthAction units = HealthAction::nothing;    // nobody here knows what they are for
+    HealthAction pressure = HealthAction::cordon;  // relief moves VMs away by what it measures itself
+    HealthAction libvirt = HealthAction::cordon;   // a migration away from there may fail as well
+    HealthAction clock = HealthAction::nothing;    // closing hosts mends no clock
+    HealthAction check = HealthAction::cordon;
+    HealthAction unread = HealthAction::nothing;  // that nobody can look is no reason to move anything
+    std::vector<CheckAction> checks;
+};
+
 struct Options {
     Mode mode = Mode::observe;
     OverloadOptions overload;
@@ -243,6 +280,7 @@ struct Options {
     std::vector<Window> windows;
     ConsolidationOptions consolidation;
     FailoverOptions failover;
+    HealthOptions health;
 };
 
 /// Does the pattern (with * and ?) name this VM, by its name or its UUID?

@@ -29,6 +29,8 @@ std::string state_of(const ClusterView& view, const HostUse& use) {
     if (host.connection == Connection::down) return "down";
     if (!is_fresh(host)) return "stale";
     if (host.maintenance) return use.occupants.empty() ? "maintenance" : "draining";
+    if (const auto sick = view.context().health.hosts.find(host.id); sick != view.context().health.hosts.end())
+        if (sick->second.wanted >= HealthAction::cordon) return "degraded";
     if (any_set(detectors)) return "overloaded";
     return any_above(detectors) ? "hot" : "ok";
 }
@@ -71,6 +73,23 @@ Unmet unmet_of(const Context& context, const Relief& relief, const Evacuation& e
     return unmet;
 }
 
+// Where somebody leaves a failing host, the important ones come first and are not left behind for others' sake.
+First whom_first(const Context& context) {
+    const auto& sick = context.health.hosts;
+    return std::any_of(sick.begin(), sick.end(),
+                       [](const auto& host) { return host.second.action >= HealthAction::evacuate; })
+               ? First::wished_priority
+               : First::most;
+}
+
+// Who leaves a host that may be gone at any moment, and waits for nobody to make room, goes before all others.
+void put_rescued_first(std::vector<Draft>& drafts, const Context& context) {
+    std::stable_partition(drafts.begin(), drafts.end(), [&](const Draft& draft) {
+        const Host* host = context.guest_of(draft.vm).on;
+        return draft.least_wave == 0 && purpose_of_leaving(context, *host) == Purpose::rescue;
+    });
+}
+
 // All planners but that of restarts. Balance is for when nothing else is wanted: `calm` says that nothing is so far.
 Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
                 const SearchEffort& effort, bool calm) {
@@ -80,12 +99,13 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     Plan plan;
     for (const auto& [id, use] : before.hosts()) plan.hosts.emplace(id, view_of(before, id));
     // What an operator ordered gets its room first; relief then sees where those VMs will be. But relief leaves first:
-    // its moves are few, and somebody suffers now. Rules are repaired with the room that is left, and before balance,
-    // which would only look for places to be left again.
-    Evacuation evacuation = evacuate(view, Others::may_move);
+    // its moves are few, and somebody suffers now. Only hosts that may be gone at any moment are left before. Rules are
+    // repaired with the room that is left, and before balance, which would only look for places to be left again.
+    Evacuation evacuation = evacuate(view, Others::may_move, whom_first(context));
     Relief relief = relieve(view);
     const Unmet unmet = unmet_of(context, relief, evacuation);
     append(relief.drafts, std::move(evacuation.drafts));
+    put_rescued_first(relief.drafts, context);
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));
     Consolidation few = consolidate(view, unmet, relief.drafts.empty() && calm);
@@ -107,6 +127,7 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     append(plan.rejections, std::move(mending.rejections));
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
+    append(plan.warnings, std::vector(context.health.warnings));
     append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
     plan.score_after = view.imbalance();
     return plan;

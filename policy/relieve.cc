@@ -264,7 +264,8 @@ void tell(const ClusterView& view, const TargetFinder& targets, const HostRelief
 std::vector<HostId> overloaded_hosts(const ClusterView& view) {
     std::vector<HostId> hosts;
     for (const auto& [id, use] : view.hosts())
-        if (is_fresh(*use.host) && !use.host->maintenance && wants_relief(remembered(view.context(), id)))
+        if (is_fresh(*use.host) && !view.context().health.leaves(*use.host) &&
+            wants_relief(remembered(view.context(), id)))
             hosts.push_back(id);
     std::stable_sort(hosts.begin(), hosts.end(), [&](const HostId& a, const HostId& b) {
         return std::max(view.cpu_ratio(a), view.memory_ratio(a)) > std::max(view.cpu_ratio(b), view.memory_ratio(b));

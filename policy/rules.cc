@@ -5,6 +5,7 @@
 
 #include "policy/by_id.h"
 #include "policy/estimators.h"
+#include "policy/health.h"
 
 namespace ballast::policy {
 
@@ -201,7 +202,7 @@ private:
     unsigned even_share(const SpreadGroup& group) const {
         std::set<std::string> places;
         for (const auto& [id, host] : inventory_.hosts)
-            if (host.connection == Connection::up && host.accepts_vms && !host.maintenance)
+            if (host.connection == Connection::up && host.accepts_vms && !health_.closed(host))
                 places.insert(place_of(host, group.over));
         const auto count = std::max<std::size_t>(1, places.size());
         return static_cast<unsigned>(std::max<std::size_t>(1, (group.members.size() + count - 1) / count));
@@ -209,6 +210,7 @@ private:
 
     const Inventory& inventory_;
     const Options& options_;
+    const HealthVerdicts health_ = judge_health(inventory_, options_.health);
     RuleBook book_;
     Matcher matcher_;                                        // lists: the rules, then the windows
     std::vector<std::uint32_t> group_of_rule_;               // position in book_.spread or book_.together

@@ -26,7 +26,7 @@ std::string named(const ClusterView& view, const std::vector<VmId>& vms) {
 // Somebody else empties that host, or nobody knows it.
 bool leaves_anyway(const ClusterView& view, const VmId& vm) {
     const auto host = view.context().inventory.hosts.find(home_of(view, vm));
-    return host == view.context().inventory.hosts.end() || host->second.maintenance;
+    return host == view.context().inventory.hosts.end() || view.context().health.leaves(host->second);
 }
 
 std::map<std::string, std::vector<VmId>> by_place(const ClusterView& view, const std::vector<VmId>& members,

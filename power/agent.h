@@ -5,10 +5,14 @@
 #include <string>
 
 #include "ports/power.h"
-#include "power/children.h"
 #include "power/power_file.h"
+#include "service/children.h"
 
 namespace ballast::power {
+
+using service::Children;
+using service::Command;
+using service::Ended;
 
 /// The programs the broker runs.
 struct Tools {

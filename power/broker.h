@@ -10,9 +10,9 @@
 #include "ports/clock.h"
 #include "ports/power.h"
 #include "power/agent.h"
-#include "power/children.h"
 #include "power/gate.h"
 #include "power/power_file.h"
+#include "service/children.h"
 
 namespace ballast::power {
 

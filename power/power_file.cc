@@ -8,9 +8,9 @@
 #include "config/files.h"
 #include "config/table_load.h"
 #include "config/text.h"
-#include "power/children.h"
 #include "power/power_table.h"
 #include "power/wake.h"
+#include "service/children.h"
 
 namespace ballast::power {
 
@@ -83,7 +83,7 @@ bool Level::is_ipmi() const {
 }
 
 Duration Level::longest() const {
-    return 2 * timeout + 2 * time_to_die;
+    return 2 * timeout + 2 * service::time_to_die;
 }
 
 const Level* HostPower::ipmi_level() const {

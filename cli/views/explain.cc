@@ -168,6 +168,8 @@ void show_explained_host(const value& explained, Page& page) {
     page.field("State", state_phrase(text(host, "state")));
     page.field("Verdict", verdict);
     if (!problem.empty() && verdict.find(problem) == std::string::npos) page.alarm(problem);
+    for (const value& one : list(host, "health"))
+        if (verdict.find(text(one, "text")) == std::string::npos) page.alarm(text(one, "text"));
     page.heading("Detectors");
     page.table(detector_table(list(explained, "detectors")));
     if (const array& findings = list(explained, "findings"); !findings.empty()) {

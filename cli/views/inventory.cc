@@ -46,6 +46,9 @@ std::string migrations(const value& host) {
 
 Phrase host_note(const value& host) {
     Phrase phrase(text(host, "problem"), Tone::bad);
+    for (const value& problem : list(host, "health"))
+        phrase.add(phrase.empty() ? "" : "; ")
+            .add(text(problem, "text"), text(problem, "action") == "nothing" ? Tone::notice : Tone::bad);
     if (!flag(host, "accepts_vms"))
         phrase.add(phrase.empty() ? "" : "; ").add("takes no VMs (target: false)", Tone::faint);
     return phrase;

@@ -20,6 +20,7 @@ Phrase hosts_phrase(const value& hosts) {
     add_count(phrase, lost, "dead", Tone::bad);
     add_count(phrase, total - up - off - lost, "not connected", Tone::bad);
     add_count(phrase, whole(hosts, "overloaded"), "overloaded", Tone::bad);
+    add_count(phrase, whole(hosts, "degraded"), "degraded", Tone::bad);
     add_count(phrase, whole(hosts, "stale"), "without fresh figures", Tone::notice);
     add_count(phrase, whole(hosts, "maintenance"), "in maintenance", Tone::notice);
     return phrase;

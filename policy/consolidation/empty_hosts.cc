@@ -58,7 +58,7 @@ bool empty_one(Emptying& work, HostIndex host) {
     return complete;
 }
 
-/// Slow hosts first, then those that are cheap to empty.
+/// Failing hosts first, then slow ones, then those that are cheap to empty.
 std::vector<HostIndex> order_of(const Emptying& work) {
     std::vector<HostIndex> order;
     for (HostIndex host = 0; host < work.emptied.size(); ++host) {
@@ -66,6 +66,7 @@ std::vector<HostIndex> order_of(const Emptying& work) {
     }
     const auto& hosts = work.problem().hosts;
     std::ranges::stable_sort(order, [&](HostIndex a, HostIndex b) {
+        if (hosts[a].failing != hosts[b].failing) return hosts[a].failing;
         if (hosts[a].core != hosts[b].core) return hosts[a].core < hosts[b].core;
         return work.cost[a] < work.cost[b];
     });

@@ -23,6 +23,7 @@ struct HostSlot {
     bool on = false;
     bool warm = false;            // without VMs but running: opened before one that has to be switched on
     bool receives = true;         // may be a target; if it is off, it may be switched on
+    bool failing = false;         // emptied before others
     double most_now = unlimited;  // what its VMs want right now may reach this when one comes
 };
 

@@ -45,7 +45,7 @@ void for_relief(const ClusterView& view, const Vm& vm, const Host& target, Objec
 void cpu(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
     if (vm.host == target.id) return;
     if (purpose == Purpose::relief) return for_relief(view, vm, target, out);
-    if (purpose == Purpose::evacuation) return;
+    if (empties_host(purpose)) return;
     const double limit = view.context().options.overload.cpu.above;
     const double after = view.cpu_ratio_with(target.id, vm);
     if (after > limit) out.push_back({Reason::cpu, would_be(after, limit)});

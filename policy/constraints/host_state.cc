@@ -36,6 +36,8 @@ void same_host(const ClusterView&, const Vm& vm, const Host& target, Purpose, Ob
 void host_state(const ClusterView& view, const Vm&, const Host& target, Purpose purpose, Objections& out) {
     reachable(target, "", out);
     if (target.maintenance) out.push_back({Reason::host_maintenance, ""});
+    if (view.context().health.action(target) >= HealthAction::cordon)
+        out.push_back({Reason::host_degraded, view.context().health.hosts.at(target.id).text});
     if (!target.accepts_vms) out.push_back({Reason::host_excluded, ""});
     if (target.facts.cpus == 0 || target.facts.memory_total == Bytes{})
         out.push_back({Reason::host_stale, "its CPUs and memory are not known yet"});

@@ -11,7 +11,7 @@ namespace {
 const HostId* anchor(const ClusterView& view, const VmId& member) {
     if (const HostId* to = view.target_of(member)) return to;
     const Host* host = view.context().guest_of(member).on;
-    return host == nullptr || host->maintenance ? nullptr : &host->id;
+    return host == nullptr || view.context().health.leaves(*host) ? nullptr : &host->id;
 }
 
 // A member elsewhere, when none is on the target; nothing when the target is fine.

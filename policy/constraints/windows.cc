@@ -1,5 +1,5 @@
-// When a VM may be moved. An operator's own move may go against it, and so may emptying a host in maintenance, unless
-// the window says that it holds for that too.
+// When a VM may be moved. An operator's own move may go against it, and so may emptying a host in maintenance or one
+// that fails, unless the window says that it holds for that too. No window holds on a host that is to be left at once.
 #include "policy/constraints/constraint.h"
 
 namespace ballast::policy::constraints {
@@ -14,6 +14,7 @@ std::string told(const std::string& name, const WindowState& state) {
 }  // namespace
 
 void windows(const Context& context, const Vm& vm, Purpose purpose, Objections& out) {
+    if (purpose == Purpose::rescue) return;
     bool open = false, denied = false;
     std::string closed;  // the first window that lets it move at other times
     for (const std::uint32_t index : context.rules_of(vm.id).windows) {

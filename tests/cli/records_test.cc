@@ -121,7 +121,7 @@ TEST_CASE("A VM that is moved, one that need not be, and one that cannot help ar
     CHECK(has(mover.out.str(), "It is wanted on " + record.plan->moves[0].to.value));
     CHECK(has(mover.out.str(), "suits better"));
     CHECK(calm({"replay", file, "--explain", "vm", "db"}) == 0);
-    CHECK(has(calm.out.str(), "Nothing asks for a move: host2 is neither overloaded nor in maintenance."));
+    CHECK(has(calm.out.str(), "Nothing asks for a move: host2 is neither overloaded nor degraded nor in maintenance."));
 }
 
 TEST_CASE("An anonymised record has none of the names, and makes a plan of the same moves") {

@@ -63,6 +63,19 @@ TEST_CASE("Hosts show load as bars, what is unknown as a dash and problems in wo
     CHECK_FALSE(has(text, "null"));
 }
 
+TEST_CASE("A degraded host shows what is wrong with it beside its state") {
+    value hosts = sample("hosts");
+    value& host = hosts.at("hosts").at(1);
+    host.as_object()["state"] = "degraded";
+    host.as_object()["health"] = array{
+        object{{"source", "disk"}, {"subject", "sda"}, {"text", "disk sda says that it fails"}, {"action", "evacuate"}},
+        object{{"source", "units"}, {"subject", ""}, {"text", "failed units: a.service"}, {"action", "nothing"}}};
+    Page page(style_of_width(300));
+    show_hosts(hosts, page);
+    CHECK(has(page.text(), "degraded"));
+    CHECK(has(page.text(), "disk sda says that it fails; failed units: a.service"));
+}
+
 TEST_CASE("A plan shows findings, then what cannot be moved, then moves by wave, then rejections") {
     const std::string text = shown(show_dry_run, "plan");
     const auto found = text.find("Found"), immovable = text.find("cannot be moved"), first = text.find("Wave 1"),

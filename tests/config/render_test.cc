@@ -125,24 +125,47 @@ bool same(const PowerOptions& a, const PowerOptions& b) {
     return std::tie(broker, shutdown, boot, tries, drill) ==
            std::tie(b.broker, b.shutdown_timeout, b.boot_timeout, b.wake_tries, b.drill_every);
 }
+bool same(const policy::CheckAction& a, const policy::CheckAction& b) {
+    const auto& [name, action, origin, column] = a;
+    (void)origin, (void)column;
+    return std::tie(name, action) == std::tie(b.name, b.action);
+}
+bool same(const policy::HealthOptions& a, const policy::HealthOptions& b) {
+    const auto& [uncorrected, corrected, machine, temperature, disk, network, link, storage, units, pressure, libvirt,
+                 clock, check, unread, checks] = a;
+    return same(checks, b.checks) &&
+           std::tie(uncorrected, corrected, machine, temperature, disk, network, link, storage, units, pressure,
+                    libvirt, clock, check, unread) ==
+               std::tie(b.memory_uncorrected, b.memory_corrected, b.machine_check, b.temperature, b.disk, b.network,
+                        b.link, b.storage, b.units, b.pressure, b.libvirt, b.clock, b.check, b.unread);
+}
+bool same(const HealthCheck& a, const HealthCheck& b) {
+    const auto& [name, command, hosts, deadline, after] = a;
+    return std::tie(name, command, hosts, deadline, after) == std::tie(b.name, b.command, b.hosts, b.deadline, b.after);
+}
+bool same(const HealthWatchOptions& a, const HealthWatchOptions& b) {
+    const auto& [interval, deadline, clear_after, probe, elsewhere, checks] = a;
+    return same(checks, b.checks) && std::tie(interval, deadline, clear_after, probe, elsewhere) ==
+                                         std::tie(b.interval, b.deadline, b.clear_after, b.probe, b.probe_elsewhere);
+}
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
     const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
-                 migration, groups, rules, windows, consolidation, failover] = a;
+                 migration, groups, rules, windows, consolidation, failover, health] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
            same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
            same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
            same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation) &&
-           same(failover, b.failover);
+           same(failover, b.failover) && same(health, b.health);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc, power] = a;
-    return same(hosts, b.hosts) && same(power, b.power) &&
+                 log, proc, power, health] = a;
+    return same(hosts, b.hosts) && same(power, b.power) && same(health, b.health) &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -189,6 +212,7 @@ public:
         for (unsigned i = number(0, 2); i > 0; --i)
             made.consolidation.windows.push_back(
                 {"times-" + std::to_string(i), {span(), span()}, *load_time_zone("UTC")});
+        made.health = health();
         return made;
     }
 
@@ -211,6 +235,12 @@ public:
         made.proc_path = "/proc/" + odd_text();
         made.power = {"/run/" + std::to_string(below(1000)) + ".sock", duration(10'000, 7'200'000),
                       duration(10'000, 7'200'000), number(1, 10), duration(3'600'000, 4'000'000'000)};
+        made.health = {
+            duration(1000, 600'000), duration(1000, 60'000), number(1, 100), {"/" + odd_text(), odd_text()}, {}, {}};
+        if (coin()) made.health.probe_elsewhere = {"/probe", "{host}", "{host}"};
+        for (unsigned i = number(0, 2); i > 0; --i)
+            made.health.checks.push_back(
+                {"check-" + std::to_string(i), {"/bin/x", odd_text(), ""}, {}, duration(1000, 60'000), number(1, 9)});
         return made;
     }
 
@@ -229,6 +259,14 @@ private:
         std::string text;
         for (unsigned i = number(1, 5); i > 0; --i) text += pieces[below(pieces.size())];
         return text;
+    }
+
+    policy::HealthAction action(std::uint64_t kinds = 4) { return static_cast<policy::HealthAction>(below(kinds)); }
+    policy::HealthOptions health() {
+        policy::HealthOptions made = {action(), action(), action(), action(), action(), action(),  action(), action(),
+                                      action(), action(), action(), action(), action(), action(2), {}};
+        for (unsigned i = number(0, 2); i > 0; --i) made.checks.push_back({"c" + std::to_string(i), action(), "", 1});
+        return made;
     }
 
     policy::Threshold threshold() {

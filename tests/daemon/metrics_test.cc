@@ -154,6 +154,27 @@ TEST_CASE("An overloaded host that the plan does not relieve is marked") {
     CHECK(value_of(text, R"(ballast_planned_moves{trigger="overload"})") == 2);
 }
 
+TEST_CASE("A degraded host is shown with its problems by source, and with who cannot leave it") {
+    MetricsSample sample;
+    const HostId host{"host1"};
+    sample.inventory.hosts[host].health = {{HealthSource::link, "eth0", "slow"},
+                                           {HealthSource::link, "eth1", "slow"},
+                                           {HealthSource::disk, "sda", "fails"}};
+    sample.cycle.plan.hosts[host].state = "degraded";
+    sample.cycle.plan.findings = {{host, Trigger::degraded, "", false}};
+    const VmId vm = sample.inventory.vms.begin()->first;
+    sample.cycle.plan.immovable = {{vm, {}, Reason::host_device, ""}, {vm, {}, Reason::snapshots, ""}};
+    const std::string text = sample.text();
+    CHECK(value_of(text, R"(ballast_host_health_problems{host="host1",source="link"})") == 2);
+    CHECK(value_of(text, R"(ballast_host_health_problems{host="host1",source="disk"})") == 1);
+    CHECK(value_of(text, R"(ballast_host_health_problems{host="host2",source="disk"})") == 0);
+    CHECK(value_of(text, R"(ballast_host_degraded{host="host1"})") == 1);
+    CHECK(value_of(text, R"(ballast_host_degraded{host="host2"})") == 0);
+    CHECK(value_of(text, R"(ballast_host_stranded_vms{host="host1"})") == 1);
+    CHECK(value_of(text, R"(ballast_host_stranded_vms{host="host2"})") == 0);
+    CHECK(value_of(text, R"(ballast_hosts{state="degraded"})") == 1);
+}
+
 TEST_CASE("Operations under way are counted by what they wait for, also those from before a restart") {
     MetricsSample sample;
     const auto made = sample.metrics();

@@ -52,6 +52,21 @@ TEST_CASE("A record read back is the same record, and makes the same plan byte f
     }
 }
 
+TEST_CASE("What is wrong with hosts, and what the policy makes of it, is a part of the record") {
+    Cluster cluster = random_cluster(7);
+    cluster.options.health.units = policy::HealthAction::evacuate;
+    cluster.options.health.checks = {{"ups", policy::HealthAction::cordon}};
+    for (auto& [id, host] : cluster.inventory.hosts)
+        for (const HealthSource source : all_health_sources) host.health.push_back({source, "x", "it is bad"});
+    const Record record = record_of(cluster);
+    const auto read = parse_record(to_text(record));
+    REQUIRE(read.has_value());
+    for (const auto& [id, host] : record.inventory.hosts) CHECK(read->inventory.hosts.at(id).health == host.health);
+    CHECK(read->options.health.units == policy::HealthAction::evacuate);
+    CHECK(read->options.health.checks.size() == 1);
+    CHECK(text_of(policy::plan(read->inventory, *read->memory, read->options, read->now)) == text_of(*record.plan));
+}
+
 TEST_CASE("The next cycle, too, comes out the same from a record") {
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         INFO("seed " << seed);

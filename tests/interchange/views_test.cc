@@ -209,6 +209,38 @@ TEST_CASE("A host's power is told as it is now, not as the last cycle saw it") {
     CHECK(views::host(look.seen(), host).at("state") == "off");
 }
 
+TEST_CASE("A host's problems are told with what the policy makes of them, and what holds that back") {
+    Look look;
+    for (const char* name : {"h1", "h2", "h3"}) look.cluster.host(name);
+    look.cluster.vm("web", "h1", 1).facts.wishes.no_migrate = true;
+    look.cluster.at("h1").health = {{HealthSource::units, "systemd", "failed units: a.service"},
+                                    {HealthSource::unread, "disks", "disks was not read"}};
+    look.cluster.tick();
+    look.last.plan = look.cluster.plan();
+    const auto verdict = [&](const char* name) {
+        const auto explained = views::explain_host(look.seen(), look.cluster.at(name), look.cluster.plan());
+        return std::string(explained.at("verdict").as_string());
+    };
+    CHECK(views::host(look.seen(), look.cluster.at("h1")).at("health").as_array().size() == 2);
+    CHECK(json::serialize(views::cluster(look.seen()).at("problems")) == R"(["h1: failed units: a.service"])");
+    CHECK_THAT(verdict("h1"), !Catch::Contains("degraded"));
+
+    look.cluster.at("h1").health = {{HealthSource::clock, "ntp", "its clock is wrong"}};
+    CHECK(verdict("h1") == "h1 is degraded: its clock is wrong; no VM comes to it");
+    CHECK(look.explained("web").at("verdict") ==
+          "Nothing asks for a move: h1 is degraded: its clock is wrong; no VM comes to it.");
+
+    look.cluster.at("h1").health = {{HealthSource::disk, "sda", "sda fails"}};
+    look.last.plan = look.cluster.plan();
+    CHECK_THAT(verdict("h1"), Catch::Contains("it is emptied, VMs on it or on their way: 1"));
+    const std::string problems = json::serialize(views::cluster(look.seen()).at("problems"));
+    CHECK_THAT(problems, Catch::Contains("ALARM: web cannot leave h1, which is degraded: "));
+
+    look.cluster.at("h2").health = look.cluster.at("h1").health;
+    CHECK_THAT(verdict("h1"), Catch::Contains("it is not emptied: too many hosts are degraded"));
+    CHECK_THAT(json::serialize(views::cluster(look.seen()).at("problems")), Catch::Contains("2 of 3 hosts"));
+}
+
 TEST_CASE("The same state gives the same bytes") {
     Look look;
     look.cluster.host("h2");

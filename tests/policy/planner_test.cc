@@ -22,7 +22,7 @@ void change(Cluster& cluster, Dice& dice) {
     Inventory& inventory = cluster.inventory;
     Vm& vm = any_of(inventory.vms, dice);
     Host& host = any_of(inventory.hosts, dice);
-    switch (dice.below(18)) {
+    switch (dice.below(19)) {
         case 0: vm.load.cpu_used_cores = dice.ratio() * 4; break;
         case 1: vm.load.memory_rss = scaled(vm.facts.memory, dice.ratio()); break;
         case 2: vm.facts.wishes.no_migrate = !vm.facts.wishes.no_migrate; break;
@@ -42,6 +42,10 @@ void change(Cluster& cluster, Dice& dice) {
             if (inventory.wall_time) *inventory.wall_time += std::chrono::minutes{dice.below(90)};
             break;
         case 14: vm.host = host.id; break;
+        case 15:
+            host.health.clear();
+            if (dice.one_in(2)) host.health = {{all_health_sources[dice.below(14)], "x", "it is bad"}};
+            break;
         default: break;
     }
 }

@@ -163,6 +163,10 @@ const std::vector<Row>& rows() {
         {"a target still being connected", Reason::host_unreachable, "no connection",
          [](Cluster& c) { c.at("host2").connection = Connection::connecting; }},
         {"a target in maintenance", Reason::host_maintenance, "", [](Cluster& c) { c.at("host2").maintenance = true; }},
+        {"a degraded target", Reason::host_degraded, "disk sda is offline",
+         [](Cluster& c) {
+             c.at("host2").health = {{HealthSource::storage, "sda", "disk sda is offline"}};
+         }},
         {"a target that takes no VMs", Reason::host_excluded, "",
          [](Cluster& c) { c.at("host2").accepts_vms = false; }},
         {"a rule that keeps it off hosts", Reason::pinned, "rule r1 keeps it off host2",

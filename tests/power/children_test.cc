@@ -1,4 +1,4 @@
-#include "power/children.h"
+#include "service/children.h"
 
 #include <sys/prctl.h>
 

@@ -113,7 +113,7 @@ public:
 
     boost::asio::io_context io{1};
     RealClock clock;
-    power::Children children;
+    service::Children children;
     power::Tools tools;
 
 private:

@@ -1,4 +1,4 @@
-#include "power/children.h"
+#include "service/children.h"
 
 #include <boost/asio.hpp>
 #include <cerrno>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace ballast::power {
+namespace ballast::service {
 
 namespace asio = boost::asio;
 
@@ -110,8 +110,8 @@ Result<pid_t> start(const Command& command, Pipes& pipes) {
     all.insert(all.end(), command.arguments.begin(), command.arguments.end());
     const auto arguments = pointers(all), environment = pointers(command.environment);
     pid_t child = -1;
-    const int failed = ::posix_spawn(&child, command.program.c_str(), &settings.files, &settings.attributes,
-                                     arguments.data(), environment.data());
+    const int failed = ::posix_spawnp(&child, command.program.c_str(), &settings.files, &settings.attributes,
+                                      arguments.data(), environment.data());
     if (failed != 0) return cannot(command, failed);
     pipes.input.close();
     pipes.out_write.close();
@@ -239,4 +239,4 @@ void Children::kill_strays() {
     }
 }
 
-}  // namespace ballast::power
+}  // namespace ballast::service

@@ -1,4 +1,4 @@
-// Child processes of the broker: started by posix_spawn with nothing of ours but stdin, stdout and stderr, in a session
+// Child processes: started by posix_spawn with nothing of ours but stdin, stdout and stderr, in a session
 // of their own, killed at their deadline. On the io_context's thread; nothing blocks.
 #pragma once
 
@@ -14,13 +14,13 @@
 #include "model/result.h"
 #include "model/units.h"
 
-namespace ballast::power {
+namespace ballast::service {
 
 /// From SIGTERM to SIGKILL, and from that to giving up on what not even that ends: two such times at most.
 constexpr Duration time_to_die = std::chrono::seconds{2};
 
 struct Command {
-    std::string program;                   // absolute path
+    std::string program;                   // absolute path, or a name to be looked for in our own PATH
     std::vector<std::string> arguments{};  // without the program; everybody can read them: no secret
     std::vector<std::string> environment{};
     std::string input{};  // its stdin
@@ -56,4 +56,4 @@ private:
     std::set<pid_t> running_;
 };
 
-}  // namespace ballast::power
+}  // namespace ballast::service
