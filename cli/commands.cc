@@ -150,9 +150,13 @@ Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish)
 Exit maintenance_leave(Session& session, const std::string& host) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", false}});
     if (!answer) return answer.exit;
-    session.print(answer.body, [&](const value&, Page& page) {
-        page.say(
-            Phrase(host, Tone::strong).add(" left maintenance and takes VMs again. Nothing moves back just for that."));
+    session.print(answer.body, [&](const value& body, Page& page) {
+        const auto returning = whole(body, "returning");
+        page.say(Phrase(host, Tone::strong)
+                     .add(" left maintenance and takes VMs again. ")
+                     .add(returning > 0 ? counted(returning, "VM that left it comes", "VMs that left it come") +
+                                              " back as far as nothing speaks against it."
+                                        : "Nothing moves back just for that."));
     });
     return Exit::ok;
 }

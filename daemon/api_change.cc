@@ -1,5 +1,7 @@
 #include "daemon/api_change.h"
 
+#include <algorithm>
+
 #include "interchange/views_power.h"
 
 namespace ballast::daemon {
@@ -86,7 +88,14 @@ ApiChange::Answer ApiChange::maintenance(ApiRequest request) {
     json::object body;
     body["host"] = name;
     body["maintenance"] = *on;
+    body["returning"] = *on || !controller_.policy().maintenance.return_home ? 0 : away_from(name);
     co_return ok(std::move(body));
+}
+
+std::size_t ApiChange::away_from(const std::string& host) const {
+    const Inventory seen = controller_.inventory();
+    return static_cast<std::size_t>(
+        std::count_if(seen.homes.begin(), seen.homes.end(), [&](const Home& home) { return home.host.value == host; }));
 }
 
 // Accepted: what becomes of it, /v1/power tells.

@@ -48,6 +48,7 @@ public:
     Answer preflight(ApiRequest request);
 
 private:
+    std::size_t away_from(const std::string& host) const;  // VMs that belong there
     Answer set_paused(ApiRequest request, bool paused);
     Reply refused_migration(const Error& error, const VmId& vm, const HostId& to) const;
 

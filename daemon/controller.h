@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/daemon_options.h"
+#include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
 #include "executor/power_switch.h"
@@ -63,7 +64,10 @@ public:
     std::vector<Operation> active() const { return executor_.active(); }
     /// This daemon runs on it: nobody would wake it.
     bool is_own(const HostId& host) const;
+    /// Who put the host into maintenance; empty: nobody.
+    std::string maintenance_by(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
+    executor::PowerSwitch& power_switch() { return power_switch_; }  // for those who steer more than one host
     const PowerControl& power() const { return power_; }
     const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
     const config::DaemonOptions& options() const { return options_; }
@@ -101,7 +105,9 @@ private:
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
+    boost::asio::awaitable<void> keep_homes();
     Task<void> load_state();
+    Task<void> load_maintenance();
     Task<void> remember_setting(std::string key, std::optional<std::string> value);
     void configure_executor();
     void adopt(policy::Options policy);
@@ -120,6 +126,8 @@ private:
     config::DaemonOptions options_;
     ControllerListener listener_;
     InventoryKeeper keeper_;
+    Homes homes_;
+    std::map<HostId, std::string> maintenance_by_;  // hosts in maintenance, and who wanted it
     executor::Executor executor_;
     executor::PowerSwitch power_switch_;
     policy::Options policy_;

@@ -13,8 +13,8 @@ namespace {
 constexpr const char* host_states[] = {"ok",          "hot",      "overloaded", "stale",         "down",        "lost",
                                        "maintenance", "draining", "off",        "switching_off", "switching_on"};
 // An operator's own move is in no plan, and what a lost host asks for are no moves.
-constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance, Trigger::rule_violation,
-                                        Trigger::balance, Trigger::consolidation};
+constexpr Trigger planned_triggers[] = {Trigger::overload,    Trigger::maintenance, Trigger::rule_violation,
+                                        Trigger::return_home, Trigger::balance,     Trigger::consolidation};
 
 prometheus::MetricFamily single(const char* name, std::optional<double> value) {
     auto family = metric_family(name);

@@ -19,8 +19,14 @@
 
 namespace ballast::policy {
 
-/// For whom is asked: what holds for relief need not hold for an operator's own command or for maintenance.
-enum class Purpose { relief, evacuation, manual };
+/// For whom is asked: what holds for relief need not hold for an operator's own command or for maintenance. A VM that
+/// comes home after one is held to what holds for relief, but for having been moved.
+enum class Purpose { relief, evacuation, manual, return_home };
+inline constexpr std::size_t purposes = 4;
+/// Ballast's own idea, which nobody ordered.
+inline bool is_unasked(Purpose purpose) {
+    return purpose == Purpose::relief || purpose == Purpose::return_home;
+}
 
 /// What constraints and planners ask of a VM again and again; see estimators.h for what the figures are.
 struct Guest {
@@ -50,7 +56,7 @@ struct Context {
     std::map<VmId, HostId> on_its_way;           // the targets of in_flight
     Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
-    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 3> verdicts;  // by position in guests
+    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, purposes> verdicts;  // by position in guests
     mutable std::size_t last_asked = 0;  // position of a VM: most questions are about the same one, or the next
 
     /// Its position in the inventory, in `guests` and in book.of_vm. Requires: the VM is in the inventory.

@@ -109,6 +109,10 @@ bool same(const policy::AdmissionOptions& a, const policy::AdmissionOptions& b) 
     const auto& [failures, largest] = a;
     return std::tie(failures, largest) == std::tie(b.host_failures, b.largest_vm);
 }
+bool same(const policy::MaintenanceOptions& a, const policy::MaintenanceOptions& b) {
+    const auto& [return_home, within] = a;
+    return std::tie(return_home, within) == std::tie(b.return_home, b.within);
+}
 bool same(const HostOptions& a, const HostOptions& b) {
     const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full] = a;
     return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full) ==
@@ -125,13 +129,14 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
-                 migration, groups, rules, windows, consolidation] = a;
+    const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, maintenance,
+                 limits, cooldown, migration, groups, rules, windows, consolidation] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
-           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
-           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation);
+           same(overcommit, b.overcommit) && same(admission, b.admission) && same(maintenance, b.maintenance) &&
+           same(limits, b.limits) && same(cooldown, b.cooldown) && same(migration, b.migration) &&
+           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows) &&
+           same(consolidation, b.consolidation);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,

@@ -22,7 +22,7 @@ void change(Cluster& cluster, Dice& dice) {
     Inventory& inventory = cluster.inventory;
     Vm& vm = any_of(inventory.vms, dice);
     Host& host = any_of(inventory.hosts, dice);
-    switch (dice.below(18)) {
+    switch (dice.below(19)) {
         case 0: vm.load.cpu_used_cores = dice.ratio() * 4; break;
         case 1: vm.load.memory_rss = scaled(vm.facts.memory, dice.ratio()); break;
         case 2: vm.facts.wishes.no_migrate = !vm.facts.wishes.no_migrate; break;
@@ -42,6 +42,7 @@ void change(Cluster& cluster, Dice& dice) {
             if (inventory.wall_time) *inventory.wall_time += std::chrono::minutes{dice.below(90)};
             break;
         case 14: vm.host = host.id; break;
+        case 15: inventory.homes = {{vm.id, host.id, cluster.now - std::chrono::hours{dice.below(30)}}}; break;
         default: break;
     }
 }
@@ -60,6 +61,7 @@ TEST_CASE("A planner that remembers says what one that does not would, whatever 
     std::uint64_t reused = 0, made = 0;
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
         Cluster cluster = seed % 2 == 0 ? random_cluster(seed) : random_rules(seed);
+        cluster.options.maintenance.return_home = true;
         Dice dice(seed);
         policy::Planner planner;
         for (int step = 0; step < steps; ++step) {
