@@ -133,6 +133,41 @@ Exit power(Session& session, const PowerWish& wish) {
     return Exit::ok;
 }
 
+namespace {
+Exit rolling(Session& session, const object& order, WaitWish wish) {
+    const Fetched answer = session.post("/v1/rolling", order);
+    if (!answer) return answer.exit;
+    if (wish.wait) return follow_rolling(session);
+    session.print(answer.body, show_rolling);
+    return Exit::ok;
+}
+}  // namespace
+
+Exit rolling_start(Session& session, const RollingWish& wish) {
+    object order{{"action", "start"}};
+    if (!wish.group.empty()) order["group"] = wish.group;
+    array hosts;
+    for (const std::string& host : wish.hosts) hosts.emplace_back(host);
+    if (!hosts.empty()) order["hosts"] = std::move(hosts);
+    if (!wish.command.empty()) order["command"] = wish.command;
+    if (!wish.reboot.empty()) order["reboot"] = wish.reboot;
+    return rolling(session, order, WaitWish{wish.wait});
+}
+
+Exit rolling_status(Session& session, WaitWish wish) {
+    return wish.wait ? follow_rolling(session) : session.show("/v1/rolling", show_rolling);
+}
+
+Exit rolling_resume(Session& session, bool skip, WaitWish wish) {
+    object order{{"action", "resume"}};
+    if (skip) order["skip"] = true;
+    return rolling(session, order, wish);
+}
+
+Exit rolling_stop(Session& session) {
+    return rolling(session, object{{"action", "stop"}}, WaitWish{});
+}
+
 Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", true}});
     if (!answer) return answer.exit;

@@ -17,10 +17,13 @@
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
 #include "daemon/preflight.h"
+#include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
+#include "daemon/shutdown_guard.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "power/client.h"
 #include "service/log.h"
+#include "service/logind.h"
 #include "service/notify.h"
 #include "service/real_clock.h"
 #include "store/embedded_store.h"
@@ -105,6 +108,12 @@ public:
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
           power_(configuration_.daemon.power.broker),
           controller_(io.get_executor(), clock_, hypervisor_, power_, *store_, configuration_.daemon, listener()),
+          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(io.get_executor()),
+                   [this](const RollingRun& run) {
+                       log_.rolling_changed(run);
+                       api_.changed();
+                   }),
+          logind_(io.get_executor()),
           energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
@@ -194,14 +203,15 @@ private:
     ApiHooks hooks() {
         ApiHooks hooks;
         hooks.reload = [this] { return reload(); };
+        hooks.rolling = &rolling_;
         hooks.energy = [this] { return energy_.hosts(); };
         hooks.preflight = [this](std::optional<HostId> host) { return preflight_.report(std::move(host)); };
         return hooks;
     }
 
     MetricsView metrics_view() const {
-        return {controller_.last_cycle(), controller_.inventory(),     controller_.memory(),
-                controller_.active(),     controller_.power_records(), energy_.hosts()};
+        return {controller_.last_cycle(),    controller_.inventory(), controller_.memory(), controller_.active(),
+                controller_.power_records(), energy_.hosts(),         rolling_.run()};
     }
 
     Result<void> serve_metrics() {
@@ -227,9 +237,23 @@ private:
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
+        boost::asio::co_spawn(io_, rolling_.recover(), [this](std::exception_ptr, Result<void> recovered) {
+            if (!recovered) give_up(recovered.error());
+        });
+        guard_own_host();
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         service::notify_ready();
+    }
+
+    // One daemon has at most one host of its own (docs/configuration.md: URIs are unique).
+    void guard_own_host() {
+        for (const config::HostOptions& host : configuration_.daemon.hosts) {
+            if (!controller_.is_own(host.id) || shutdown_guard_) continue;
+            shutdown_guard_ = std::make_unique<ShutdownGuard>(io_.get_executor(), clock_, logind_, controller_, host.id,
+                                                              configuration_.daemon.shutdown_wait);
+            boost::asio::co_spawn(io_, shutdown_guard_->run(), boost::asio::detached);
+        }
     }
 
     // Running migrations go on without us; the next start adopts them.
@@ -281,6 +305,9 @@ private:
     SeasonFile season_file_;
     power::Client power_;
     Controller controller_;
+    RollingService rolling_;
+    service::Logind logind_;
+    std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;

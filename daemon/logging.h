@@ -6,6 +6,7 @@
 
 #include "daemon/controller.h"
 #include "model/operation.h"
+#include "model/rolling.h"
 
 namespace ballast::daemon {
 
@@ -14,6 +15,7 @@ public:
     void cycle_ended(const Cycle& cycle);
     void operation_changed(const Operation& operation);
     void power_changed(const PowerRecord& record);
+    void rolling_changed(const RollingRun& run);
     void source_read(const HostId& host, const std::string& source, bool ok);
 
 private:

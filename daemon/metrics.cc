@@ -120,6 +120,7 @@ MetricFamilies Metrics::view_metrics(const MetricsView& view) const {
     const auto wall_time_of = [ahead](Instant instant) { return WallTime(instant.time_since_epoch() + ahead); };
     MetricFamilies families = host_metrics(view.cycle, view.inventory, view.memory, wall_time_of);
     append(families, power_metrics(view.inventory, view.power, view.energy));
+    append(families, rolling_metrics(view.rolling));
     if (any_cycle_) append(families, decision_metrics(view.cycle, view.inventory));
     if (per_vm_) append(families, vm_metrics(view.inventory));
     return families;

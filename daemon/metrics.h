@@ -14,6 +14,7 @@
 #include "daemon/controller.h"
 #include "daemon/metrics_events.h"
 #include "daemon/metrics_snapshot.h"
+#include "model/rolling.h"
 #include "ports/clock.h"
 
 namespace ballast::daemon {
@@ -26,6 +27,7 @@ struct MetricsView {
     std::vector<Operation> active;  // every operation that has not ended
     std::vector<PowerRecord> power{};
     std::vector<HostEnergy> energy{};
+    std::optional<RollingRun> rolling{};
 };
 
 class Metrics {

@@ -84,6 +84,10 @@ const std::vector<MetricRow> rows = {
     {"ballast_host_energy_used_joules_total", counter, "host", "Energy the host drew"},
     {"ballast_host_energy_saved_joules_total", counter, "host", "Energy it would have drawn idle while it was off"},
     {"ballast_host_vms", gauge, "host", "VMs on the host that are not shut off"},
+    // rolling reboots
+    {"ballast_rolling_hosts", gauge, "state", "Hosts of the last rolling run: done, at (the one it has got to), left"},
+    {"ballast_rolling_running", gauge, "", "1 while a rolling run is under way"},
+    {"ballast_rolling_stopped", gauge, "", "1 when the last rolling run has stopped before its end"},
     // VMs
     {"ballast_vm_info", gauge, "uuid,name,host", "Always 1; joins a VM's UUID with its name and its host", true},
     {"ballast_vm_cpu_used_cores", gauge, "uuid", "CPUs the VM used", true},

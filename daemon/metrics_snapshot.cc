@@ -293,6 +293,16 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
     return {std::move(states), std::move(alarms), std::move(watts), std::move(used), std::move(saved)};
 }
 
+MetricFamilies rolling_metrics(const std::optional<RollingRun>& run) {
+    if (!run) return {};
+    const bool ended = run->state == RollingState::done;
+    const auto done = static_cast<double>(run->at), all = static_cast<double>(run->hosts.size());
+    return {counted("ballast_rolling_hosts", "state",
+                    {{"done", done}, {"at", ended ? 0 : 1}, {"left", ended ? 0 : all - done - 1}}),
+            single("ballast_rolling_running", run->state == RollingState::running),
+            single("ballast_rolling_stopped", run->state == RollingState::stopped)};
+}
+
 MetricFamilies vm_metrics(const Inventory& inventory) {
     MetricFamilies families = {metric_family("ballast_vm_info")};
     for (const auto& [id, vm] : inventory.vms)

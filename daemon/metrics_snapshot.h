@@ -8,6 +8,7 @@
 
 #include "daemon/controller.h"
 #include "model/energy.h"
+#include "model/rolling.h"
 
 namespace ballast::daemon {
 
@@ -23,6 +24,9 @@ MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, cons
 /// Power and energy, of hosts that the inventory has.
 MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
                              const std::vector<HostEnergy>& energy);
+
+/// The rolling run, if one was ever asked for.
+MetricFamilies rolling_metrics(const std::optional<RollingRun>& run);
 
 /// One series a VM and metric: many in a large cluster.
 MetricFamilies vm_metrics(const Inventory& inventory);
