@@ -10,6 +10,7 @@
 #include "config/render.h"
 #include "config/uri.h"
 #include "daemon/api_server.h"
+#include "daemon/clean_power.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
 #include "daemon/history.h"
@@ -20,6 +21,7 @@
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
+#include "daemon/system_control.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "power/client.h"
 #include "service/log.h"
@@ -106,7 +108,9 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          power_(configuration_.daemon.power.broker),
+          broker_(configuration_.daemon.power.broker),
+          systems_(configuration_.daemon.hosts, run_children(io.get_executor())),
+          power_(broker_, systems_),
           controller_(io.get_executor(), clock_, hypervisor_, power_, *store_, configuration_.daemon, listener()),
           rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(io.get_executor()),
                    [this](const RollingRun& run) {
@@ -303,7 +307,9 @@ private:
     preflight::Preflight preflight_;
     History history_;
     SeasonFile season_file_;
-    power::Client power_;
+    power::Client broker_;
+    SshSystemControl systems_;
+    CleanPower power_;
     Controller controller_;
     RollingService rolling_;
     service::Logind logind_;
