@@ -234,7 +234,8 @@ Rolling::Task<void> Rolling::command() {
 Rolling::Task<void> Rolling::reboot() {
     const auto before = power_.record(host());
     bool asked = before && before->since >= run_->since;
-    const auto emptied = asked ? Result<void>() : co_await empty();
+    Result<void> emptied = Result<void>();
+    if (!asked) emptied = co_await empty();
     if (!emptied) co_return emptied.error();
     for (;;) {
         const auto record = power_.record(host());
