@@ -44,6 +44,8 @@ struct Said {
     std::vector<std::string> names;  // ID... and FILE...
     std::vector<std::string> words;  // of `complete`
     std::string what_if;
+    RollingWish rolling;
+    bool skip = false;
     ReplayWish replay;
     std::string history = "/var/lib/ballast/history";
     bool anonymise = false;
@@ -73,6 +75,7 @@ private:
     void add_maintenance();
     void add_power();
     void add_fence();
+    void add_rolling();
     void add_acting();
     void add_mode();
     void add_policy();
@@ -96,6 +99,7 @@ CommandLine::CommandLine() {
     add_maintenance();
     add_power();
     add_fence();
+    add_rolling();
     add_acting();
     add_mode();
     add_policy();
@@ -123,7 +127,10 @@ void CommandLine::add_global_options() {
 CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, const std::string& help, Action action) {
     CLI::App* added = parent.add_subcommand(name, help);
     added->fallthrough();
-    added->final_callback([this, action = std::move(action)] { action_ = action; });
+    // A verb under another one is asked first.
+    added->final_callback([this, action = std::move(action)] {
+        if (!action_) action_ = action;
+    });
     return added;
 }
 
@@ -257,6 +264,36 @@ void CommandLine::add_fence() {
         "You have made sure that the host is off, and answer for it: its VMs are started elsewhere");
 }
 
+// The verb alone begins a run; those under it look at it and steer it.
+void CommandLine::add_rolling() {
+    CLI::App* group =
+        verb(app_, "rolling-reboot", "Reboot or upgrade host after host, each emptied first", [this](Session& session) {
+            said_.rolling.wait = said_.wait;
+            return rolling_start(session, said_.rolling);
+        });
+    group->add_option("--group", said_.rolling.group, "Only the hosts of this group of the policy")->type_name("NAME");
+    group->add_option("--host", said_.rolling.hosts, "Only these hosts, in this order; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("HOST");
+    group
+        ->add_option("--command", said_.rolling.command,
+                     "Run this one of ballast.yaml's rolling.commands for each host")
+        ->type_name("NAME");
+    group
+        ->add_option("--reboot", said_.rolling.reboot,
+                     "power: by its BMC, the default without a command; command: the command does it; none")
+        ->check(CLI::IsMember({"power", "command", "none"}))
+        ->type_name("HOW");
+    CLI::App* now = verb(*group, "status", "How the run stands",
+                         [this](Session& s) { return rolling_status(s, WaitWish{said_.wait}); });
+    CLI::App* again = verb(*group, "resume", "Go on with a run that stopped, where it did",
+                           [this](Session& s) { return rolling_resume(s, said_.skip, WaitWish{said_.wait}); });
+    again->add_flag("--skip", said_.skip, "With the next host: this one is done, or given up");
+    verb(*group, "stop", "Stop once what is under way with a host has ended", rolling_stop);
+    for (CLI::App* one : {group, now, again})
+        one->add_flag("--wait", said_.wait, "Until it is done, or has stopped (exit 3)");
+}
+
 void CommandLine::add_acting() {
     CLI::App* move = verb(app_, "migrate", "Move one VM now", [this](Session& session) {
         return migrate(session, {said_.name, said_.to, said_.force, said_.wait});
@@ -322,11 +359,9 @@ Argument argument_of(const CLI::Option& option) {
     static const std::map<std::string, Kind> kinds = {
         {"HOST", Kind::host}, {"VM", Kind::vm}, {"ID", Kind::operation}, {"FILE", Kind::file}};
     static const std::map<std::string, std::vector<std::string>> words = {
-        {"FORM", {"table", "json", "yaml"}},
-        {"WHEN", {"auto", "always", "never"}},
-        {"MODE", {"observe", "confirm", "automatic", "policy"}},
-        {"SHELL", {"bash", "zsh", "fish"}},
-        {"CYCLE", {"last"}}};
+        {"FORM", {"table", "json", "yaml"}},   {"WHEN", {"auto", "always", "never"}},
+        {"HOW", {"power", "command", "none"}}, {"MODE", {"observe", "confirm", "automatic", "policy"}},
+        {"SHELL", {"bash", "zsh", "fish"}},    {"CYCLE", {"last"}}};
     const std::string type = option.get_type_name();  // "FORM:{table,json,yaml}"
     const std::string name = option.get_positional() ? option.get_single_name() : type.substr(0, type.find(':'));
     const bool repeats = option.get_items_expected_max() > 1;

@@ -134,6 +134,41 @@ Exit power(Session& session, const PowerWish& wish) {
     return Exit::ok;
 }
 
+namespace {
+Exit rolling(Session& session, const object& order, WaitWish wish) {
+    const Fetched answer = session.post("/v1/rolling", order);
+    if (!answer) return answer.exit;
+    if (wish.wait) return follow_rolling(session);
+    session.print(answer.body, show_rolling);
+    return Exit::ok;
+}
+}  // namespace
+
+Exit rolling_start(Session& session, const RollingWish& wish) {
+    object order{{"action", "start"}};
+    if (!wish.group.empty()) order["group"] = wish.group;
+    array hosts;
+    for (const std::string& host : wish.hosts) hosts.emplace_back(host);
+    if (!hosts.empty()) order["hosts"] = std::move(hosts);
+    if (!wish.command.empty()) order["command"] = wish.command;
+    if (!wish.reboot.empty()) order["reboot"] = wish.reboot;
+    return rolling(session, order, WaitWish{wish.wait});
+}
+
+Exit rolling_status(Session& session, WaitWish wish) {
+    return wish.wait ? follow_rolling(session) : session.show("/v1/rolling", show_rolling);
+}
+
+Exit rolling_resume(Session& session, bool skip, WaitWish wish) {
+    object order{{"action", "resume"}};
+    if (skip) order["skip"] = true;
+    return rolling(session, order, wish);
+}
+
+Exit rolling_stop(Session& session) {
+    return rolling(session, object{{"action", "stop"}}, WaitWish{});
+}
+
 Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", true}});
     if (!answer) return answer.exit;
@@ -151,9 +186,13 @@ Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish)
 Exit maintenance_leave(Session& session, const std::string& host) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", false}});
     if (!answer) return answer.exit;
-    session.print(answer.body, [&](const value&, Page& page) {
-        page.say(
-            Phrase(host, Tone::strong).add(" left maintenance and takes VMs again. Nothing moves back just for that."));
+    session.print(answer.body, [&](const value& body, Page& page) {
+        const auto returning = whole(body, "returning");
+        page.say(Phrase(host, Tone::strong)
+                     .add(" left maintenance and takes VMs again. ")
+                     .add(returning > 0 ? counted(returning, "VM that left it comes", "VMs that left it come") +
+                                              " back as far as nothing speaks against it."
+                                        : "Nothing moves back just for that."));
     });
     return Exit::ok;
 }

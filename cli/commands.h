@@ -47,6 +47,16 @@ struct PowerWish {
     bool wait = false;
 };
 Exit power(Session& session, const PowerWish& wish);
+struct RollingWish {
+    std::string group;
+    std::vector<std::string> hosts;
+    std::string command, reboot;  // empty: as the daemon thinks
+    bool wait = false;
+};
+Exit rolling_start(Session& session, const RollingWish& wish);
+Exit rolling_status(Session& session, WaitWish wish);
+Exit rolling_resume(Session& session, bool skip, WaitWish wish);
+Exit rolling_stop(Session& session);
 /// Each one is tried; failed when any of them failed.
 Exit approve(Session& session, const std::vector<std::string>& operations);
 Exit cancel(Session& session, const std::vector<std::string>& operations);

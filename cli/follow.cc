@@ -157,6 +157,24 @@ Exit follow_evacuation(Session& session, const std::string& host) {
     }
 }
 
+Exit follow_rolling(Session& session) {
+    Watcher watcher(session);
+    ProgressLine line(session);
+    for (;; watcher.wait()) {
+        const auto answer = watcher.look("/v1/rolling");
+        if (watcher.failure != Exit::ok) return watcher.failure;
+        if (!answer) continue;
+        const value& run = at(*answer, "rolling");
+        if (text(run, "state") == "running") {
+            line.show(Phrase(" ").add(rolling_phrase(run)), text(run, "host") + text(run, "step"));
+            continue;
+        }
+        line.finish();
+        session.print(*answer, show_rolling);
+        return text(run, "state") == "stopped" ? Exit::partly : Exit::ok;
+    }
+}
+
 Exit follow_operation(Session& session, const std::string& id) {
     Watcher watcher(session);
     ProgressLine line(session);

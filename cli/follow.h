@@ -31,6 +31,9 @@ std::string why_nothing_moves(const value& status);
 /// somebody takes it out of maintenance (failed). Bears a daemon that restarts meanwhile.
 Exit follow_evacuation(Session& session, const std::string& host);
 
+/// Until the rolling run is done (ok) or has stopped (partly).
+Exit follow_rolling(Session& session);
+
 /// Until the operation ended: ok when it is done, failed otherwise.
 Exit follow_operation(Session& session, const std::string& id);
 

@@ -85,6 +85,56 @@ Codec<std::map<std::string, std::string>> names_by_name() {
     return {"map of names", {}, std::move(read), std::move(write)};
 }
 
+namespace {
+// Words may repeat, as command lines do.
+std::vector<std::string> command_line(const Node& node, Reader& reader) {
+    std::vector<std::string> words;
+    if (node.kind != Node::Kind::sequence || node.items.empty())
+        reader.error(node,
+                     "expected a command line in brackets such as [/usr/local/sbin/upgrade], found " + kind_name(node));
+    for (const auto& item : node.items) {
+        if (item.kind != Node::Kind::scalar)
+            reader.error(item, "expected a word of a command line, found " + kind_name(item));
+        else
+            words.push_back(item.text);
+    }
+    if (node.items.empty() || words.empty()) return words;
+    const auto program = check_path(words.front());
+    if (!program) reader.error(node.items.front(), program.error().message);
+    // It is started by env(1), to which that would be a variable.
+    else if (words.front().find('=') != std::string::npos)
+        reader.error(node.items.front(), quoted(words.front()) + " has `=` in it; give the program another name");
+    return words;
+}
+}  // namespace
+
+Codec<std::map<std::string, std::vector<std::string>>> commands_by_name() {
+    using Commands = std::map<std::string, std::vector<std::string>>;
+    auto read = [](const Node& node, Reader& reader) -> std::optional<Commands> {
+        const auto errors_before = reader.errors();
+        if (node.kind != Node::Kind::map)
+            reader.error(node, "expected commands in braces such as {upgrade: [/usr/local/sbin/upgrade]}, found " +
+                                   kind_name(node));
+        Commands commands;
+        for (const auto& member : node.members) {
+            if (const auto name = check_name(member.key.text); !name) reader.error(member.key, name.error().message);
+            if (!commands.emplace(member.key.text, command_line(member.value, reader)).second)
+                reader.error(member.key, "duplicate key " + quoted(member.key.text));
+        }
+        return reader.errors() == errors_before ? std::optional(std::move(commands)) : std::nullopt;
+    };
+    auto write = [](const Commands& commands) {
+        std::string text;
+        for (const auto& [name, words] : commands) {
+            std::string line;
+            for (const std::string& word : words) line += (line.empty() ? "" : ", ") + yaml_text(word);
+            text += (text.empty() ? "" : ", ") + yaml_text(name) + ": [" + line + "]";
+        }
+        return "{" + text + "}";
+    };
+    return {"map of command lines", {}, std::move(read), std::move(write)};
+}
+
 Codec<std::string> text(std::string type, std::function<Result<std::string>(const std::string&)> check) {
     return scalar<std::string>(std::move(type), false, std::move(check), yaml_text);
 }

@@ -70,6 +70,8 @@ Codec<unsigned> count(unsigned low, unsigned high);
 Codec<double> number(double low, double high);
 /// A map of names to names, such as labels.
 Codec<std::map<std::string, std::string>> names_by_name();
+/// A map of names to command lines: lists of words, the first one an absolute path.
+Codec<std::map<std::string, std::vector<std::string>>> commands_by_name();
 /// Any text that `check` accepts; `type` names it for people.
 Codec<std::string> text(std::string type, std::function<Result<std::string>(const std::string&)> check);
 /// One word of a list.

@@ -55,6 +55,15 @@ struct HealthWatchOptions {
     std::vector<HealthCheck> checks{};
 };
 
+/// Rolling reboots and upgrades. See docs/maintenance.md.
+struct RollingOptions {
+    // What may be run for each host, by name: only those, however privileged the API's user is.
+    std::map<std::string, std::vector<std::string>> commands;
+    Duration command_timeout = std::chrono::hours{1};    // upgrades download and rebuild; nothing of ours measures them
+    Duration empty_timeout = std::chrono::hours{1};      // for the VMs of one host to leave
+    Duration settle_timeout = std::chrono::minutes{30};  // for them to come back, before the next host
+};
+
 struct DaemonOptions {
     std::vector<HostOptions> hosts;                // default: the local host by qemu:///system under its hostname
     std::vector<std::string> shared_storage;       // for all hosts
@@ -73,6 +82,10 @@ struct DaemonOptions {
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
     PowerOptions power;
     HealthWatchOptions health;
+    RollingOptions rolling;
+    // How long a shutdown of the daemon's own machine waits for its VMs to leave: some dozens of VMs at a minute each,
+    // two at a time. logind has to allow it (systemd/logind-ballast.conf).
+    Duration shutdown_wait = std::chrono::minutes{15};
 };
 
 }  // namespace ballast::config

@@ -127,12 +127,36 @@ void add_power(Rows& rows) {
                         "first: off and at once on again");
 }
 
+template <class V>
+void add_rolling(Rows& rows, const std::string& key, Codec<V> codec, V RollingOptions::*member, std::string doc) {
+    rows.push_back(option<DaemonOptions>("rolling." + key, std::move(codec), field(&DaemonOptions::rolling, member),
+                                         std::move(doc)));
+}
+
+void add_maintenance(Rows& rows) {
+    add_rolling(
+        rows, "commands", commands_by_name(), &RollingOptions::commands,
+        "what `ballastctl rolling-reboot --command NAME` may run on this machine for each host, such as `{upgrade: "
+        "[/usr/local/sbin/upgrade-host, --all]}`; it finds BALLAST_HOST and BALLAST_URI in its environment");
+    add_rolling<Duration>(rows, "command_timeout", duration(seconds{1}, hours{24}), &RollingOptions::command_timeout,
+                          "a command that takes longer is killed, and the run stops");
+    add_rolling<Duration>(rows, "empty_timeout", duration(minutes{1}, hours{24}), &RollingOptions::empty_timeout,
+                          "a host whose VMs have not left by then stops the run");
+    add_rolling<Duration>(
+        rows, "settle_timeout", duration(seconds{0}, hours{24}), &RollingOptions::settle_timeout,
+        "how long VMs are waited for to come home before the next host, and the cluster to be at rest");
+    add<Duration>(rows, "maintenance.shutdown_wait", duration(seconds{0}, hours{24}), &DaemonOptions::shutdown_wait,
+                  "how long a shutdown of this daemon's own machine waits for its VMs to leave; logind's "
+                  "InhibitDelayMaxSec has to allow it");
+}
+
 Rows rows() {
     Rows all = {hosts()};
     add_sampling(all);
     add_surroundings(all);
     add_power(all);
     add_health(all);
+    add_maintenance(all);
     return all;
 }
 
@@ -151,7 +175,9 @@ const Table<DaemonOptions>& daemon_table() {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
         {{"metrics", "Metrics for Prometheus."},
          {"power", "Switching hosts off and on; see docs/power.md."},
-         {"health", "How hosts that answer are looked at for what is wrong with them; see docs/faults.md."}},
+         {"health", "How hosts that answer are looked at for what is wrong with them; see docs/faults.md."},
+         {"rolling", "Rolling reboots and upgrades; see docs/maintenance.md."},
+         {"maintenance", "Of the host that this daemon runs on."}},
         rows(),
         {stale_is_later(), checks_know_their_hosts()}};
     return table;

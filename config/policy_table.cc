@@ -23,6 +23,7 @@ using policy::EstimatorOptions;
 using policy::FailoverOptions;
 using policy::ForecastOptions;
 using policy::LimitOptions;
+using policy::MaintenanceOptions;
 using policy::MigrationOptions;
 using policy::Mode;
 using policy::Options;
@@ -273,6 +274,16 @@ void add_promises(Rows& rows) {
                                    "even then one host keeps room for the largest VM; relief does not use it up"));
 }
 
+void add_maintenance(Rows& rows) {
+    rows.push_back(option<Options>("maintenance.return_home", boolean(),
+                                   field(&Options::maintenance, &MaintenanceOptions::return_home),
+                                   "VMs that left a host for its maintenance come back when that has ended, unless "
+                                   "somebody moved them since"));
+    rows.push_back(option<Options>("maintenance.within", duration(minutes{1}, hours{24 * 30}),
+                                   field(&Options::maintenance, &MaintenanceOptions::within),
+                                   "after the end of the maintenance; a VM that could not come back by then stays"));
+}
+
 // 64 is the number of ports libvirt opens for migrations to one host, 49152-49215 [libvirt 9.0 qemu.conf].
 void add_limits(Rows& rows) {
     rows.push_back(option<Options>("limits.outgoing_per_host", count(1, 64),
@@ -402,6 +413,7 @@ Rows rows() {
     add_consolidation(all);
     add_reserve(all);
     add_promises(all);
+    add_maintenance(all);
     add_limits(all);
     add_failover(all);
     add_cooldown(all);
@@ -434,6 +446,7 @@ const Table<Options>& policy_table() {
          {"reserve", "Room that stays free on every host whatever is planned."},
          {"overcommit", "How much more may be promised to VMs than a host has."},
          {"admission", "Room for the loss of hosts, which balancing leaves alone; orders of an operator may use it."},
+         {"maintenance", "What follows the maintenance of a host."},
          {"limits", "How many migrations run at the same time."},
          {"failover", "Hosts that do not answer any more: fencing them and starting their VMs elsewhere."},
          {"cooldown", "How long VMs are left alone after a move."},

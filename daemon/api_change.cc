@@ -1,6 +1,9 @@
 #include "daemon/api_change.h"
 
+#include <algorithm>
+
 #include "interchange/views_power.h"
+#include "interchange/views_rolling.h"
 
 namespace ballast::daemon {
 
@@ -61,6 +64,72 @@ Result<PowerOrder> power_order(const ApiRequest& request) {
     return Error{ErrorCode::invalid, "action", "must be on, off, drill, release, fence or confirm_off"};
 }
 
+struct RollingOrder {
+    std::string action;
+    RollingWish wish;
+    bool skip = false;
+};
+
+Result<std::vector<HostId>> hosts_field(const json::object& fields) {
+    std::vector<HostId> hosts;
+    const json::value* value = fields.if_contains("hosts");
+    if (value == nullptr) return hosts;
+    const json::array* names = value->if_array();
+    if (names == nullptr) return Error{ErrorCode::invalid, "hosts", "must be a list of names"};
+    for (const json::value& name : *names) {
+        if (!name.is_string() || name.as_string().empty())
+            return Error{ErrorCode::invalid, "hosts", "must be a list of names"};
+        hosts.push_back({std::string(name.as_string())});
+    }
+    return hosts;
+}
+
+Result<std::string> optional_text(const json::object& fields, const std::string& key) {
+    return fields.contains(key) ? text_field(fields, key) : Result<std::string>(std::string());
+}
+
+Result<RollingWish> rolling_wish(const json::object& fields) {
+    RollingWish wish;
+    const auto group = optional_text(fields, "group");
+    if (!group) return group.error();
+    wish.group = *group;
+    auto hosts = hosts_field(fields);
+    if (!hosts) return hosts.error();
+    wish.hosts = std::move(*hosts);
+    const auto command = optional_text(fields, "command");
+    if (!command) return command.error();
+    wish.command = *command;
+    const auto reboot = optional_text(fields, "reboot");
+    if (!reboot) return reboot.error();
+    if (!reboot->empty()) wish.reboot = reboot_from(*reboot);
+    if (!reboot->empty() && !wish.reboot) return Error{ErrorCode::invalid, "reboot", "must be none, power or command"};
+    return wish;
+}
+
+Result<RollingOrder> rolling_order(const ApiRequest& request) {
+    const auto action = text_field(request.fields, "action");
+    if (!action) return action.error();
+    RollingOrder order{*action, {}, false};
+    if (*action == "start") {
+        const auto known = only_keys(request.fields, {"action", "group", "hosts", "command", "reboot"});
+        if (!known) return known.error();
+        auto wish = rolling_wish(request.fields);
+        if (!wish) return wish.error();
+        order.wish = std::move(*wish);
+        return order;
+    }
+    if (*action != "resume" && *action != "stop")
+        return Error{ErrorCode::invalid, "action", "must be start, resume or stop"};
+    const bool resumes = *action == "resume";
+    const auto known = only_keys(
+        request.fields, resumes ? std::vector<std::string>{"action", "skip"} : std::vector<std::string>{"action"});
+    if (!known) return known.error();
+    const auto skip = flag_field(request.fields, "skip", false);
+    if (!skip) return skip.error();
+    order.skip = *skip;
+    return order;
+}
+
 // Outer: an error. Inner: nothing for "back to the policy's".
 Result<std::optional<policy::Mode>> mode_order(const ApiRequest& request) {
     if (const auto known = only_keys(request.fields, {"mode"}); !known) return known.error();
@@ -86,7 +155,14 @@ ApiChange::Answer ApiChange::maintenance(ApiRequest request) {
     json::object body;
     body["host"] = name;
     body["maintenance"] = *on;
+    body["returning"] = *on || !controller_.policy().maintenance.return_home ? 0 : away_from(name);
     co_return ok(std::move(body));
+}
+
+std::size_t ApiChange::away_from(const std::string& host) const {
+    const Inventory seen = controller_.inventory();
+    return static_cast<std::size_t>(
+        std::count_if(seen.homes.begin(), seen.homes.end(), [&](const Home& home) { return home.host.value == host; }));
 }
 
 // Accepted: what becomes of it, /v1/power tells.
@@ -111,6 +187,34 @@ ApiChange::Answer ApiChange::power(ApiRequest request) {
     if (!begun) co_return failure(begun.error());
     Reply reply = look_.power(host);
     if (reply.status == 200 && order->action != "release") reply.status = 202;
+    co_return reply;
+}
+
+ApiChange::Answer ApiChange::rolling_state(ApiRequest) {
+    if (hooks_.rolling == nullptr) co_return not_built("rolling");
+    json::object body;
+    body["rolling"] = views::rolling(hooks_.rolling->run());
+    co_return ok(std::move(body));
+}
+
+// Accepted: what becomes of it, GET tells.
+ApiChange::Answer ApiChange::rolling(ApiRequest request) {
+    if (hooks_.rolling == nullptr) co_return not_built("rolling");
+    auto order = rolling_order(request);
+    if (!order) co_return failure(order.error());
+    std::string by = identity(request.caller);
+    Result<void> done = Result<void>();
+    if (order->action == "start")
+        done = co_await hooks_.rolling->start(std::move(order->wish), std::move(by));
+    else if (order->action == "resume")
+        done = co_await hooks_.rolling->resume(order->skip, std::move(by));
+    else
+        done = co_await hooks_.rolling->stop(std::move(by));
+    if (!done) co_return failure(done.error());
+    json::object body;
+    body["rolling"] = views::rolling(hooks_.rolling->run());
+    Reply reply = ok(std::move(body));
+    reply.status = 202;
     co_return reply;
 }
 

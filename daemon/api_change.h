@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "daemon/api_look.h"
+#include "daemon/rolling_service.h"
 #include "model/energy.h"
 
 namespace ballast::daemon {
@@ -16,6 +17,8 @@ struct ApiHooks {
     std::function<Result<std::string>()> reload;
     /// The energy accounts.
     std::function<std::vector<HostEnergy>()> energy;
+    /// Rolling reboots.
+    RollingService* rolling = nullptr;
     /// Checks one host, or all of them, for what migrations need; the report goes out as it is.
     std::function<boost::asio::awaitable<Result<json::value>>(std::optional<HostId>)> preflight;
 };
@@ -34,6 +37,7 @@ public:
 
     Answer maintenance(ApiRequest request);
     Answer power(ApiRequest request);
+    Answer rolling(ApiRequest request);
     Answer migrate(ApiRequest request);
     Answer approve(ApiRequest request);
     Answer cancel(ApiRequest request);
@@ -44,10 +48,12 @@ public:
 
     // No change: one is asked of the wiring, the others wait.
     Answer energy(ApiRequest request);
+    Answer rolling_state(ApiRequest request);
     Answer watch(ApiRequest request);
     Answer preflight(ApiRequest request);
 
 private:
+    std::size_t away_from(const std::string& host) const;  // VMs that belong there
     Answer set_paused(ApiRequest request, bool paused);
     Reply refused_migration(const Error& error, const VmId& vm, const HostId& to) const;
 

@@ -6,6 +6,7 @@
 #include "config/render.h"
 #include "daemon/power_overlay.h"
 #include "interchange/views_power.h"
+#include "interchange/views_rolling.h"
 
 namespace ballast::daemon {
 
@@ -81,6 +82,7 @@ Reply ApiLook::status(const ApiRequest& request) const {
     json::object out{{"version", BALLAST_VERSION}, {"you", std::move(you)}, {"revision", changes_.revision()}};
     add(out, views::mode(mode_state()));
     add(out, views::cluster(look()));
+    out["rolling"] = rolling_ == nullptr ? json::value() : views::rolling(rolling_->run());
     return ok(std::move(out));
 }
 

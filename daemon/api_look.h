@@ -4,6 +4,7 @@
 #include "daemon/api_http.h"
 #include "daemon/api_watch.h"
 #include "daemon/controller.h"
+#include "daemon/rolling_service.h"
 #include "interchange/views_explain.h"
 #include "interchange/views_what_if.h"
 
@@ -16,8 +17,10 @@ Result<VmId> find_vm(const Inventory& inventory, const std::string& name_or_uuid
 /// Each takes a request whose parameters are there, and returns the reply.
 class ApiLook {
 public:
-    ApiLook(const Controller& controller, const Clock& clock, const ChangeCounter& changes)
-        : controller_(controller), clock_(clock), changes_(changes) {}
+    /// `rolling` may be null.
+    ApiLook(const Controller& controller, const Clock& clock, const ChangeCounter& changes,
+            const RollingService* rolling)
+        : controller_(controller), clock_(clock), changes_(changes), rolling_(rolling) {}
 
     Reply status(const ApiRequest& request) const;
     Reply hosts(const ApiRequest& request) const;
@@ -50,6 +53,7 @@ private:
     const Controller& controller_;
     const Clock& clock_;
     const ChangeCounter& changes_;
+    const RollingService* rolling_;
 };
 
 }  // namespace ballast::daemon

@@ -58,7 +58,7 @@ Reply failed(const std::exception& error) {
 }  // namespace
 
 ApiService::ApiService(Controller& controller, const Clock& clock, ApiHooks hooks, Duration watch_patience)
-    : look_(controller, clock, changes_),
+    : look_(controller, clock, changes_, hooks.rolling),
       change_(controller, look_, changes_, std::move(hooks), watch_patience),
       routes_(routes_of(look_, change_)) {}
 

@@ -11,6 +11,7 @@
 #include "config/render.h"
 #include "config/uri.h"
 #include "daemon/api_server.h"
+#include "daemon/clean_power.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
 #include "daemon/health_watch.h"
@@ -19,11 +20,15 @@
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
 #include "daemon/preflight.h"
+#include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
+#include "daemon/shutdown_guard.h"
+#include "daemon/system_control.h"
 #include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "power/client.h"
 #include "service/log.h"
+#include "service/logind.h"
 #include "service/notify.h"
 #include "service/real_clock.h"
 #include "store/embedded_store.h"
@@ -106,10 +111,18 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          power_(configuration_.daemon.power.broker),
+          broker_(configuration_.daemon.power.broker),
+          systems_(configuration_.daemon.hosts, run_children(io.get_executor())),
+          power_(broker_, systems_),
           probe_(io.get_executor(), configuration_.daemon.hosts),
           controller_(io.get_executor(), clock_, hypervisor_, power_, probe_, *store_, configuration_.daemon,
                       listener()),
+          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(io.get_executor()),
+                   [this](const RollingRun& run) {
+                       log_.rolling_changed(run);
+                       api_.changed();
+                   }),
+          logind_(io.get_executor()),
           energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           health_(
@@ -216,15 +229,16 @@ private:
     ApiHooks hooks() {
         ApiHooks hooks;
         hooks.reload = [this] { return reload(); };
+        hooks.rolling = &rolling_;
         hooks.energy = [this] { return energy_.hosts(); };
         hooks.preflight = [this](std::optional<HostId> host) { return preflight_.report(std::move(host)); };
         return hooks;
     }
 
     MetricsView metrics_view() const {
-        return {controller_.last_cycle(),      controller_.inventory(),     controller_.memory(),
-                controller_.active(),          controller_.power_records(), energy_.hosts(),
-                controller_.vms_down().size(), controller_.fencing_frozen()};
+        return {controller_.last_cycle(),      controller_.inventory(),      controller_.memory(),
+                controller_.active(),          controller_.power_records(),  energy_.hosts(),
+                controller_.vms_down().size(), controller_.fencing_frozen(), rolling_.run()};
     }
 
     Result<void> serve_metrics() {
@@ -251,9 +265,23 @@ private:
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
         health_.start();
+        boost::asio::co_spawn(io_, rolling_.recover(), [this](std::exception_ptr, Result<void> recovered) {
+            if (!recovered) give_up(recovered.error());
+        });
+        guard_own_host();
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         service::notify_ready();
+    }
+
+    // One daemon has at most one host of its own (docs/configuration.md: URIs are unique).
+    void guard_own_host() {
+        for (const config::HostOptions& host : configuration_.daemon.hosts) {
+            if (!controller_.is_own(host.id) || shutdown_guard_) continue;
+            shutdown_guard_ = std::make_unique<ShutdownGuard>(io_.get_executor(), clock_, logind_, controller_, host.id,
+                                                              configuration_.daemon.shutdown_wait);
+            boost::asio::co_spawn(io_, shutdown_guard_->run(), boost::asio::detached);
+        }
     }
 
     // Running migrations go on without us; the next start adopts them.
@@ -303,9 +331,14 @@ private:
     preflight::Preflight preflight_;
     History history_;
     SeasonFile season_file_;
-    power::Client power_;
+    power::Client broker_;
+    SshSystemControl systems_;
+    CleanPower power_;
     TcpProbe probe_;
     Controller controller_;
+    RollingService rolling_;
+    service::Logind logind_;
+    std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
     service::Children children_;
     HealthWatch health_;

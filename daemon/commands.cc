@@ -54,13 +54,28 @@ Controller::Task<void> Controller::set_mode(std::optional<policy::Mode> mode, st
 
 Controller::Task<void> Controller::set_maintenance(HostId host, bool on, std::string by) {
     if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
-    std::string key = maintenance_prefix + host.value;
-    auto value = on ? std::optional(by) : std::nullopt;
-    const auto written = co_await remember_setting(std::move(key), std::move(value));
+    const WallTime now = clock_.wall_now();
+    const bool changes = on != maintenance_by_.contains(host);
+    Transaction transaction;
+    const auto kind = on ? Change::Kind::put : Change::Kind::erase;
+    transaction.changes.push_back({kind, maintenance_prefix + host.value, on ? by : "", 0});
+    const auto homes = changes ? homes_.change_for(host, on, now) : std::nullopt;
+    if (homes) transaction.changes.push_back(*homes);
+    const auto written = co_await store_.commit(std::move(transaction));
     if (!written) co_return written.error();
     keeper_.maintenance(host, on);
+    if (changes) homes_.maintenance(host, on, now);
+    if (on)
+        maintenance_by_[host] = std::move(by);
+    else
+        maintenance_by_.erase(host);
     want_cycle();
     co_return Result<void>();
+}
+
+std::string Controller::maintenance_by(const HostId& host) const {
+    const auto found = maintenance_by_.find(host);
+    return found == maintenance_by_.end() ? "" : found->second;
 }
 
 Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force, std::string by) {

@@ -62,6 +62,7 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
       store_(store),
       options_(std::move(options)),
       listener_(std::move(listener)),
+      homes_(store),
       executor_(executor, clock, hypervisor, store, [this](const Operation& op) { operation_changed(op); }),
       power_switch_(
           executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
@@ -147,12 +148,8 @@ Controller::Task<void> Controller::load_state() {
         if (entry.key == paused_key) paused_by_ = entry.value;
         if (entry.key == mode_key) mode_override_ = policy::mode_from(entry.value);
     }
-    const auto maintenance = co_await store_.list(maintenance_prefix);
+    const auto maintenance = co_await load_maintenance();
     if (!maintenance) co_return maintenance.error();
-    for (const KeyValue& entry : *maintenance) {
-        const HostId host{entry.key.substr(std::string(maintenance_prefix).size())};
-        if (keeper_.knows(host)) keeper_.maintenance(host, true);
-    }
     executor::Journal journal(store_);
     const auto operations = co_await journal.load();
     if (!operations) co_return operations.error();
@@ -164,6 +161,18 @@ Controller::Task<void> Controller::load_state() {
     }
     while (ended_.size() > ended_kept) ended_.pop_front();
     co_return Result<void>();
+}
+
+Controller::Task<void> Controller::load_maintenance() {
+    const auto maintenance = co_await store_.list(maintenance_prefix);
+    if (!maintenance) co_return maintenance.error();
+    for (const KeyValue& entry : *maintenance) {
+        const HostId host{entry.key.substr(std::string(maintenance_prefix).size())};
+        if (!keeper_.knows(host)) continue;
+        keeper_.maintenance(host, true);
+        maintenance_by_[host] = entry.value;
+    }
+    co_return co_await homes_.load();
 }
 
 void Controller::configure_executor() {
@@ -213,6 +222,7 @@ bool Controller::is_own(const HostId& host) const {
 Inventory Controller::inventory() const {
     Inventory seen = keeper_.build(clock_.now(), executor_.active());
     seen.wall_time = clock_.wall_now();
+    homes_.show(seen, clock_.now(), clock_.wall_now());
     show_power(seen, power_switch_.records(), power_, clock_.now(), clock_.wall_now());
     for (auto& [id, host] : seen.hosts)
         if (const auto silent = failover_.silent_for(id); silent && host.power == PowerState::on)
@@ -281,6 +291,7 @@ void Controller::heard(const HypervisorEvent& event) {
 void Controller::operation_changed(const Operation& op) {
     if (is_final(op.state)) {
         keeper_.operation_ended(op, clock_.now());
+        homes_.ended(op);
         ended_.push_back(op);
         if (ended_.size() > ended_kept) ended_.pop_front();
         want_cycle();
@@ -319,18 +330,26 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     cycle.plan = planner_.plan(seen, memory_, policy_, begin);
     const Instant planned = clock_.now();
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
+    homes_.prune(seen, executor_.active(), clock_.wall_now(), policy_.maintenance.within);
     keep_planned(cycle, std::move(seen), begin);
     const auto doubles = keeper_.double_runs();
     cycle.double_runs = doubles.size();
     for (const DoubleRun& twice : doubles)
         cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
                               twice.second.value);
+    co_await keep_homes();
     co_await act(cycle, planned_.inventory);
     cycle.observe_time = observed - begin;
     cycle.plan_time = planned - observed;
     cycle.act_time = clock_.now() - planned;
     remember(cycle);
     if (listener_.cycle_ended) listener_.cycle_ended(last_cycle_);
+}
+
+// Written before the moves begin: should the daemon end meanwhile, the next one still knows where they belong.
+boost::asio::awaitable<void> Controller::keep_homes() {
+    const auto kept = co_await homes_.keep();
+    if (!kept) spdlog::warn("which VMs are to come back after maintenance: {}", to_string(kept.error()));
 }
 
 // In the same breath as memory_ changes: a record is never of two cycles.
@@ -449,8 +468,9 @@ void Controller::power_changed(const PowerRecord& record) {
 // VM: among VMs that are alike each sample does, and nobody could approve what changes with every cycle.
 bool Controller::still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const {
     if (mode() != policy::Mode::confirm || paused()) return false;
+    const HostId& reason = op.trigger == Trigger::return_home ? op.to : op.from;
     const bool reason_lasts = std::any_of(plan.findings.begin(), plan.findings.end(), [&](const Finding& finding) {
-        return (finding.host.empty() || finding.host == op.from) && finding.trigger == op.trigger;
+        return (finding.host.empty() || finding.host == reason) && finding.trigger == op.trigger;
     });
     const auto vm = seen.vms.find(op.vm);
     if (!reason_lasts || vm == seen.vms.end() || vm->second.host != op.from) return false;
@@ -469,6 +489,10 @@ boost::asio::awaitable<void> Controller::withdraw_stale_proposals(Plan plan, Inv
 boost::asio::awaitable<void> Controller::start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting) {
     for (const Operation& op : executor_.active())
         if (op.vm == move.vm) co_return;  // proposed before and still wanted
+    if (move.trigger == Trigger::maintenance && maintenance_by_.contains(move.from)) {
+        homes_.leaving(move.vm, move.from, move.to);
+        co_await keep_homes();
+    }
     Operation draft;
     draft.vm = move.vm;
     draft.vm_name = vm_name;

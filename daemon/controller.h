@@ -14,6 +14,7 @@
 
 #include "config/daemon_options.h"
 #include "daemon/failover.h"
+#include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
 #include "executor/power_switch.h"
@@ -68,7 +69,10 @@ public:
     bool answers(const HostId& host) const;
     /// This daemon runs on it: nobody would wake it.
     bool is_own(const HostId& host) const;
+    /// Who put the host into maintenance; empty: nobody.
+    std::string maintenance_by(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
+    executor::PowerSwitch& power_switch() { return power_switch_; }  // for those who steer more than one host
     const PowerControl& power() const { return power_; }
     std::vector<VmRecord> vms_down() const { return failover_.down(); }
     bool fencing_frozen() const { return !failover_.suspicion().frozen.empty(); }
@@ -119,7 +123,9 @@ private:
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
+    boost::asio::awaitable<void> keep_homes();
     Task<void> load_state();
+    Task<void> load_maintenance();
     Task<void> remember_setting(std::string key, std::optional<std::string> value);
     void configure_executor();
     void adopt(policy::Options policy);
@@ -138,6 +144,8 @@ private:
     config::DaemonOptions options_;
     ControllerListener listener_;
     InventoryKeeper keeper_;
+    Homes homes_;
+    std::map<HostId, std::string> maintenance_by_;  // hosts in maintenance, and who wanted it
     executor::Executor executor_;
     executor::PowerSwitch power_switch_;
     Failover failover_;

@@ -88,6 +88,19 @@ void DecisionLog::health_changed(const HostId& host, const std::vector<HealthPro
     before = problems;
 }
 
+void DecisionLog::rolling_changed(const RollingRun& run) {
+    if (run.state == RollingState::done)
+        spdlog::info("rolling-reboot: done with {} host(s)", run.hosts.size());
+    else if (run.state == RollingState::stopped)
+        spdlog::warn("rolling-reboot STOPPED at {} ({} of {}, {}): {}", run.hosts[run.at].value, run.at + 1,
+                     run.hosts.size(), to_string(run.step), run.message);
+    else
+        spdlog::info("rolling-reboot: {} ({} of {}): {}", run.hosts[run.at].value, run.at + 1, run.hosts.size(),
+                     to_string(run.step));
+    if (run.step == RollingStep::command && run.state == RollingState::stopped && !run.output.empty())
+        spdlog::warn("rolling-reboot: the command wrote: {}", run.output);
+}
+
 void DecisionLog::source_read(const HostId& host, const std::string& source, bool ok) {
     const std::string key = host.value + "/" + source;
     if (!ok && failing_sources_.insert(key).second) spdlog::warn("{}: {} cannot be read", host.value, source);

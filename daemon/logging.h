@@ -8,6 +8,7 @@
 
 #include "daemon/controller.h"
 #include "model/operation.h"
+#include "model/rolling.h"
 
 namespace ballast::daemon {
 
@@ -17,6 +18,7 @@ public:
     void operation_changed(const Operation& operation);
     void power_changed(const PowerRecord& record);
     void health_changed(const HostId& host, const std::vector<HealthProblem>& problems);
+    void rolling_changed(const RollingRun& run);
     void source_read(const HostId& host, const std::string& source, bool ok);
 
 private:

@@ -14,6 +14,7 @@
 #include "daemon/controller.h"
 #include "daemon/metrics_events.h"
 #include "daemon/metrics_snapshot.h"
+#include "model/rolling.h"
 #include "ports/clock.h"
 
 namespace ballast::daemon {
@@ -28,6 +29,7 @@ struct MetricsView {
     std::vector<HostEnergy> energy{};
     std::size_t vms_down = 0;     // they ran when their host was lost, and have not been started again
     bool fencing_frozen = false;  // too many hosts are silent for any of them to be cut off
+    std::optional<RollingRun> rolling{};
 };
 
 class Metrics {

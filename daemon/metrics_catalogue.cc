@@ -90,6 +90,10 @@ const std::vector<MetricRow> rows = {
     {"ballast_vms_down", gauge, "", "VMs that ran when their host was lost and have not been started again"},
     {"ballast_fencing_frozen", gauge, "", "1 while so many hosts are silent that none is cut off"},
     {"ballast_host_vms", gauge, "host", "VMs on the host that are not shut off"},
+    // rolling reboots
+    {"ballast_rolling_hosts", gauge, "state", "Hosts of the last rolling run: done, at (the one it has got to), left"},
+    {"ballast_rolling_running", gauge, "", "1 while a rolling run is under way"},
+    {"ballast_rolling_stopped", gauge, "", "1 when the last rolling run has stopped before its end"},
     // VMs
     {"ballast_vm_info", gauge, "uuid,name,host", "Always 1; joins a VM's UUID with its name and its host", true},
     {"ballast_vm_cpu_used_cores", gauge, "uuid", "CPUs the VM used", true},

@@ -16,8 +16,9 @@ constexpr const char* host_states[] = {
     "ok",       "hot",      "overloaded", "stale",         "down",         "lost",   "maintenance",
     "draining", "degraded", "off",        "switching_off", "switching_on", "fencing"};
 // An operator's own move is in no plan, and what a lost host asks for are no moves.
-constexpr Trigger planned_triggers[] = {Trigger::overload, Trigger::maintenance,   Trigger::rule_violation,
-                                        Trigger::balance,  Trigger::consolidation, Trigger::degraded};
+constexpr Trigger planned_triggers[] = {Trigger::overload,    Trigger::maintenance, Trigger::rule_violation,
+                                        Trigger::return_home, Trigger::balance,     Trigger::consolidation,
+                                        Trigger::degraded};
 
 prometheus::MetricFamily single(const char* name, std::optional<double> value) {
     auto family = metric_family(name);
@@ -314,6 +315,16 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
 MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen) {
     return {single("ballast_vms_down", static_cast<double>(vms_down)),
             single("ballast_fencing_frozen", fencing_frozen)};
+}
+
+MetricFamilies rolling_metrics(const std::optional<RollingRun>& run) {
+    if (!run) return {};
+    const bool ended = run->state == RollingState::done;
+    const auto done = static_cast<double>(run->at), all = static_cast<double>(run->hosts.size());
+    return {counted("ballast_rolling_hosts", "state",
+                    {{"done", done}, {"at", ended ? 0 : 1}, {"left", ended ? 0 : all - done - 1}}),
+            single("ballast_rolling_running", run->state == RollingState::running),
+            single("ballast_rolling_stopped", run->state == RollingState::stopped)};
 }
 
 MetricFamilies vm_metrics(const Inventory& inventory) {

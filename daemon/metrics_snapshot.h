@@ -8,6 +8,7 @@
 
 #include "daemon/controller.h"
 #include "model/energy.h"
+#include "model/rolling.h"
 
 namespace ballast::daemon {
 
@@ -25,6 +26,9 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
                              const std::vector<HostEnergy>& energy);
 
 MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen);
+
+/// The rolling run, if one was ever asked for.
+MetricFamilies rolling_metrics(const std::optional<RollingRun>& run);
 
 /// One series a VM and metric: many in a large cluster.
 MetricFamilies vm_metrics(const Inventory& inventory);

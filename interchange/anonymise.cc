@@ -65,6 +65,7 @@ public:
             move.operation.value = operations_.of(move.operation.value);
         }
         for (PastMove& move : inventory.past_moves) rename(move.vm), rename(move.from), rename(move.to);
+        for (Home& home : inventory.homes) rename(home.vm), rename(home.host);
         for (HostId& host : record_.options.consolidation.never_off) rename(host);
         for (policy::OpenTimes& window : record_.options.consolidation.windows) window.name = "(left out)";
         for (policy::CheckAction& check : record_.options.health.checks) check.name = subjects_.of(check.name);
@@ -84,6 +85,7 @@ private:
         }
         for (const PastMove& move : record_.inventory.past_moves)
             vms_.add(move.vm.value), hosts_.add(move.from.value), hosts_.add(move.to.value);
+        for (const Home& home : record_.inventory.homes) vms_.add(home.vm.value), hosts_.add(home.host.value);
         for (const policy::Rule& rule : record_.options.rules)
             for (const HostId& host : rule.hosts) hosts_.add(host.value);
         for (const HostId& host : record_.options.consolidation.never_off) hosts_.add(host.value);

@@ -197,11 +197,17 @@ struct Described<PastMove> {
     };
 };
 template <>
+struct Described<Home> {
+    using T = Home;
+    static constexpr auto fields = std::tuple{required("vm", &T::vm), required("host", &T::host),
+                                              field("maintenance_ended_ms", &T::maintenance_ended)};
+};
+template <>
 struct Described<Inventory> {
     using T = Inventory;
-    static constexpr auto fields =
-        std::tuple{required("hosts", &T::hosts), required("vms", &T::vms), field("in_flight", &T::in_flight),
-                   field("past_moves", &T::past_moves), field("wall_time_ms", &T::wall_time)};
+    static constexpr auto fields = std::tuple{required("hosts", &T::hosts),      required("vms", &T::vms),
+                                              field("in_flight", &T::in_flight), field("past_moves", &T::past_moves),
+                                              field("homes", &T::homes),         field("wall_time_ms", &T::wall_time)};
 };
 
 inline constexpr Range local_hours{-farthest_ms / 3.6e6, farthest_ms / 3.6e6};
@@ -367,6 +373,11 @@ struct Described<policy::AdmissionOptions> {
         std::tuple{field("host_failures", &T::host_failures), field("largest_vm", &T::largest_vm)};
 };
 template <>
+struct Described<policy::MaintenanceOptions> {
+    using T = policy::MaintenanceOptions;
+    static constexpr auto fields = std::tuple{field("return_home", &T::return_home), field("within_ms", &T::within)};
+};
+template <>
 struct Described<policy::LimitOptions> {
     using T = policy::LimitOptions;
     static constexpr auto fields =
@@ -472,6 +483,7 @@ struct Described<policy::Options> {
         field("migration", &T::migration),
         field("overcommit", &T::overcommit),
         field("admission", &T::admission),
+        field("maintenance", &T::maintenance),
         field("groups", &T::groups),
         field("rules", &T::rules),
         field("windows", &T::windows),

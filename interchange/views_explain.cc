@@ -253,12 +253,27 @@ std::string others_leaving(const Seen& seen, const Plan& plan, const HostId& hos
     return names;
 }
 
+// Of a VM that may yet come home after a maintenance, and does not now; empty for others.
+std::string home_verdict(const Seen& seen, const Vm& vm, const Plan& plan) {
+    if (!seen.options.maintenance.return_home) return {};
+    for (const Home& home : seen.inventory.homes) {
+        if (home.vm != vm.id) continue;
+        const std::string left = "It left " + home.host.value + " for a maintenance";
+        if (!home.maintenance_ended) return left + " and comes back when that is over.";
+        const auto refused = refusals_of(plan, vm.id);
+        if (!refused.empty()) return left + " and is to come back, but " + told(refused.front()) + ".";
+    }
+    return {};
+}
+
 // Why nothing is planned for a VM that may be moved, or what keeps it where it should not stay.
 std::string verdict_without_move(const Seen& seen, const Vm& vm, const Plan& plan) {
     const auto findings = findings_on(plan, vm.host);
     const auto host = seen.inventory.hosts.find(vm.host);
     if (host != seen.inventory.hosts.end() && !policy::is_fresh(host->second))
         return "Nothing is decided about it, because " + vm.host.value + " does not report.";
+    const std::string home = home_verdict(seen, vm, plan);
+    if (!home.empty()) return home;
     if (findings.empty() && host != seen.inventory.hosts.end())
         if (const std::string health = health_verdict(seen, host->second, 0); !health.empty())
             return "Nothing asks for a move: " + health + ".";

@@ -37,11 +37,19 @@ struct PastMove {
     std::optional<Experience> experience = {};  // of a migration that succeeded at its first attempt
 };
 
+/// Where a VM belongs that Ballast moved away for the maintenance of that host, and that nobody has moved since.
+struct Home {
+    VmId vm;
+    HostId host;
+    std::optional<Instant> maintenance_ended;  // absent: it lasts
+};
+
 struct Inventory {
     std::map<HostId, Host> hosts;
     std::map<VmId, Vm> vms;
     std::vector<InFlight> in_flight;
     std::vector<PastMove> past_moves;   // oldest first, bounded by the keeper
+    std::vector<Home> homes;            // each VM once
     std::optional<WallTime> wall_time;  // the time of day of this picture, for time windows; absent: not known
 };
 

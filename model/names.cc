@@ -88,6 +88,7 @@ std::string to_string(Trigger trigger) {
         case Trigger::maintenance: return "maintenance";
         case Trigger::degraded: return "degraded";
         case Trigger::rule_violation: return "rule_violation";
+        case Trigger::return_home: return "return_home";
         case Trigger::balance: return "balance";
         case Trigger::host_loss: return "host_loss";
         case Trigger::manual: return "manual";

@@ -13,10 +13,20 @@
 namespace ballast {
 
 /// What asked for it. host_loss asks for restarts and never for a migration.
-enum class Trigger { overload, maintenance, rule_violation, balance, consolidation, host_loss, degraded, manual };
-inline constexpr Trigger all_triggers[] = {Trigger::overload, Trigger::maintenance,   Trigger::rule_violation,
-                                           Trigger::balance,  Trigger::consolidation, Trigger::host_loss,
-                                           Trigger::degraded, Trigger::manual};
+enum class Trigger {
+    overload,
+    maintenance,
+    rule_violation,
+    return_home,
+    balance,
+    consolidation,
+    host_loss,
+    degraded,
+    manual
+};
+inline constexpr Trigger all_triggers[] = {Trigger::overload,    Trigger::maintenance, Trigger::rule_violation,
+                                           Trigger::return_home, Trigger::balance,     Trigger::consolidation,
+                                           Trigger::host_loss,   Trigger::degraded,    Trigger::manual};
 std::string to_string(Trigger trigger);
 
 /// Expected cost of a migration, from memory, dirty rate and bandwidth.

@@ -21,11 +21,17 @@
 namespace ballast::policy {
 
 /// For whom is asked: what holds for relief need not hold for an operator's own command, for maintenance or for
-/// a host that is about to fail.
-enum class Purpose { relief, evacuation, rescue, manual };
+/// a host that is about to fail. A VM that comes home after maintenance is held to what holds for relief, but for
+/// having been moved.
+enum class Purpose { relief, evacuation, rescue, manual, return_home };
+inline constexpr std::size_t purposes = 5;
 /// Its host has to be left whatever load and cooldowns say; `rescue` goes against windows as well.
 constexpr bool empties_host(Purpose purpose) {
     return purpose == Purpose::evacuation || purpose == Purpose::rescue;
+}
+/// Ballast's own idea, which nobody ordered.
+inline bool is_unasked(Purpose purpose) {
+    return purpose == Purpose::relief || purpose == Purpose::return_home;
 }
 
 /// What constraints and planners ask of a VM again and again; see estimators.h for what the figures are.
@@ -57,7 +63,7 @@ struct Context {
     Bytes largest_vm;                            // ordinary memory of the largest VM that occupies a host
     HealthVerdicts health;
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
-    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, 4> verdicts;  // by position in guests
+    mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, purposes> verdicts;  // by position in guests
     mutable std::size_t last_asked = 0;  // position of a VM: most questions are about the same one, or the next
 
     /// Its position in the inventory, in `guests` and in book.of_vm. Requires: the VM is in the inventory.

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "policy/estimators.h"
+#include "policy/return_home.h"
 
 namespace ballast::policy {
 
@@ -248,13 +249,15 @@ private:
 
 Fingerprint fingerprint_of(const Inventory& inventory, const Memory& memory, const Options& options, Instant now) {
     Hash hash;
-    const auto& [hosts, vms, in_flight, past_moves, wall_time] = inventory;
+    const auto& [hosts, vms, in_flight, past_moves, homes, wall_time] = inventory;
     hash.add(hosts.size(), vms.size(), in_flight.size(), past_moves.size(), memory.hosts.size(), memory.vms.size());
     for (const auto& [id, host] : hosts) add(hash, host);
     for_each_fetched(vms, fetched_bytes, [&](const VmId&, const Vm& vm) { add(hash, vm); });
     for (const auto& [operation, vm, from, to] : in_flight) hash.add(operation, vm, from, to);
     const Past past(inventory, memory, options, now);
     for (const PastMove& move : past_moves) past.add(hash, move);
+    if (options.maintenance.return_home)
+        for (const Home& home : homes) hash.add(home.vm, home.host, is_due(home, options.maintenance, now));
     // Windows open and close at full minutes.
     hash.add(wall_time.has_value());
     if (wall_time && !options.windows.empty())

@@ -124,6 +124,13 @@ struct AdmissionOptions {
     bool largest_vm = false;     // and one host has room for the largest VM in one piece
 };
 
+/// After a host's maintenance.
+struct MaintenanceOptions {
+    bool return_home = false;  // its VMs come back: moves that nobody suffers without, for the operator to ask for
+    // One that has not come by then stays where it is: a day has every window once, and sees most loads ebb.
+    Duration within = std::chrono::hours{24};
+};
+
 struct LimitOptions {
     unsigned outgoing_per_host = 2;
     unsigned incoming_per_host = 2;
@@ -272,6 +279,7 @@ struct Options {
     ReserveOptions reserve;
     OvercommitOptions overcommit;
     AdmissionOptions admission;
+    MaintenanceOptions maintenance;
     LimitOptions limits;
     CooldownOptions cooldown;
     MigrationOptions migration;

@@ -16,6 +16,7 @@
 #include "policy/relieve.h"
 #include "policy/repair.h"
 #include "policy/restart.h"
+#include "policy/return_home.h"
 
 namespace ballast::policy {
 
@@ -108,6 +109,8 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     put_rescued_first(relief.drafts, context);
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
     append(relief.drafts, std::move(mending.drafts));
+    Homecoming back = return_home(view);
+    append(relief.drafts, std::move(back.drafts));
     Consolidation few = consolidate(view, unmet, relief.drafts.empty() && calm);
     append(relief.drafts, std::move(few.drafts));
     const Balance even = relief.drafts.empty() && few.power.empty() && calm ? balance(view, effort) : Balance{};
@@ -119,12 +122,14 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     plan.findings = std::move(relief.findings);
     append(plan.findings, std::move(evacuation.findings));
     append(plan.findings, std::move(mending.findings));
+    append(plan.findings, std::move(back.findings));
     append(plan.findings, std::move(few.findings));
     append(plan.findings, std::vector(even.findings));
     plan.immovable = std::move(evacuation.immovable);
     plan.rejections = std::move(relief.rejections);
     append(plan.rejections, std::move(evacuation.rejections));
     append(plan.rejections, std::move(mending.rejections));
+    append(plan.rejections, std::move(back.rejections));
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
     append(plan.warnings, std::vector(context.health.warnings));

@@ -62,7 +62,7 @@ std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, con
     const std::string subject = vm.facts.name + " (" + amount(vm, memory) + ")";
     const std::string wish = draft.preference.empty() ? "" : "; " + draft.preference;
     if (draft.trigger == Trigger::maintenance || draft.trigger == Trigger::degraded ||
-        draft.trigger == Trigger::rule_violation)
+        draft.trigger == Trigger::rule_violation || draft.trigger == Trigger::return_home)
         return draft.cause + "; " + subject + " goes to " + draft.to.value + ", then at " +
                percent(effect.target_memory_after) + " of its memory and " + percent(effect.target_cpu_after) +
                " of its usable CPU" + wish;

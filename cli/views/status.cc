@@ -55,6 +55,8 @@ void show_next_steps(const value& status, const std::vector<std::string>& waitin
     const value& cycle = at(status, "last_cycle");
     if (text(status, "mode") == "observe" && whole(cycle, "moves") > 0)
         steps.push_back("Mode observe only recommends: see ballastctl plan, then ballastctl mode confirm");
+    if (text(at(status, "rolling"), "state") == "stopped")
+        steps.push_back("The rolling reboot has stopped: ballastctl rolling-reboot status, then resume");
     if (whole(cycle, "immovable") > 0) steps.push_back("VMs that cannot leave their host: ballastctl plan");
     if (steps.empty()) return;
     page.heading("Next");
@@ -96,6 +98,7 @@ void show_status(const value& status, const array& active, Page& page) {
     page.field("Mode", mode_phrase(status));
     page.field("Hosts", hosts_phrase(at(status, "hosts")));
     page.field("VMs", vms_phrase(at(status, "vms")));
+    if (const Phrase rolling = rolling_phrase(at(status, "rolling")); !rolling.empty()) page.field("Rolling", rolling);
     page.field("Imbalance",
                decimal(status, "imbalance", 3) + " (standard deviation of the hosts' CPU demand; 0 is even)");
     page.field("Last cycle", cycle_phrase(at(status, "last_cycle")));

@@ -30,6 +30,10 @@ void show_preflight(const value& report, Page& page);
 void show_policy(const value& policy, Page& page);
 void show_power_list(const value& power, Page& page);
 void show_energy(const value& energy, Page& page);
+/// How a rolling run stands, in some lines.
+void show_rolling(const value& answer, Page& page);
+/// The same in one phrase; empty when there was no run, or it is done.
+Phrase rolling_phrase(const value& rolling);
 /// One host's power, in a sentence.
 void show_host_power(const value& host, Page& page);
 

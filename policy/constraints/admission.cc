@@ -8,7 +8,7 @@ namespace ballast::policy::constraints {
 void admission(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
     const Context& context = view.context();
     const AdmissionOptions& wanted = context.options.admission;
-    if (purpose != Purpose::relief || !wanted.largest_vm || vm.host == target.id) return;
+    if (!is_unasked(purpose) || !wanted.largest_vm || vm.host == target.id) return;
     const unsigned lost = wanted.host_failures;
     // One host gets fuller: however much, there is the next largest piece.
     if (view.room().largest_piece(lost + 1) >= context.largest_vm) return;

@@ -19,8 +19,9 @@ const std::vector<PastMove>& moves_of(const Vm& vm, const Context& context) {
 }  // namespace
 
 // Not asked for evacuations: a host in maintenance, or one that fails, has to be left, however recently its VMs came.
+// Nor when they come home after it: that puts things back as they were before they had to leave.
 void cooldown(const Context& context, const Vm& vm, Purpose purpose, Objections& out) {
-    if (empties_host(purpose)) return;
+    if (empties_host(purpose) || purpose == Purpose::return_home) return;
     for (const PastMove& move : moves_of(vm, context)) {
         const CooldownOptions& limits = context.options.cooldown;
         const Duration wait = move.by_hand ? limits.by_hand : limits.vm;

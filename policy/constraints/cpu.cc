@@ -44,7 +44,7 @@ void for_relief(const ClusterView& view, const Vm& vm, const Host& target, Objec
 // Not asked for evacuations: an operator who empties a host wants it empty, so there CPU is a preference only.
 void cpu(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
     if (vm.host == target.id) return;
-    if (purpose == Purpose::relief) return for_relief(view, vm, target, out);
+    if (is_unasked(purpose)) return for_relief(view, vm, target, out);
     if (empties_host(purpose)) return;
     const double limit = view.context().options.overload.cpu.above;
     const double after = view.cpu_ratio_with(target.id, vm);

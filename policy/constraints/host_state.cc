@@ -42,7 +42,7 @@ void host_state(const ClusterView& view, const Vm&, const Host& target, Purpose 
     if (target.facts.cpus == 0 || target.facts.memory_total == Bytes{})
         out.push_back({Reason::host_stale, "its CPUs and memory are not known yet"});
     // Load that was not measured is not a load of zero.
-    else if (purpose == Purpose::relief && !view.at(target.id).cpu_known)
+    else if (is_unasked(purpose) && !view.at(target.id).cpu_known)
         out.push_back({Reason::host_stale, "its CPU load is not known yet"});
 }
 

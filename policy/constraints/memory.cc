@@ -21,7 +21,7 @@ void memory(const ClusterView& view, const Vm& vm, const Host& target, Purpose p
     if (!view.memory_left_with(target.id, vm))
         out.push_back({Reason::memory, "needs " + to_string(ordinary_memory(vm)) + ", " +
                                            to_string(view.memory_free(target.id)) + " left above the reserve"});
-    else if (purpose == Purpose::relief)
+    else if (is_unasked(purpose))
         stays_cool(view, vm, target, out);
 }
 

@@ -203,3 +203,41 @@ TEST_CASE("Output that cannot be written is a failure, although the daemon answe
     CHECK(ballastctl({"hosts"}) == 1);
     CHECK(has(ballastctl.err.str(), "could not be written"));
 }
+
+TEST_CASE("A rolling reboot is begun, looked at, resumed and stopped by its own verbs") {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> orders = {
+        {{"rolling-reboot"}, R"(POST /v1/rolling {"action":"start"})"},
+        {{"rolling-reboot", "--group", "new"}, R"(POST /v1/rolling {"action":"start","group":"new"})"},
+        {{"rolling-reboot", "--host", "b", "--host", "a", "--command", "upgrade", "--reboot", "power"},
+         R"(POST /v1/rolling {"action":"start","hosts":["b","a"],"command":"upgrade","reboot":"power"})"},
+        {{"rolling-reboot", "resume"}, R"(POST /v1/rolling {"action":"resume"})"},
+        {{"rolling-reboot", "resume", "--skip"}, R"(POST /v1/rolling {"action":"resume","skip":true})"},
+        {{"rolling-reboot", "stop"}, R"(POST /v1/rolling {"action":"stop"})"},
+        {{"rolling-reboot", "status"}, "GET /v1/rolling"},
+    };
+    for (const auto& [words, request] : orders) {
+        Run run;
+        run.api.answers["POST /v1/rolling"] = {{202, sample("rolling")}};
+        run.api.answers["GET /v1/rolling"] = {{200, sample("rolling")}};
+        INFO(request);
+        CHECK(run(words) == 0);
+        CHECK(run.api.requests->back() == request);
+    }
+}
+
+TEST_CASE("Waiting for a rolling reboot ends with 0 when it is done and with 3 when it has stopped") {
+    Run run;
+    boost::json::value done = sample("rolling"), running = sample("rolling");
+    done.at("rolling").as_object()["state"] = "done";
+    running.at("rolling").as_object()["state"] = "running";
+    run.api.answers["POST /v1/rolling"] = {{202, running}};
+    SECTION("done") {
+        run.api.answers["GET /v1/rolling"] = {{200, running}, {200, done}};
+        CHECK(run({"rolling-reboot", "--wait"}) == 0);
+    }
+    SECTION("stopped") {
+        run.api.answers["GET /v1/rolling"] = {{200, running}, {200, sample("rolling")}};
+        CHECK(run({"rolling-reboot", "--wait"}) == 3);
+        CHECK(run.out.str().find("no space left") != std::string::npos);
+    }
+}

@@ -191,6 +191,21 @@ TEST_CASE("Empty lists are said in words, not shown as empty tables") {
           " No VMs are known here.\n No host is in maintenance.\n");
 }
 
+TEST_CASE("A rolling run that stopped says at which host, why, and how to go on") {
+    const std::string text = shown(show_rolling, "rolling");
+    CHECK(has(text, "rack2-kvm-17 (2 of 3): STOPPED: the command upgrade failed with exit status 3: no space left"));
+    CHECK(has(text, "command upgrade, then reboot by BMC"));
+    CHECK(has(text, "rack2-kvm-15: this daemon runs on it"));
+    CHECK(has(text, "Reading package lists..."));
+    CHECK(has(text, "ballastctl rolling-reboot resume"));
+    value status = sample("status");
+    status.as_object()["rolling"] = sample("rolling").at("rolling");
+    Page page(style_of_width(200));
+    show_status(status, {}, page);
+    CHECK(has(page.text(), "Rolling:     rack2-kvm-17 (2 of 3): STOPPED"));
+    CHECK(has(page.text(), "ballastctl rolling-reboot status, then resume"));
+}
+
 TEST_CASE("No view is wider than the terminal at 60, 80 or 140 columns") {
     const std::map<std::string, std::function<void(const value&, Page&)>> views = {
         {"status", with_history},
@@ -202,6 +217,7 @@ TEST_CASE("No view is wider than the terminal at 60, 80 or 140 columns") {
         {"explain_vm", show_explained_vm},
         {"explain_host", show_explained_host},
         {"cycle", show_cycle},
+        {"rolling", show_rolling},
         {"preflight", show_preflight}};
     for (const auto& [name, view] : views)
         for (const int width : {60, 80, 140}) {
@@ -243,6 +259,7 @@ TEST_CASE("An answer of another shape is shown as unknown and never crashes a vi
         show_explained_host(odd, page);
         show_preflight(odd, page);
         show_operation(odd, page);
+        show_rolling(odd, page);
         CHECK_FALSE(page.text().empty());
     }
 }

@@ -89,6 +89,11 @@ bool same(const policy::OpenTimes& a, const policy::OpenTimes& b) {
     const auto& [name, times, zone] = a;
     return std::tie(name, times, zone.name, zone.offsets) == std::tie(b.name, b.times, b.zone.name, b.zone.offsets);
 }
+bool same(const RollingOptions& a, const RollingOptions& b) {
+    const auto& [commands, command, empty, settle] = a;
+    return std::tie(commands, command, empty, settle) ==
+           std::tie(b.commands, b.command_timeout, b.empty_timeout, b.settle_timeout);
+}
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);
 bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOptions& b) {
@@ -113,6 +118,10 @@ bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b
 bool same(const policy::AdmissionOptions& a, const policy::AdmissionOptions& b) {
     const auto& [failures, largest] = a;
     return std::tie(failures, largest) == std::tie(b.host_failures, b.largest_vm);
+}
+bool same(const policy::MaintenanceOptions& a, const policy::MaintenanceOptions& b) {
+    const auto& [return_home, within] = a;
+    return std::tie(return_home, within) == std::tie(b.return_home, b.within);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
     const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full] = a;
@@ -153,19 +162,20 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const T& x, const T& y) { return same(x, y); });
 }
 bool same(const policy::Options& a, const policy::Options& b) {
-    const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, limits, cooldown,
-                 migration, groups, rules, windows, consolidation, failover, health] = a;
+    const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, maintenance,
+                 limits, cooldown, migration, groups, rules, windows, consolidation, failover, health] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
-           same(overcommit, b.overcommit) && same(admission, b.admission) && same(limits, b.limits) &&
-           same(cooldown, b.cooldown) && same(migration, b.migration) && same(groups, b.groups) &&
-           same(rules, b.rules) && same(windows, b.windows) && same(consolidation, b.consolidation) &&
-           same(failover, b.failover) && same(health, b.health);
+           same(overcommit, b.overcommit) && same(admission, b.admission) && same(maintenance, b.maintenance) &&
+           same(limits, b.limits) && same(cooldown, b.cooldown) && same(migration, b.migration) &&
+           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows) &&
+           same(consolidation, b.consolidation) && same(failover, b.failover) && same(health, b.health);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc, power, health] = a;
-    return same(hosts, b.hosts) && same(power, b.power) && same(health, b.health) &&
+                 log, proc, power, health, rolling, shutdown] = a;
+    return same(hosts, b.hosts) && same(power, b.power) && same(health, b.health) && same(rolling, b.rolling) &&
+           shutdown == b.shutdown_wait &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -192,6 +202,7 @@ public:
         if (coin()) made.overcommit.cpu = ratio(0.1, 20);
         made.overcommit.memory = ratio(0.1, 10);
         made.admission = {number(0, 100), coin()};
+        made.maintenance = {coin(), duration(60'000, 86'400'000)};
         made.groups = {{"odd", {odd_text() + "3"}, {}}, {"two", {}, {HostId{"h1"}, HostId{"no"}}}};
         for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
         for (unsigned i = number(0, 2); i > 0; --i) made.windows.push_back(window("window-" + std::to_string(i)));
@@ -233,6 +244,10 @@ public:
         made.metrics_per_vm = coin();
         made.log_level = coin() ? "trace" : "error";
         made.proc_path = "/proc/" + odd_text();
+        made.rolling = {{}, duration(1000, 86'400'000), duration(60'000, 86'400'000), duration(0, 86'400'000)};
+        for (std::uint64_t i = below(3); i > 0; --i)
+            made.rolling.commands["c" + std::to_string(i)] = {"/bin/c" + std::to_string(below(9)), "-x", "a: [b", "-x"};
+        made.shutdown_wait = duration(0, 86'400'000);
         made.power = {"/run/" + std::to_string(below(1000)) + ".sock", duration(10'000, 7'200'000),
                       duration(10'000, 7'200'000), number(1, 10), duration(3'600'000, 4'000'000'000)};
         made.health = {

@@ -17,6 +17,13 @@ namespace ballast::test {
 using namespace std::chrono_literals;
 
 struct MetricsSample {
+    static RollingRun rolling_run() {
+        RollingRun run;
+        run.hosts = {{"host1"}, {"host2"}, {"host3"}};
+        run.at = 1;
+        return run;
+    }
+
     VirtualClock clock;
     config::DaemonOptions options;
     Inventory inventory;
@@ -24,6 +31,7 @@ struct MetricsSample {
     Cycle cycle;
     std::vector<Operation> active;
     std::vector<PowerRecord> power = {switched("host1")};
+    RollingRun rolling = rolling_run();
     std::vector<HostEnergy> energy = {{HostId{"host1"}, {}, 10, 5, 100, true, 120.0, true}};
 
     MetricsSample() {
@@ -93,7 +101,9 @@ struct MetricsSample {
     }
     /// Told nothing yet.
     std::unique_ptr<daemon::Metrics> silent_metrics() const {
-        const auto look = [this] { return daemon::MetricsView{cycle, inventory, memory, active, power, energy}; };
+        const auto look = [this] {
+            return daemon::MetricsView{cycle, inventory, memory, active, power, energy, 2, false, rolling};
+        };
         return std::make_unique<daemon::Metrics>(options, clock, look);
     }
     std::string text() const { return metrics()->text(); }

@@ -14,6 +14,7 @@ Snapshot look_at(const Cluster& cluster) {
     Snapshot look{WallTime(cluster.now.time_since_epoch()), cluster.inventory, cluster.options};
     look.inventory.in_flight.clear();
     look.inventory.past_moves.clear();
+    look.inventory.homes.clear();
     return look;
 }
 

@@ -225,10 +225,10 @@ TEST_CASE("A host's problems are told with what the policy makes of them, and wh
     CHECK(json::serialize(views::cluster(look.seen()).at("problems")) == R"(["h1: failed units: a.service"])");
     CHECK_THAT(verdict("h1"), !Catch::Contains("degraded"));
 
-    look.cluster.at("h1").health = {{HealthSource::clock, "ntp", "its clock is wrong"}};
-    CHECK(verdict("h1") == "h1 is degraded: its clock is wrong; no VM comes to it");
+    look.cluster.at("h1").health = {{HealthSource::libvirt, "qemu", "its libvirt failed"}};
+    CHECK(verdict("h1") == "h1 is degraded: its libvirt failed; no VM comes to it");
     CHECK(look.explained("web").at("verdict") ==
-          "Nothing asks for a move: h1 is degraded: its clock is wrong; no VM comes to it.");
+          "Nothing asks for a move: h1 is degraded: its libvirt failed; no VM comes to it.");
 
     look.cluster.at("h1").health = {{HealthSource::disk, "sda", "sda fails"}};
     look.last.plan = look.cluster.plan();

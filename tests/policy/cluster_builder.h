@@ -104,9 +104,13 @@ public:
         inventory.past_moves.push_back({{"id-" + name}, {from}, {to}, now - ago, succeeded, by_hand});
     }
 
-    /// What the executor would have done by now: all moves of the plan ended well.
+    /// What the executor would have done by now: all moves of the plan ended well. Who was moved for anything but
+    /// maintenance has no other home any more.
     void carry_out(const Plan& plan) {
         for (const Move& move : plan.moves) {
+            std::erase_if(inventory.homes, [&](const Home& home) {
+                return home.vm == move.vm && (move.trigger != Trigger::maintenance || home.host == move.to);
+            });
             inventory.vms.at(move.vm).host = move.to;
             inventory.past_moves.push_back({move.vm, move.from, move.to, now, true, false});
         }

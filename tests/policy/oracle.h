@@ -61,6 +61,8 @@ private:
         judge_needs(vm, from, to, what);
         if (move.trigger == Trigger::rule_violation)
             judge_repair(vm, move, what);
+        else if (move.trigger == Trigger::return_home)
+            judge_return_home(vm, move, what);
         else if (move.trigger != Trigger::maintenance)
             judge_relief(vm, move, what);
         on_[move.to].insert(move.vm);
@@ -199,6 +201,27 @@ private:
             require(past.succeeded || past.to != move.to || age >= cluster_.options.cooldown.after_failure,
                     what + "failed");
         }
+    }
+
+    // Home is where the VM left for a maintenance that is over; it need not wait since it was moved, nor is its number
+    // limited.
+    void judge_return_home(const Vm& vm, const Move& move, const std::string& what) {
+        const auto& homes = cluster_.inventory.homes;
+        require(cluster_.options.maintenance.return_home, what + "nobody asked for returns");
+        require(std::any_of(homes.begin(), homes.end(),
+                            [&](const Home& home) {
+                                return home.vm == vm.id && home.host == move.to && home.maintenance_ended &&
+                                       cluster_.now - *home.maintenance_ended < cluster_.options.maintenance.within;
+                            }),
+                what + "it is not at home there, or not now");
+        const auto& limits = cluster_.options.overload;
+        require(move.effect.target_cpu_after <= limits.cpu.below + 1e-9, what + "makes its home hot");
+        require(move.effect.target_memory_after <= limits.memory.below + 1e-9, what + "makes its home short of memory");
+        require(!cluster_.inventory.hosts.at(move.from).maintenance, what + "returns from a host in maintenance");
+        for (const PastMove& past : cluster_.inventory.past_moves)
+            require(past.vm != vm.id || past.succeeded || past.to != move.to ||
+                        cluster_.now - past.ended >= cluster_.options.cooldown.after_failure,
+                    what + "failed");
     }
 
     // A repair is held to what relief is held to, with a limit of its own.

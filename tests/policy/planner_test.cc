@@ -46,6 +46,7 @@ void change(Cluster& cluster, Dice& dice) {
             host.health.clear();
             if (dice.one_in(2)) host.health = {{all_health_sources[dice.below(14)], "x", "it is bad"}};
             break;
+        case 16: inventory.homes = {{vm.id, host.id, cluster.now - std::chrono::hours{dice.below(30)}}}; break;
         default: break;
     }
 }
@@ -64,6 +65,7 @@ TEST_CASE("A planner that remembers says what one that does not would, whatever 
     std::uint64_t reused = 0, made = 0;
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
         Cluster cluster = seed % 2 == 0 ? random_cluster(seed) : random_rules(seed);
+        cluster.options.maintenance.return_home = true;
         Dice dice(seed);
         policy::Planner planner;
         for (int step = 0; step < steps; ++step) {

@@ -61,17 +61,21 @@ bool finds(const Plan& plan, const Finding& before) {
 }  // namespace
 
 TEST_CASE("No plan breaks a hard constraint or a limit in any wave") {
-    std::size_t relief = 0, evacuations = 0;
+    std::size_t relief = 0, evacuations = 0, returns = 0;
     for (std::uint64_t seed = 0; seed < cases; ++seed) {
         const Cluster cluster = random_cluster(seed);
         const Plan plan = cluster.plan();
         const auto complaints = Oracle(cluster).judge(plan);
         for (const std::string& complaint : complaints) FAIL_CHECK("seed " << seed << ": " << complaint);
-        for (const Move& move : plan.moves) ++(move.trigger == Trigger::overload ? relief : evacuations);
+        for (const Move& move : plan.moves)
+            ++(move.trigger == Trigger::overload      ? relief
+               : move.trigger == Trigger::return_home ? returns
+                                                      : evacuations);
     }
     // The property means something only if there was something to judge.
     CHECK(relief > cases / 10);
     CHECK(evacuations > cases / 2);
+    CHECK(returns > cases / 40);
 }
 
 TEST_CASE("No plan breaks a rule, a pinning, a window or a limit of what may be promised") {
@@ -104,9 +108,11 @@ TEST_CASE("Replanning after a plan was carried out finds nothing more to do for 
                 if (finds(again, finding)) FAIL_CHECK("seed " << seed << ": " << finding.text);
                 continue;
             }
-            for (const Move& move : again.moves)
-                if (move.from == finding.host && move.trigger == finding.trigger)
+            for (const Move& move : again.moves) {
+                const HostId& found = move.trigger == Trigger::return_home ? move.to : move.from;
+                if (found == finding.host && move.trigger == finding.trigger)
                     FAIL_CHECK("seed " << seed << ": " << move.reason);
+            }
         }
     }
     CHECK(resolved > cases / 4);

@@ -85,6 +85,21 @@ inline void add_history(Cluster& cluster, Dice& dice, unsigned vms, unsigned hos
     }
 }
 
+/// Maintenances that are over, or last, and whom they sent away.
+inline void add_homes(Cluster& cluster, Dice& dice, unsigned hosts) {
+    cluster.options.maintenance.return_home = true;
+    std::map<HostId, std::optional<Instant>> ended;
+    for (const auto& [id, host] : cluster.inventory.hosts)
+        if (!host.maintenance) ended[id] = cluster.now - std::chrono::hours{dice.below(30)};
+    for (const auto& [id, vm] : cluster.inventory.vms) {
+        const HostId home{host_name(dice.below(hosts))};
+        if (home == vm.host || !dice.one_in(2)) continue;
+        cluster.inventory.homes.push_back({id, home, ended[home]});
+        if (dice.one_in(2))
+            cluster.moved(vm.facts.name, home.value, vm.host.value, std::chrono::minutes{dice.below(90)});
+    }
+}
+
 inline void add_options(Cluster& cluster, Dice& dice, unsigned hosts) {
     using policy::Rule;
     policy::Options& options = cluster.options;
@@ -106,9 +121,13 @@ inline Cluster random_cluster(std::uint64_t seed) {
     for (unsigned i = 0; i < hosts; ++i) add_host(cluster, dice, i);
     for (unsigned i = 0; i < vms; ++i) add_vm(cluster, dice, i, hosts);
     add_options(cluster, dice, hosts);
+    if (seed % 4 == 1)  // with room to return to
+        for (auto& [id, vm] : cluster.inventory.vms)
+            if (vm.load.cpu_used_cores) *vm.load.cpu_used_cores *= 0.2;
     if (seed % 3 == 0) cluster.options.balance.imbalance = {0.03, 0.02, 1min};
     for (int i = 0; i < 7; ++i) cluster.tick(1min);
     add_history(cluster, dice, vms, hosts);
+    if (seed % 4 == 1) add_homes(cluster, dice, hosts);
     for (auto& [id, host] : cluster.inventory.hosts) {
         if (dice.one_in(12)) host.stale = true;
         if (dice.one_in(20)) host.connection = Connection::down;

@@ -12,7 +12,7 @@ using namespace ballast::test;
 namespace {
 
 constexpr std::uint64_t cases = 1000;
-constexpr Purpose purposes[] = {Purpose::relief, Purpose::evacuation, Purpose::manual};
+constexpr Purpose all_purposes[] = {Purpose::relief, Purpose::evacuation, Purpose::manual, Purpose::return_home};
 
 Context context_of(const Cluster& cluster) {
     return make_context(cluster.inventory, cluster.memory, cluster.options, cluster.now);
@@ -44,7 +44,7 @@ TEST_CASE("The parts of a verdict are the verdict, for every purpose") {
         const ClusterView view(context);
         for (const auto& [vm_id, vm] : cluster.inventory.vms)
             for (const auto& [host_id, host] : cluster.inventory.hosts)
-                for (const Purpose purpose : purposes) {
+                for (const Purpose purpose : all_purposes) {
                     const bool whole = target_refusals(view, vm, host, purpose).empty();
                     const bool parts =
                         statically_accepts(context, vm, host) && dynamically_accepts(view, vm, host, purpose);
@@ -77,7 +77,7 @@ TEST_CASE("The verdict on a VM is worked out once for a context and is the same 
         const Cluster cluster = random_rules(seed);
         const Context context = context_of(cluster);
         for (const auto& [id, vm] : cluster.inventory.vms)
-            for (const Purpose purpose : purposes) {
+            for (const Purpose purpose : all_purposes) {
                 const auto& first = vm_refusals(context, vm, purpose);
                 CHECK(&first == &vm_refusals(context, vm, purpose));
                 const Context fresh = context_of(cluster);

@@ -75,7 +75,7 @@ class Failover(PowerTest):
         self.start()
         before = {host: named(host).boot_id() for host in ("host2", "host3")}
         dice = random.Random(7)
-        for length in (8.0, *(dice.uniform(0, 8) for _ in range(3))):
+        for length in (8.0, *(dice.uniform(0, 8) for _ in range(2))):
             host = named(dice.choice(("host2", "host3")))
             network.cut(host)
             time.sleep(length)

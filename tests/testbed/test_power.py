@@ -74,14 +74,6 @@ class Orders(PowerTest):
 class Faults(PowerTest):
     """BMCs that do not do as they are told."""
 
-    def test_a_host_whose_bmc_ignores_two_orders_comes_with_the_third(self):
-        self.guests(pet="host2")
-        self.start()
-        self.ballast.ctl("power", "off", "host3", "--force", "--wait", timeout=180)
-        self.fault("host3", ignore_on=2)
-        on = self.ballast.ctl("power", "on", "host3", "--wait", timeout=300)
-        self.assertEqual((on["state"], on["alarm"]), ("on", False), on["message"])
-
     def test_a_host_that_cannot_be_woken_is_quarantined_until_somebody_has_looked(self):
         self.guests(pet="host2")
         self.start()

@@ -1,0 +1,195 @@
+// A shutdown of the daemon's own machine waits until the VMs have left, and for nothing else.
+#include "daemon/shutdown_guard.h"
+#include "tests/daemon/daemon_life.h"
+
+using namespace ballast;
+using namespace ballast::test;
+
+namespace {
+
+/// A logind that does as it is told; it outlives daemons, as do their locks in it, but for those of daemons that died.
+class FakeShutdown : public Shutdown {
+public:
+    bool exists = true, announced = false, held = false;
+    unsigned locks = 0;
+    Duration longest = 16min;
+
+    Task<void> connect() override {
+        if (!exists) co_return Error{ErrorCode::unavailable, "logind", "nobody is there"};
+        co_return Result<void>();
+    }
+    Task<void> delay(std::string) override {
+        if (!held) ++locks;
+        held = true;
+        co_return Result<void>();
+    }
+    void release() override { held = false; }
+    Task<Duration> longest_delay() override { co_return longest; }
+    Task<bool> is_preparing() override { co_return announced; }
+
+    void announce(bool begins) {
+        announced = begins;
+        preparing(begins);
+    }
+};
+
+/// The daemon runs on host1, with a and b on it.
+class OwnLife : public DaemonLife {
+public:
+    explicit OwnLife(Duration patience = 15min) : patience_(patience) {
+        options.hosts[0].uri = "qemu:///system";
+        vm("host1", "a");
+        vm("host1", "b");
+    }
+    ~OwnLife() { guard.reset(); }
+
+    void boot() {
+        DaemonLife::boot();
+        guard = std::make_unique<daemon::ShutdownGuard>(io->get_executor(), clock, logind, *controller, HostId{"host1"},
+                                                        patience_);
+        boost::asio::co_spawn(*io, guard->run(), boost::asio::detached);
+        pass(1s);
+    }
+    void reboot() {
+        die();
+        guard.reset();
+        logind.held = false;
+        boot();
+    }
+    bool is_empty() const { return hypervisor->hosts_by_id.at({"host1"}).vms.empty(); }
+    std::string wanted_by() const { return controller->maintenance_by({"host1"}); }
+
+    FakeShutdown logind;
+    std::unique_ptr<daemon::ShutdownGuard> guard;
+
+private:
+    Duration patience_;
+};
+
+}  // namespace
+
+TEST_CASE("A shutdown waits until the VMs have left, and no longer") {
+    OwnLife life;
+    life.boot();
+    CHECK(life.logind.held);
+    life.logind.announce(true);
+    life.pass(1s);
+    CHECK(life.logind.held);
+    CHECK(life.wanted_by() == "shutdown");
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    CHECK(life.is_empty());
+}
+
+TEST_CASE("After the reboot the maintenance ends by itself, and the VMs come back if the policy says so") {
+    OwnLife life;
+    life.policy.maintenance.return_home = true;
+    life.boot();
+    life.logind.announce(true);
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    life.logind.announced = false;
+    life.reboot();
+    CHECK(life.logind.held);
+    CHECK(life.wanted_by().empty());
+    CHECK(life.until([&] { return life.where("a") == "host1" && life.where("b") == "host1"; }, 2min));
+}
+
+TEST_CASE("A shutdown that is called off ends the maintenance, and the next one waits again") {
+    OwnLife life;
+    life.boot();
+    life.logind.announce(true);
+    life.pass(2s);
+    life.logind.announce(false);
+    life.pass(5s);
+    CHECK(life.wanted_by().empty());
+    CHECK(life.logind.held);
+    life.logind.announce(true);
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    CHECK(life.is_empty());
+}
+
+TEST_CASE("A daemon that is restarted while the machine waits goes on with it") {
+    OwnLife life;
+    life.hypervisor->migration_time = 2min;
+    life.boot();
+    life.logind.announce(true);
+    life.pass(10s);
+    life.hypervisor->migration_time = 2s;
+    life.reboot();
+    CHECK(life.logind.locks == 2);
+    CHECK(life.wanted_by() == "shutdown");
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    CHECK(life.is_empty());
+}
+
+TEST_CASE("VMs that cannot leave are not waited for once the others have left") {
+    OwnLife life;
+    life.hypervisor->hosts_by_id.at({"host1"}).vms.at({"id-a"}).facts.wishes.no_migrate = true;
+    life.boot();
+    life.logind.announce(true);
+    REQUIRE(life.until([&] { return !life.logind.held; }, 2min));
+    CHECK(life.where("a") == "host1");
+    CHECK(life.where("b") != "host1");
+}
+
+TEST_CASE("The wait has an end") {
+    OwnLife life(5min);
+    life.hypervisor->migration_time = 1h;
+    life.boot();
+    life.logind.announce(true);
+    const Instant begin = life.clock.now();
+    REQUIRE(life.until([&] { return !life.logind.held; }, 1h));
+    CHECK(life.clock.now() - begin >= 5min);
+    CHECK(life.clock.now() - begin < 6min);
+}
+
+TEST_CASE("Where no VM would leave nothing is waited for") {
+    OwnLife life;
+    SECTION("mode observe") {
+        life.policy.mode = policy::Mode::observe;
+        life.boot();
+    }
+    SECTION("mode confirm") {
+        life.policy.mode = policy::Mode::confirm;
+        life.boot();
+    }
+    SECTION("paused") {
+        life.boot();
+        REQUIRE(life.wait(life.controller->set_paused(true, "somebody")));
+    }
+    SECTION("it is empty already") {
+        life.hypervisor->hosts_by_id.at({"host1"}).vms.clear();
+        life.boot();
+    }
+    CHECK(life.logind.held);
+    life.logind.announce(true);
+    life.pass(3s);
+    CHECK_FALSE(life.logind.held);
+    CHECK(life.wanted_by() == "shutdown");
+}
+
+TEST_CASE("An operator's maintenance stays the operator's") {
+    OwnLife life;
+    life.boot();
+    life.maintenance("host1", true, "uid 7 (eve)");
+    life.logind.announce(true);
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    CHECK(life.is_empty());
+    life.logind.announced = false;
+    life.reboot();
+    CHECK(life.wanted_by() == "uid 7 (eve)");
+}
+
+TEST_CASE("Without logind everything else goes on, and it is found when it comes") {
+    OwnLife life;
+    life.logind.exists = false;
+    life.boot();
+    CHECK_FALSE(life.logind.held);
+    life.pass(5min);
+    life.logind.exists = true;
+    life.pass(1min);
+    CHECK(life.logind.held);
+    life.logind.held = false;  // as after a restart of dbus
+    life.logind.lost();
+    life.pass(1min);
+    CHECK(life.logind.held);
+}
