@@ -206,7 +206,7 @@ Exit follow_power(Session& session, const std::string& host, const std::function
         for (const value& one : list(*power, "hosts")) {
             if (text(one, "host") != host) continue;
             const std::string state = text(one, "state");
-            if (state.starts_with("switching") && !flag(one, "alarm")) {
+            if ((state.starts_with("switching") || state == "fencing") && !flag(one, "alarm")) {
                 line.show(Phrase(" " + host + " ", Tone::strong).add(text(one, "message")), text(one, "message"));
                 continue;
             }

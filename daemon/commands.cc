@@ -120,6 +120,8 @@ Controller::Task<void> Controller::switch_on(HostId host, std::string by) {
 }
 
 Controller::Task<void> Controller::release_power(HostId host, std::string by) {
+    const auto record = power_switch_.record(host);
+    if (record && record->state == PowerState::fencing) failover_.pardon(host);  // or it would be cut off all the same
     return power_switch_.release(std::move(host), std::move(by));
 }
 

@@ -48,27 +48,42 @@ boost::asio::awaitable<void> Failover::watch(HostId host) {
     for (;;) {
         const Instant begun = clock_.now();
         const auto reached = co_await probe_.reach(host);
-        const auto told = hypervisor_.answered_at(host);
-        const bool heard = told && (!watch.answered || *told > *watch.answered);
         const unsigned before = watch.unanswered;
+        ++watch.unanswered;
+        watch = heard_of(host);
         watch.probed = watch.probed || reached;
-        if (reached || heard) watch.answered = reached ? clock_.now() : *told;
-        watch.unanswered = reached || heard ? 0 : before + 1;
+        if (reached) watch.answered = clock_.now();
+        if (reached) watch.unanswered = 0;
+        if (watch.unanswered == 0) watch.pardoned = false;
         if ((before > 0) != (watch.unanswered > 0)) questions_.changed();
         co_await clock_.sleep_until(begun + look_every);
     }
 }
 
+Failover::Watch Failover::heard_of(const HostId& host) const {
+    Watch watch = watches_.at(host);
+    const auto told = hypervisor_.answered_at(host);
+    if (!told || (watch.answered && *told <= *watch.answered)) return watch;
+    watch.answered = told;
+    watch.unanswered = 0;
+    return watch;
+}
+
 bool Failover::answers(const HostId& host) const {
-    const auto watch = watches_.find(host);
-    if (watch == watches_.end() || !probe_.reaches(host)) return hypervisor_.connection(host) == Connection::up;
-    return watch->second.answered && watch->second.unanswered == 0;
+    if (!watches_.contains(host) || !probe_.reaches(host)) return hypervisor_.connection(host) == Connection::up;
+    const Watch watch = heard_of(host);
+    return watch.answered && watch.unanswered == 0;
+}
+
+void Failover::pardon(const HostId& host) {
+    if (const auto watch = watches_.find(host); watch != watches_.end()) watch->second.pardoned = true;
 }
 
 std::optional<Duration> Failover::silent_for(const HostId& host) const {
-    const auto watch = watches_.find(host);
-    if (watch == watches_.end() || !probe_.reaches(host) || watch->second.unanswered == 0) return std::nullopt;
-    return clock_.now() - watch->second.answered.value_or(started_);
+    if (!watches_.contains(host) || !probe_.reaches(host)) return std::nullopt;
+    const Watch watch = heard_of(host);
+    if (watch.unanswered == 0) return std::nullopt;
+    return clock_.now() - watch.answered.value_or(started_);
 }
 
 PowerState Failover::power_of(const HostId& host) const {
@@ -85,14 +100,15 @@ bool Failover::concerns_vms(const HostId& host) const {
 
 std::map<HostId, policy::Contact> Failover::contacts() const {
     std::map<HostId, policy::Contact> all;
-    for (const auto& [host, watch] : watches_) {
+    for (const auto& [host, last] : watches_) {
         if (power_of(host) != PowerState::on) continue;
+        const Watch watch = heard_of(host);
         policy::Contact& contact = all[host];
         // A probe that never got through, to a host whose libvirt did, is no second way to see it.
         contact.watched = probe_.reaches(host) && (watch.probed || !watch.answered);
         contact.answered = watch.answered;
         contact.unanswered = watch.unanswered;
-        contact.maintenance = questions_.maintenance(host);
+        contact.maintenance = questions_.maintenance(host) || watch.pardoned;
         contact.concerns_vms = concerns_vms(host);
     }
     return all;

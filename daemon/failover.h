@@ -38,6 +38,8 @@ public:
 
     /// Anything of the host answers just now.
     bool answers(const HostId& host) const;
+    /// An operator says that this silent host is well: it is not cut off until it has answered and is silent again.
+    void pardon(const HostId& host);
     /// For how long nothing of it has answered; nothing when it answers, or when nobody can tell.
     std::optional<Duration> silent_for(const HostId& host) const;
     const policy::Suspicion& suspicion() const { return suspicion_; }
@@ -58,9 +60,12 @@ private:
     struct Watch {
         std::optional<Instant> answered;
         unsigned unanswered = 0;
-        bool probed = false;  // the probe has succeeded once: that it fails now means something
+        bool probed = false;    // the probe has succeeded once: that it fails now means something
+        bool pardoned = false;  // an operator ended its fencing: it is left alone until it has answered again
     };
 
+    /// As of now: what libvirt has answered since the last look counts, too.
+    Watch heard_of(const HostId& host) const;
     boost::asio::awaitable<void> watch(HostId host);
     boost::asio::awaitable<void> decide();
     boost::asio::awaitable<void> fence_suspects();

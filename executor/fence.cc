@@ -45,6 +45,7 @@ PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
     if (answers(host)) co_return conflict(host, "it answers: it is not dead");
     if (run->record.state == PowerState::fencing) {
         run->confirmed_by = std::move(by);
+        run->record.alarm = false;
         run->woken = true;
         run->wake.cancel();
         co_return Result<void>();

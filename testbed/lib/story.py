@@ -35,6 +35,8 @@ _NOW_OPEN, _NEVER_OPEN = "[]", '[{name: night, times: ["TODAY 00:00-00:01"]}]'
 # The longest pause a guest may show: a TCP connection bridges it without its user's noticing more than a hiccup.
 _BOUND_MS = 3000
 _BEAT_MS = 100
+# What Ballast promises with a BMC and its shipped settings (docs/faults.md).
+_FAILOVER_BOUND_S = 30
 
 
 class Story:
@@ -59,6 +61,7 @@ class Story:
             self._maintain()
             self._spend_a_night()
             self._sum_up()
+            self._lose_a_host()
             return self._verdict()
         finally:
             self._clean_up()
@@ -228,6 +231,43 @@ class Story:
         self._verdicts.append((f"in a quiet hour {off} was emptied and switched off, after a drill, and woken when it was over", back))
         self._verdicts.append((f"while {off} was off it saved energy, by its BMC's readings", saved))
 
+    # -- a fault
+
+    def _lose_a_host(self):
+        say = self._screen.say
+        self._screen.heading("A host dies")
+        host = self._host_to_empty()
+        if self._ballast.hosts()[host]["vms"] == 0:
+            self._ballast.wait_for_end(self._ballast.migrate("web1", host, "--force"))
+        lost = sorted(row["name"] for row in guest.listing() if row["host"] == host and row["id"] is not None and row["name"] in _GUESTS)
+        say(f"The power of {host} is cut, with {', '.join(lost)} on it. Nobody says so to Ballast: it hears nothing any more, neither "
+            "from its libvirt nor from its kernel.")
+        began, start = time.time(), time.monotonic()
+        with base.exclusive():
+            named(host).kill()
+        def elsewhere(_):
+            return len([op for op in self._moves("host_loss") if op["state"] == "done"]) >= len(lost)
+        self._watch(f"the guests of {host} to run elsewhere", elsewhere, 90)
+        took = time.monotonic() - start
+        self._snapshot()
+        fenced = self._ballast.power(host)
+        true = bool(lost) and elsewhere(None) and took <= _FAILOVER_BOUND_S
+        if true:
+            say(f"{host} {fenced['message']}. Only then its guests were started: they run elsewhere {took:.0f} s after the power "
+                "was cut.", "green")
+        self._verdicts.append((f"the power of {host} was cut, and {', '.join(lost)} ran elsewhere within {_FAILOVER_BOUND_S} s", true))
+        self._take_it_back(host, lost, began)
+
+    def _take_it_back(self, host, lost, began):
+        back = self._watch(f"{host} to be back", lambda hosts: hosts[host]["state"] == "ok" and hosts[host]["connection"] == "up", 120)[host]
+        self._snapshot()
+        rows = [row for row in guest.listing() if row["name"] in lost]
+        clean = back["state"] == "ok" and len(rows) == len(lost) and all(row["host"] != host for row in rows)
+        once = not any(report.double_runs for report in heartbeat.reports(int(began * 1000)) if report.guest in _GUESTS)
+        if clean:
+            self._screen.say(f"Its BMC switched {host} on again. Before it was used, the old definitions of its guests were removed.", "green")
+        self._verdicts.append((f"{host} came back without them, and no guest ran twice", clean and once))
+
     # -- watching
 
     def _watch(self, what, wanted, timeout, tell=True):
@@ -259,7 +299,7 @@ class Story:
         for name, host in sorted(hosts.items()):
             here = sorted((vm["name"] + ("*" if vm["operation"] else "") for vm in guests if vm["host"] == name and vm["state"] == "running"))
             state = "maintenance" if host["maintenance"] else host["state"]
-            colour = {"ok": "green", "overloaded": "red", "down": "red"}.get(state, "yellow")
+            colour = {"ok": "green", "overloaded": "red", "down": "red", "fencing": "red", "lost": "red"}.get(state, "yellow")
             known = host["connection"] == "up" and not host["stale"]
             memory = host["memory"]["demand_ratio"]
             ready = host["cpu"]["ready_ratio"]
@@ -273,6 +313,9 @@ class Story:
         if before == op["state"]:
             return
         self._told[op["id"]] = op["state"]
+        if op["trigger"] == "host_loss":
+            self._tell_of_start(op, before)
+            return
         if before is None:
             predicted = op["prediction"]
             self._screen.say(f"{op['vm_name']}: {op['from']} -> {op['to']}. Why: {op['reason']}. Predicted: "
@@ -281,6 +324,14 @@ class Story:
             took = op["outcome"]
             self._screen.say(f"{op['vm_name']} runs on {op['to']}, after {milliseconds(took['duration_ms'])}; it paused for "
                              f"{milliseconds(took['downtime_ms'])}.")
+        elif op["state"] in FINAL:
+            self._screen.say(f"{op['vm_name']}: {op['state'].replace('_', ' ')}: {op['message']}", "yellow")
+
+    def _tell_of_start(self, op, before):
+        if before is None:
+            self._screen.say(f"{op['vm_name']}: {op['reason']}.", "blue")
+        if op["state"] == "done":
+            self._screen.say(f"{op['vm_name']} was started on {op['to']}, in {milliseconds(op['outcome']['duration_ms'])}.")
         elif op["state"] in FINAL:
             self._screen.say(f"{op['vm_name']}: {op['state'].replace('_', ' ')}: {op['message']}", "yellow")
 

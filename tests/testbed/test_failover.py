@@ -1,5 +1,6 @@
 """Hosts that die for real: their guests run elsewhere, once, and nobody is cut off who only was silent for a moment."""
 
+import os
 import random
 import time
 
@@ -8,6 +9,7 @@ from support import OBSERVE, PowerTest, beats, bmc, create, named, network, rows
 # All but what this is about is off; failover has its shipped settings.
 FAILOVER = OBSERVE.replace("mode: observe", "mode: automatic") + "overload: {enabled: false}\nbalance: {enabled: false}\n"
 _IN_TIME = 30  # seconds from the power cut until the guests run elsewhere
+_CUTS = int(os.environ.get("BALLAST_CUTS", "3"))  # a soak: BALLAST_CUTS=100 tests/testbed/run -k short_cuts
 
 
 class Failover(PowerTest):
@@ -75,7 +77,7 @@ class Failover(PowerTest):
         self.start()
         before = {host: named(host).boot_id() for host in ("host2", "host3")}
         dice = random.Random(7)
-        for length in (8.0, *(dice.uniform(0, 8) for _ in range(2))):
+        for length in (8.0, *(dice.uniform(0, 8) for _ in range(_CUTS - 1))):
             host = named(dice.choice(("host2", "host3")))
             network.cut(host)
             time.sleep(length)
