@@ -72,6 +72,7 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
     keeper_.configure(options_);
     power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
     power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
+                             [this](const HostId& host) { return failover_.may_cut(host); },
                              [this](HostId host) { return executor_.rejoin(std::move(host)); }});
     executor_.ask_lost([this](const HostId& host) {
         const auto record = power_switch_.record(host);
@@ -86,7 +87,10 @@ FailoverQuestions Controller::failover_questions() {
     questions.maintenance = [this](const HostId& host) { return keeper_.in_maintenance(host); };
     questions.restarts_pending = [this](const HostId& host) {
         const auto& restarts = last_cycle_.plan.restarts;
-        return std::any_of(restarts.begin(), restarts.end(), [&](const Restart& one) { return one.from == host; });
+        return std::any_of(restarts.begin(), restarts.end(), [&](const Restart& one) {
+            const VmRecord* record = executor_.vms().find(one.vm);
+            return one.from == host && record != nullptr && !record->definition.empty();
+        });
     };
     questions.changed = [this] { want_cycle(); };
     return questions;
@@ -129,6 +133,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
 void Controller::presume_vms() {
     for (const auto& [vm, record] : executor_.vms().all()) {
         auto facts = hypervisor_.facts_of(record.definition);
+        if (facts) facts->autostart = record.autostart;  // which no definition says
         keeper_.presume(vm, record.host, record.name, facts ? std::optional(std::move(*facts)) : std::nullopt);
     }
 }
@@ -291,6 +296,10 @@ void Controller::heard(const HypervisorEvent& event) {
 void Controller::operation_changed(const Operation& op) {
     if (is_final(op.state)) {
         keeper_.operation_ended(op, clock_.now());
+        // It did not end as was meant, but whose the VM is by now was found out.
+        const VmRecord* owned = executor_.vms().find(op.vm);
+        if (op.state != OperationState::done && owned != nullptr && owned->host != op.from)
+            keeper_.belongs(op.vm, op.from, owned->host, clock_.now());
         homes_.ended(op);
         ended_.push_back(op);
         if (ended_.size() > ended_kept) ended_.pop_front();
@@ -401,8 +410,11 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
 // Later waves are those of a lower priority: they are planned anew once the first ones are under way.
 boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory inventory) {
     const std::vector<Restart> restarts = cycle.plan.restarts;
+    unsigned wave = 0;
+    bool waits = false;  // for those of this wave
     for (const Restart& restart : restarts) {
-        if (restart.wave > restarts.front().wave) break;
+        if (restart.wave > wave && waits) break;
+        wave = restart.wave;
         Operation draft;
         draft.vm = restart.vm;
         draft.vm_name = inventory.vms[restart.vm].facts.name;
@@ -414,6 +426,7 @@ boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory 
         draft.requested_by = "policy";
         std::string name = draft.vm_name;
         const auto id = co_await executor_.restart(std::move(draft));
+        waits = waits || id || id.error().code != ErrorCode::invalid;
         if (id)
             cycle.operations.push_back(*id);
         else if (id.error().code != ErrorCode::conflict)  // its turn comes

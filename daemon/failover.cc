@@ -12,6 +12,9 @@ constexpr unsigned misses_to_end = 2;
 constexpr Duration start_again = std::chrono::minutes{1};
 // The plan after the loss names the restarts; a host that boots meanwhile would only get in their way.
 constexpr Duration bring_back_after = std::chrono::seconds{10};
+// A fault that spreads takes one host after the other: those it has taken count for the storm rail for so long.
+constexpr Duration dead_lately = std::chrono::minutes{10};
+constexpr unsigned known_silent = 1000;                 // looks: more than anybody asks for
 constexpr std::size_t longest_definition = 256 * 1024;  // the store's values hold 1 MiB
 
 std::string names_of(const std::vector<std::string>& names) {
@@ -75,6 +78,10 @@ bool Failover::answers(const HostId& host) const {
     return watch.answered && watch.unanswered == 0;
 }
 
+bool Failover::may_cut(const HostId& host) const {
+    return suspicion_.frozen.empty() && options_.enabled && questions_.may_act() && !questions_.maintenance(host);
+}
+
 void Failover::pardon(const HostId& host) {
     if (const auto watch = watches_.find(host); watch != watches_.end()) watch->second.pardoned = true;
 }
@@ -98,9 +105,20 @@ bool Failover::concerns_vms(const HostId& host) const {
     });
 }
 
+bool Failover::is_dead_lately(const HostId& host) const {
+    const auto record = power_.record(host);
+    if (!record) return false;
+    return record->state == PowerState::fencing ||
+           (record->state == PowerState::lost && clock_.wall_now() - record->since < dead_lately);
+}
+
 std::map<HostId, policy::Contact> Failover::contacts() const {
     std::map<HostId, policy::Contact> all;
     for (const auto& [host, last] : watches_) {
+        if (is_dead_lately(host)) {  // silent, and seen to already
+            all[host].unanswered = known_silent;
+            continue;
+        }
         if (power_of(host) != PowerState::on) continue;
         const Watch watch = heard_of(host);
         policy::Contact& contact = all[host];
@@ -108,6 +126,9 @@ std::map<HostId, policy::Contact> Failover::contacts() const {
         contact.watched = probe_.reaches(host) && (watch.probed || !watch.answered);
         contact.answered = watch.answered;
         contact.unanswered = watch.unanswered;
+        // Seen in one way only: never cut off for it, but counted.
+        const bool gone = hypervisor_.connection(host) == Connection::down && clock_.now() - started_ >= options_.after;
+        if (!contact.watched) contact.unanswered = gone ? known_silent : 0;
         contact.maintenance = questions_.maintenance(host) || watch.pardoned;
         contact.concerns_vms = concerns_vms(host);
     }
@@ -149,7 +170,8 @@ boost::asio::awaitable<void> Failover::start_at_home() {
     for (const VmRecord& record : all) {
         const auto tried = tried_again_.find(record.vm);
         const bool waits = tried != tried_again_.end() && clock_.now() - tried->second < start_again;
-        if (waits || record.definition.empty() || power_of(record.host) != PowerState::on || !answers(record.host) ||
+        if (waits || record.definition.empty() || questions_.maintenance(record.host) ||
+            power_of(record.host) != PowerState::on || !answers(record.host) ||
             hypervisor_.connection(record.host) != Connection::up)
             continue;
         tried_again_[record.vm] = clock_.now();
@@ -194,6 +216,19 @@ std::vector<std::string> Failover::notes() const {
     if (suspicion_.frozen.empty() && (!options_.enabled || !questions_.may_act()))
         for (const policy::Suspect& suspect : suspicion_.suspects)
             notes.push_back(suspect.reason + "; it would be cut off in mode automatic with failover.enabled");
+    for (const auto& [host, watch] : watches_) {
+        const auto silent = silent_for(host);
+        const bool suspected = std::any_of(suspicion_.suspects.begin(), suspicion_.suspects.end(),
+                                           [&](const policy::Suspect& one) { return one.host == host; });
+        if (!silent || *silent < options_.after || suspected || power_of(host) != PowerState::on || !concerns_vms(host))
+            continue;
+        if (watch.answered || *silent >= options_.start_grace)
+            notes.push_back(
+                "ALARM: " + host.value + " has not answered for " + to_string(*silent) +
+                " and owns VMs, but is not cut off: it is in maintenance, or can be seen in one way only. If it "
+                "is off: ballastctl fence confirm " +
+                host.value);
+    }
     std::map<HostId, std::vector<std::string>> by_host;
     for (const VmRecord& record : down()) by_host[record.host].push_back(record.name);
     for (const auto& [host, names] : by_host)
@@ -205,11 +240,14 @@ std::vector<std::string> Failover::notes() const {
 // ---- Who owns what.
 
 void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool rebooted) {
+    if (rebooted) rebooted_.insert(host);
     if (power_of(host) != PowerState::on) return;
+    rebooted = rebooted_.erase(host) > 0;
     executor::VmRecords& records = executor_.vms();
     const auto active = executor_.active();
     const auto busy = [&](const VmId& vm) {
-        return std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == vm; });
+        return std::any_of(active.begin(), active.end(),
+                           [&](const Operation& op) { return op.vm == vm && op.state != OperationState::waiting; });
     };
     for (const VmId& vm : running) {
         missed_.erase(vm);
@@ -252,6 +290,7 @@ void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts,
     record.vm = vm;
     record.name = facts.name;
     record.persistent = facts.persistent;
+    record.autostart = facts.autostart;
     record.definition = definition.size() <= longest_definition ? std::move(definition) : "";
     records.set(std::move(record));
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ public:
     bool answers(const HostId& host) const;
     /// An operator says that this silent host is well: it is not cut off until it has answered and is silent again.
     void pardon(const HostId& host);
+    /// Nothing has come up since it was decided that keeps it from being cut off.
+    bool may_cut(const HostId& host) const;
     /// For how long nothing of it has answered; nothing when it answers, or when nobody can tell.
     std::optional<Duration> silent_for(const HostId& host) const;
     const policy::Suspicion& suspicion() const { return suspicion_; }
@@ -72,6 +75,7 @@ private:
     boost::asio::awaitable<void> start_at_home();
     boost::asio::awaitable<void> bring_back();
     std::map<HostId, policy::Contact> contacts() const;
+    bool is_dead_lately(const HostId& host) const;
     bool concerns_vms(const HostId& host) const;
     PowerState power_of(const HostId& host) const;
 
@@ -86,6 +90,7 @@ private:
     Instant started_{};
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;
+    std::set<HostId> rebooted_;            // seen while it was not on
     std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
     std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
 };

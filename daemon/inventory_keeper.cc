@@ -171,7 +171,8 @@ std::vector<VmId> InventoryKeeper::running_on(const HostId& host) const {
     if (seen == seen_.end()) return running;
     for (const auto& [vm, sampled] : seen->second) {
         const auto owner = owners_.find(vm);
-        if (runs(sampled) && owner != owners_.end() && owner->second.host == host) running.push_back(vm);
+        const bool active = sampled.state != VmState::shut_off && sampled.state != VmState::crashed;
+        if (active && owner != owners_.end() && owner->second.host == host) running.push_back(vm);
     }
     return running;
 }

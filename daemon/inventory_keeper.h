@@ -38,6 +38,8 @@ public:
     void health(const HostId& host, std::vector<HealthProblem> problems);
     /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
     void operation_ended(const Operation& operation, Instant now);
+    /// A VM that was thought to be on `from` is `to`'s.
+    void belongs(const VmId& vm, const HostId& from, const HostId& to, Instant now) { place(vm, from, to, now); }
     /// A move from before this daemon's start, from the journal, or one that an operator declined.
     void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
     /// A VM that ran there when the daemon before this one last saw it. Ignored once the host has been sampled.
@@ -49,7 +51,7 @@ public:
     std::vector<VmId> vm_facts_wanted(const HostId& host) const;
     /// Those, and VMs with blockers that pass without an event: somebody deletes a snapshot, a backup ends.
     std::vector<VmId> vm_facts_due(const HostId& host) const;
-    /// Running VMs that are this host's own: not arrivals, and not the second of a double run.
+    /// Running or paused VMs that are this host's own: not arrivals, and not the second of a double run.
     std::vector<VmId> running_on(const HostId& host) const;
     Inventory build(Instant now, const std::vector<Operation>& active) const;
     std::vector<DoubleRun> double_runs() const;

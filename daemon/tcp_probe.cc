@@ -9,6 +9,7 @@ using asio::ip::tcp;
 
 namespace {
 constexpr std::chrono::seconds answer_within{1};
+constexpr unsigned short ssh_port = 22;
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
 // libvirt's and ssh's [libvirt, Remote support; IANA].
@@ -61,7 +62,11 @@ asio::awaitable<void> TcpProbe::resolve(Peer& peer) {
     auto [failed, found] = co_await resolver.async_resolve(peer.target.host, peer.target.port, no_throw);
     if (!failed && !found.empty()) {
         peer.addresses.clear();
-        for (const auto& one : found) peer.addresses.push_back(one.endpoint());
+        for (const auto& one : found) {
+            peer.addresses.push_back(one.endpoint());
+            // A libvirtd that hangs leaves its port's queue to fill up; that of ssh, or nobody's, answers then.
+            if (one.endpoint().port() != ssh_port) peer.addresses.emplace_back(one.endpoint().address(), ssh_port);
+        }
     }
     peer.resolving = false;
 }
@@ -77,18 +82,17 @@ Probe::Task<void> TcpProbe::reach(HostId host) {
     co_return result;
 }
 
+// One address and port a look, the next one after a failure: a second is too short for two.
 Probe::Task<void> TcpProbe::connect(Peer& peer) {
     using namespace asio::experimental::awaitable_operators;
+    if (peer.addresses.empty()) co_return Error{ErrorCode::unavailable, peer.target.host, "its address is not known"};
+    const tcp::endpoint address = peer.addresses[peer.next % peer.addresses.size()];
     asio::steady_timer deadline(executor_, answer_within);
-    const std::vector<tcp::endpoint> addresses = peer.addresses;
-    for (const tcp::endpoint& address : addresses) {
-        tcp::socket socket(executor_);
-        auto first = co_await (socket.async_connect(address, no_throw) || deadline.async_wait(no_throw));
-        if (first.index() == 1) co_return Error{ErrorCode::timed_out, peer.target.host, "nothing answers"};
-        if (is_answer(std::get<0>(std::get<0>(first)))) co_return Result<void>();
-    }
-    co_return Error{ErrorCode::unavailable, peer.target.host,
-                    addresses.empty() ? "its address is not known" : "it cannot be reached"};
+    tcp::socket socket(executor_);
+    auto first = co_await (socket.async_connect(address, no_throw) || deadline.async_wait(no_throw));
+    if (first.index() == 0 && is_answer(std::get<0>(std::get<0>(first)))) co_return Result<void>();
+    ++peer.next;
+    co_return Error{ErrorCode::timed_out, peer.target.host, "nothing answers"};
 }
 
 }  // namespace ballast::daemon

@@ -33,6 +33,7 @@ private:
     struct Peer {
         ProbeTarget target;
         std::vector<boost::asio::ip::tcp::endpoint> addresses;  // as last resolved; empty: not yet
+        std::size_t next = 0;                                   // the one to be asked
         bool resolving = false;
     };
     boost::asio::awaitable<void> resolve(Peer& peer);

@@ -103,6 +103,11 @@ std::shared_ptr<Executor::Seat> Executor::hold(const Operation& draft, bool take
     return seat;
 }
 
+bool Executor::is_held(const std::weak_ptr<Seat>& seat, const HostId& host) {
+    const auto taken = seat.lock();
+    return taken && (taken->from == host || taken->to == host);
+}
+
 Executor::RunPtr Executor::add(Record record) {
     const OperationId id = record.op.id;
     return runs_[id] = std::make_shared<Run>(executor_, std::move(record), settings_);

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -166,8 +167,11 @@ private:
     boost::asio::awaitable<void> found_running(RunPtr run, HostId host, bool paused);
     boost::asio::awaitable<void> give_back(RunPtr run, OperationState state, std::string message);
     boost::asio::awaitable<bool> remove_trace(RunPtr run);
-    Task<void> rejoin(HostId host, VmRecord record);
+    Task<void> clean(HostId host);
+    Task<void> clean(HostId host, VmId vm);
+    static bool is_held(const std::weak_ptr<Seat>& seat, const HostId& host);
     void moved(const VmId& vm, const HostId& to);
+    bool is_touched(const HostId& host) const;
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
@@ -175,6 +179,7 @@ private:
     Journal journal_;
     VmRecords records_;
     std::function<bool(const HostId&)> lost_;
+    std::set<HostId> rejoining_;  // being cleaned, or just cleaned and about to be on: nothing is started from there
     std::function<void(const Operation&)> changed_;
     Settings settings_;
     std::map<OperationId, RunPtr> runs_;

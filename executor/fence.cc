@@ -77,6 +77,9 @@ boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
     run->record.asked = true;
     PowerRecord record = run->record;
     auto off = co_await journal_.write(std::move(record));  // no action without a journal entry
+    if (answers(host)) co_return;
+    const bool held = run->record.requested_by == "policy" && hooks_.may_cut && !hooks_.may_cut(host);
+    if (off && held) off = conflict(host, "too many hosts are silent, or an operator holds it back");
     if (off) off = co_await power_.switch_off(host);
     if (off) {
         co_await is_lost(run, "was cut off; its BMC says that it is off");
@@ -144,7 +147,11 @@ boost::asio::awaitable<void> PowerSwitch::found_back(RunPtr run) {
             co_await settle(run, PowerState::on, "is back");
             break;
         }
-        run->record.message = "is back, but not in use yet: " + to_string(clean.error());
+        std::string message = "is back, but not in use yet: " + to_string(clean.error());
+        if (clean.error().code == ErrorCode::conflict)
+            run->record.message = std::move(message);  // it passes
+        else
+            co_await raise_alarm(run, std::move(message));
         co_await clock_.sleep_for(rejoin_again);
     }
     run->driven = false;

@@ -141,6 +141,11 @@ PowerSwitch::Task<void> PowerSwitch::release(HostId host, std::string by) {
     if (found == runs_.end() || !(found->second->record.alarm || found->second->record.quarantined))
         co_return Error{ErrorCode::not_found, host.value, "its power has neither an alarm nor a quarantine to release"};
     const RunPtr run = found->second;
+    if (run->driven && !is_switching(run->record.state)) {  // written with its next state
+        run->record.alarm = run->record.quarantined = false;
+        changed_(run->record);
+        co_return Result<void>();
+    }
     if (run->driven) {  // whoever is at it sees to it
         run->released_by = std::move(by);
         run->woken = true;

@@ -45,6 +45,8 @@ struct PowerSettings {
 struct LossHooks {
     /// Anything of the host answers just now.
     std::function<bool(const HostId&)> answers;
+    /// What the policy wanted cut off may be cut off still.
+    std::function<bool(const HostId&)> may_cut;
     /// Cleans a host that was lost and answers again. An error: it is not done, and is asked again.
     std::function<boost::asio::awaitable<Result<void>>(HostId)> rejoin;
 };

@@ -45,6 +45,9 @@ Executor::Task<OperationId> Executor::restart(Operation draft) {
     if (record->host != draft.from)
         co_return Error{ErrorCode::conflict, draft.vm_name, "it belongs to " + record->host.value + " by now"};
     if (busy(draft.vm)) co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
+    std::erase_if(rejoining_, [this](const HostId& host) { return !is_lost(host); });
+    if (rejoining_.contains(draft.from) || rejoining_.contains(draft.to))
+        co_return Error{ErrorCode::conflict, draft.vm_name, "its host is just coming back"};
     if (restarts_on(draft.to) >= settings_.restarts_per_host)
         co_return Error{ErrorCode::conflict, draft.vm_name, "enough VMs are being started on " + draft.to.value};
     const auto seat = hold(draft, false);
@@ -190,33 +193,58 @@ void Executor::moved(const VmId& vm, const HostId& to) {
 
 // ---- The host comes back.
 
+bool Executor::is_touched(const HostId& host) const {
+    const auto touches = [&](const HostId& from, const HostId& to) { return from == host || to == host; };
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const auto& entry) { return touches(entry.second->op.from, entry.second->op.to); }) ||
+           std::any_of(seats_.begin(), seats_.end(), [&](const auto& seat) { return is_held(seat, host); });
+}
+
 Executor::Task<void> Executor::rejoin(HostId host) {
-    std::vector<VmRecord> concerned;
+    // A connection may be called up for a while after its end: nothing waits for that.
+    const auto alive = co_await hypervisor_.read(host);
+    if (!alive) co_return alive.error();
+    rejoining_.insert(host);
+    auto cleaned = is_touched(host) ? Result<void>(Error{ErrorCode::conflict, host.value, "VMs of it are under way"})
+                                    : Result<void>();
+    if (cleaned) cleaned = co_await clean(host);
+    if (!cleaned) rejoining_.erase(host);
+    co_return cleaned;
+}
+
+// Asked of the host itself: to look() it knows no VM as long as it counts as lost.
+Executor::Task<void> Executor::clean(HostId host) {
+    std::vector<VmId> concerned;
     for (const auto& [vm, record] : records_.all())
         if (record.host == host || std::find(record.left.begin(), record.left.end(), host) != record.left.end())
-            concerned.push_back(record);
-    for (VmRecord& record : concerned) {
-        const auto cleaned = co_await rejoin(host, std::move(record));
+            concerned.push_back(vm);
+    for (const VmId& vm : concerned) {
+        const auto cleaned = co_await clean(host, vm);
         if (!cleaned) co_return cleaned.error();
     }
     co_return co_await records_.written();
 }
 
-// Asked of the host itself: to look() it knows no VM as long as it counts as lost.
-Executor::Task<void> Executor::rejoin(HostId host, VmRecord record) {
-    const auto presence = co_await hypervisor_.presence(host, record.vm);
+Executor::Task<void> Executor::clean(HostId host, VmId vm) {
+    const auto presence = co_await hypervisor_.presence(host, vm);
     if (!presence) co_return presence.error();
-    if (record.host == host) {
+    const VmRecord* known = records_.find(vm);
+    if (known == nullptr) co_return Result<void>();
+    if (known->host == host) {
+        VmRecord record = *known;
         record.down = !is_there(*presence);
         records_.set(std::move(record));
         co_return Result<void>();
     }
     Result<void> removed = Result<void>();
-    if (is_there(*presence)) removed = co_await hypervisor_.destroy(host, record.vm);
-    if (removed && presence->persistent) removed = co_await hypervisor_.undefine(host, record.vm);
+    if (is_there(*presence)) removed = co_await hypervisor_.destroy(host, vm);
+    if (removed && presence->persistent) removed = co_await hypervisor_.undefine(host, vm);
     if (!removed && removed.error().code != ErrorCode::not_found) co_return removed.error();
-    std::erase(record.left, host);
-    records_.set(std::move(record));
+    if (const VmRecord* now = records_.find(vm); now != nullptr) {
+        VmRecord record = *now;
+        std::erase(record.left, host);
+        records_.set(std::move(record));
+    }
     co_return Result<void>();
 }
 

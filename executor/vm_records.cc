@@ -27,6 +27,7 @@ VmRecord parse(const json::object& o) {
     record.host = {text(o, "host")};
     record.generation = o.at("generation").to_number<std::uint64_t>();
     record.persistent = o.at("persistent").as_bool();
+    record.autostart = o.at("autostart").as_bool();
     record.definition = text(o, "definition");
     record.down = o.at("down").as_bool();
     for (const json::value& host : o.at("left").as_array()) record.left.push_back({std::string(host.as_string())});
@@ -51,13 +52,10 @@ std::string vm_record_key(const VmId& vm) {
 json::object to_json(const VmRecord& r) {
     json::array left;
     for (const HostId& host : r.left) left.emplace_back(host.value);
-    return {{"vm", r.vm.value},
-            {"name", r.name},
-            {"host", r.host.value},
-            {"generation", r.generation},
-            {"persistent", r.persistent},
-            {"definition", r.definition},
-            {"down", r.down},
+    return {{"vm", r.vm.value},           {"name", r.name},
+            {"host", r.host.value},       {"generation", r.generation},
+            {"persistent", r.persistent}, {"autostart", r.autostart},
+            {"definition", r.definition}, {"down", r.down},
             {"left", std::move(left)}};
 }
 

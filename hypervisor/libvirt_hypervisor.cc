@@ -214,8 +214,10 @@ Hypervisor::Task<void> LibvirtHypervisor::destroy(HostId host, VmId vm) {
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {
-    auto act =
-        checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM); });
+    // What libvirt keeps beside a definition goes with it, or it would refuse; the VM's own files stay.
+    constexpr unsigned flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                               VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE;
+    auto act = checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, flags); });
     return with_domain<void>(std::move(host), std::move(vm), std::move(act));
 }
 

@@ -16,6 +16,7 @@ struct VmRecord {
     HostId host;                   // where it runs, or is being started
     std::uint64_t generation = 1;  // one more with each change of `host` [safety.md, invariant 9]
     bool persistent = false;
+    bool autostart = false;    // its host starts it whenever it boots
     std::string definition;    // domain XML as it would be started next, without secrets
     bool down = false;         // it ran when its host was lost, and has not been started again
     std::vector<HostId> left;  // hosts that were lost with it: they may have its definition still

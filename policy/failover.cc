@@ -9,11 +9,11 @@ namespace {
 constexpr unsigned looks_for_silence = 2, looks_for_suspicion = 5;
 
 bool is_silent(const Contact& contact) {
-    return contact.watched && contact.unanswered >= looks_for_silence;
+    return contact.unanswered >= looks_for_silence;
 }
 
 bool is_suspect(const Contact& contact, const FailoverOptions& options, Instant started, Instant now) {
-    if (!is_silent(contact) || contact.unanswered < looks_for_suspicion) return false;
+    if (!contact.watched || contact.unanswered < looks_for_suspicion) return false;
     if (!contact.answered) return now - started >= std::max(options.start_grace, options.after);
     return now - *contact.answered >= options.after;
 }
@@ -36,7 +36,8 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
         if (contact.concerns_vms && is_suspect(contact, options, started, now))
             found.suspects.push_back({host, sentence(host, contact, started, now)});
     }
-    if (!found.suspects.empty() && 2 * found.silent.size() >= expected)
+    const bool many = !found.silent.empty() && 2 * found.silent.size() >= expected;
+    if (many && (!found.suspects.empty() || found.silent.size() > 1))
         found.frozen = std::to_string(found.silent.size()) + " of " + std::to_string(expected) +
                        " hosts do not answer: that looks like the network, so none is cut off. Once you have made sure "
                        "that a host is off: ballastctl fence confirm HOST";

@@ -228,6 +228,48 @@ TEST_CASE("A VM that its host would start again is left, named, and started ther
     CHECK_FALSE(bench.notes("ALARM"));
 }
 
+TEST_CASE("A host that somebody calls well is left alone until it has answered and is silent again") {
+    FailoverBench bench;
+    bench.power.hosts_by_id.at({"host2"}).error = Error{ErrorCode::unavailable, "host2", "no answer"};
+    bench.silence({"host2"});
+    bench.pass(1min);
+    CHECK(bench.state("host2") == "fencing");
+    asio::co_spawn(*bench.io, bench.controller->release_power({"host2"}, "ann"), asio::detached);
+    bench.pass(2min);
+    CHECK(bench.state("host2") == "on");
+    CHECK(bench.notes("ALARM: host2 has not answered for"));
+    bench.hear({"host2"});
+    bench.pass(10s);
+    bench.silence({"host2"});
+    bench.pass(20s);
+    CHECK(bench.state("host2") == "fencing");
+}
+
+TEST_CASE("Faults that take one host after the other are stopped by the storm rail") {
+    FailoverBench bench;
+    for (const char* name : {"host1", "host4"})
+        bench.hypervisor.add_vm(name, std::string("44444444-4444-4444-4444-44444444444") + name[4],
+                                std::string("vm") + name[4]);
+    bench.policy.failover.bring_back = false;
+    bench.controller->set_policy(bench.policy);
+    bench.pass(30s);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    bench.kill({"host3"});
+    bench.pass(1min);
+    CHECK(bench.power.orders == std::vector<std::string>{"off host2"});
+    CHECK(bench.notes("2 of 4 hosts do not answer"));
+}
+
+TEST_CASE("A guest that is paused when its host dies is started elsewhere as well") {
+    FailoverBench bench;
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).state = VmState::paused;
+    bench.pass(1min);
+    bench.kill({"host2"});
+    bench.pass(30s);
+    CHECK_FALSE(bench.where(web).empty());
+}
+
 TEST_CASE("A VM that was shut down before its host died is not started") {
     FailoverBench bench;
     bench.hypervisor.hosts_by_id.at({"host2"}).vms.erase({web});

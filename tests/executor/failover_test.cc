@@ -186,6 +186,41 @@ TEST_CASE("A host that dies again within the hour stays off until somebody has l
     CHECK(lab.wait(lab.power_switch->bring_back({"h1"})).error().code == ErrorCode::conflict);
 }
 
+TEST_CASE(
+    "What the policy wanted cut off is held back when so many are silent by now, and what a person wants is not") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    lab.may_cut = false;
+    REQUIRE(lab.fence("h1"));
+    lab.run_for(5min);
+    CHECK(lab.record("h1").state == PowerState::fencing);
+    CHECK(lab.record("h1").alarm);
+    SECTION("until it may") {
+        lab.may_cut = true;
+    }
+    SECTION("a person answers for it") {
+        REQUIRE(lab.wait(lab.power_switch->confirm_lost({"h1"}, "ann")));
+    }
+    REQUIRE(lab.becomes("h1", PowerState::lost, 1min));
+    CHECK_FALSE(lab.record("h1").alarm);
+}
+
+TEST_CASE("While a host is being cleaned nothing of it is started elsewhere") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.run_for(1min);
+    lab.world.power_on({"h1"});
+    lab.run_for(5ms + 1ms);  // it has been seen to answer
+    CHECK(lab.start_on("vm", "h1", "h2").error().message == "its host is just coming back");
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.owner("vm").down);
+    REQUIRE(lab.start_on("vm", "h1", "h1"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h1");
+}
+
 TEST_CASE("A VM that cannot be started on one host is given back, and started on another") {
     FailoverLab lab;
     lab.world.broken.insert({"h2"});

@@ -53,6 +53,7 @@ public:
     std::unique_ptr<sim::SimPower> power;
     std::unique_ptr<PowerSwitch> power_switch;
     std::vector<PowerRecord> heard;
+    bool may_cut = true;
 
     /// What the daemon's failover would hear: nothing of a host that is off or cut off.
     std::function<bool(const HostId&)> answers = [this](const HostId& host) { return world.host(host)->answers(); };
@@ -68,6 +69,7 @@ private:
         power_switch = std::make_unique<PowerSwitch>(io->get_executor(), clock, *hypervisor, *power, *store, in_use,
                                                      [this](const PowerRecord& record) { heard.push_back(record); });
         power_switch->set_hooks({[this](const HostId& host) { return answers(host); },
+                                 [this](const HostId&) { return may_cut; },
                                  [this](HostId host) { return executor->rejoin(std::move(host)); }});
         lost = [this](const HostId& host) {
             const auto known = power_switch ? power_switch->record(host) : std::nullopt;
