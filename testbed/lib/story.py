@@ -187,7 +187,8 @@ class Story:
         wait_until("the broker's hosts to be known", lambda: self._ballast.power("host2")["switchable"], timeout=60)
         self._ballast.write_policy(_NIGHT.replace("WINDOWS", _NOW_OPEN))
         self._ballast.ctl("reload")
-        self._watch("a host to be off", lambda _: self._off(), 180)
+        # When it packs them and opens a host again, they may go back only after no_return.
+        self._watch("a host to be off", lambda _: self._off(), 300)
         self._snapshot()
         off = self._off()
         if not off:
@@ -236,6 +237,8 @@ class Story:
     def _lose_a_host(self):
         say = self._screen.say
         self._screen.heading("A host dies")
+        self._ballast.write_policy(_POLICY)
+        self._ballast.ctl("reload")
         host = self._host_to_empty()
         if self._ballast.hosts()[host]["vms"] == 0:
             self._ballast.wait_for_end(self._ballast.migrate("web1", host, "--force"))
