@@ -191,17 +191,10 @@ private:
         listener.source_read = [this](const HostId& host, const std::string& source, bool ok) {
             log_.source_read(host, source, ok);
             metrics_.source_read(host, source, ok);
-            if (source == collectors::libvirt_source && (ok || is_meant_to_answer(host)))
+            if (source == collectors::libvirt_source && (ok || controller_.is_meant_to_answer(host)))
                 health_.libvirt_asked(host, ok);
         };
         return listener;
-    }
-
-    // One that is switched off, or that somebody works on, fails nobody by its silence.
-    bool is_meant_to_answer(const HostId& host) const {
-        const Inventory seen = controller_.inventory();
-        const auto found = seen.hosts.find(host);
-        return found != seen.hosts.end() && found->second.power == PowerState::on && !found->second.maintenance;
     }
 
     HealthListener health_listener() {

@@ -224,6 +224,11 @@ bool Controller::is_own(const HostId& host) const {
                        [&](const config::HostOptions& options) { return options.id == host && is_local(options.uri); });
 }
 
+bool Controller::is_meant_to_answer(const HostId& host) const {
+    const auto record = power_switch_.record(host);
+    return (!record || record->state == PowerState::on) && !keeper_.in_maintenance(host);
+}
+
 Inventory Controller::inventory() const {
     Inventory seen = keeper_.build(clock_.now(), executor_.active());
     seen.wall_time = clock_.wall_now();

@@ -71,6 +71,8 @@ public:
     bool is_own(const HostId& host) const;
     /// Who put the host into maintenance; empty: nobody.
     std::string maintenance_by(const HostId& host) const;
+    /// It is on, and nobody works on it: its silence is a fault.
+    bool is_meant_to_answer(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
     executor::PowerSwitch& power_switch() { return power_switch_; }  // for those who steer more than one host
     const PowerControl& power() const { return power_; }

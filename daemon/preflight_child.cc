@@ -4,16 +4,16 @@
 #include <boost/asio.hpp>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <memory>
 #include <optional>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+
+#include "service/pipes.h"
 
 extern char** environ;
 
@@ -21,33 +21,13 @@ namespace ballast::daemon::preflight {
 
 namespace {
 
+using service::File;
+using service::open_all;
+using service::Pipes;
+
 constexpr std::size_t most_output = 1 << 20;
 constexpr int most_children = 64;  // under way or left behind
 std::atomic<int> children = 0;
-
-class File {
-public:
-    explicit File(int descriptor = -1) : descriptor_(descriptor) {}
-    ~File() { close(); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const { return descriptor_; }
-    void reset(int descriptor) {
-        close();
-        descriptor_ = descriptor;
-    }
-    void close() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-        descriptor_ = -1;
-    }
-
-private:
-    int descriptor_;
-};
-
-struct Pipes {
-    File input, out_read, out_write, err_read, err_write;
-};
 
 double utc_now() {
     timespec now{};
@@ -57,23 +37,6 @@ double utc_now() {
 
 std::chrono::steady_clock::time_point steady_now() {
     return std::chrono::steady_clock::now();
-}
-
-// Only our end does not block: few programs expect that of their stdout.
-bool open_pipe(File& read, File& write) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    read.reset(ends[0]);
-    write.reset(ends[1]);
-    return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
-}
-
-// A file in memory, so that a child that does not read its input cannot hold us up.
-bool open_input(File& file, const std::string& input) {
-    file.reset(::memfd_create("ballast-input", MFD_CLOEXEC));
-    if (file.get() < 0) return false;
-    const auto written = ::write(file.get(), input.data(), input.size());
-    return written == static_cast<ssize_t>(input.size()) && ::lseek(file.get(), 0, SEEK_SET) == 0;
 }
 
 Error cannot(const std::string& program, int error) {
@@ -109,9 +72,7 @@ public:
 };
 
 Result<pid_t> start(const std::vector<std::string>& arguments, const std::string& input, Pipes& pipes) {
-    if (!open_input(pipes.input, input) || !open_pipe(pipes.out_read, pipes.out_write) ||
-        !open_pipe(pipes.err_read, pipes.err_write))
-        return cannot(arguments[0], errno);
+    if (!open_all(pipes, input)) return cannot(arguments[0], errno);
     const SpawnSettings settings(pipes);
     std::vector<char*> argv;
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));

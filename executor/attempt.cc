@@ -78,7 +78,7 @@ boost::asio::awaitable<void> Executor::give_up_or_retry(RunPtr run, bool may_pas
     const unsigned doublings = std::min(run->op.attempt - 1, most_doublings);
     const Duration delay = run->settings.retry_delay * (1 << doublings);
     co_await transition(run, OperationState::planned, "next try in " + to_string(delay) + ": " + message);
-    if (!run->cancelled()) co_await pause(run, delay);
+    if (!run->cancelled()) co_await run->pause.take(clock_, delay);
 }
 
 boost::asio::awaitable<void> Executor::end_without_moving(RunPtr run, OperationState state, std::string message) {
@@ -112,7 +112,7 @@ boost::asio::awaitable<void> Executor::call_hypervisor(RunPtr run) {
         attempt.unattended = true;
         attempt.target_may_run_it = true;
     }
-    run->wake_up();
+    run->pause.end();
 }
 
 }  // namespace ballast::executor

@@ -1,7 +1,6 @@
 #include "executor/executor.h"
 
 #include <algorithm>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "executor/run.h"
 
@@ -180,7 +179,7 @@ Executor::Task<void> Executor::cancel(OperationId id, std::string by) {
         co_return Error{ErrorCode::conflict, id.value,
                         "it is in post-copy: the guest runs on the target, it can only go on"};
     run->notes.cancelled_by = std::move(by);
-    run->wake_up();
+    run->pause.end();
     if (run->op.state == OperationState::waiting) {  // nobody drives it
         run->op.state = OperationState::cancelled;
         run->op.message = "cancelled by " + run->notes.cancelled_by;
@@ -277,16 +276,6 @@ boost::asio::awaitable<void> Executor::raise_alarm(RunPtr run, std::string messa
     co_await journal(run);
 }
 
-boost::asio::awaitable<void> Executor::pause(RunPtr run, Duration duration) {
-    using namespace boost::asio::experimental::awaitable_operators;
-    auto woken = [](RunPtr sleeper) -> boost::asio::awaitable<void> {
-        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
-        if (!sleeper->woken) co_await sleeper->wake.async_wait(token);
-    };
-    if (!run->woken) co_await (clock_.sleep_for(duration) || woken(run));
-    run->woken = false;
-}
-
 // Events are hints: what is missed here is seen at the next look [safety.md, invariant 16].
 void Executor::heard(const HypervisorEvent& event) {
     using Kind = HypervisorEvent::Kind;
@@ -298,7 +287,7 @@ void Executor::heard(const HypervisorEvent& event) {
         if (event.vm != run->op.vm) continue;
         if (source && event.kind == Kind::switchover) attempt.target_may_run_it = true;
         if (event.kind == Kind::vm_stopped && event.detail == "shut down") attempt.guest_shut_down = true;
-        if (event.kind == Kind::job_completed) run->wake_up();
+        if (event.kind == Kind::job_completed) run->pause.end();
     }
 }
 

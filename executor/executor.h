@@ -118,7 +118,6 @@ private:
     Task<void> journal(RunPtr run);
     boost::asio::awaitable<void> transition(RunPtr run, OperationState state, std::string message);
     boost::asio::awaitable<void> raise_alarm(RunPtr run, std::string message);
-    boost::asio::awaitable<void> pause(RunPtr run, Duration duration);
     void heard(const HypervisorEvent& event);
     RunPtr find(const OperationId& id) const;
 

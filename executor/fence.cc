@@ -19,14 +19,8 @@ PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std:
         co_return conflict(host, "it is " + to_string(run->record.state) + " already");
     if (answers(host)) co_return conflict(host, "it answers");
     run->driven = true;
-    const PowerRecord before = run->record;
-    run->record.state = PowerState::fencing;
-    run->record.since = clock_.wall_now();
-    run->record.reason = std::move(reason);
-    run->record.requested_by = std::move(by);
-    run->record.message = "is to be cut off";
-    run->record.alarm = run->record.asked = run->record.drill = false;
-    run->record.attempt = 0;
+    const PowerRecord before =
+        run->begin(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by), "is to be cut off");
     PowerRecord record = run->record;
     const auto written = co_await journal_.write(std::move(record));
     if (!written && !contact_lost(written.error())) {
@@ -46,8 +40,7 @@ PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
     if (run->record.state == PowerState::fencing) {
         run->confirmed_by = std::move(by);
         run->record.alarm = false;
-        run->woken = true;
-        run->wake.cancel();
+        run->pause.end();
         co_return Result<void>();
     }
     if (run->driven || run->record.state != PowerState::on)
@@ -65,7 +58,7 @@ boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
         co_return;
     }
     if (std::exchange(run->recovered, false)) {  // nobody has had the time to hear it
-        co_await pause(run, listen_first);
+        co_await run->pause.take(clock_, listen_first);
         co_return;
     }
     if (answers(host)) {
@@ -90,7 +83,7 @@ boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
                                   ". Its VMs stay down until you have made sure that it is off: ballastctl fence "
                                   "confirm " +
                                   host.value);
-    co_await pause(run, fence_again);
+    co_await run->pause.take(clock_, fence_again);
 }
 
 boost::asio::awaitable<void> PowerSwitch::is_lost(RunPtr run, std::string message) {

@@ -30,7 +30,7 @@ boost::asio::awaitable<void> Executor::monitor(RunPtr run) {
         co_await follow(run);
         if (run->attempt.call_returned && !run->attempt.unattended) break;
         co_await end_when_due(run);
-        co_await pause(run, poll_every);
+        co_await run->pause.take(clock_, poll_every);
     }
     run->op.state = OperationState::verifying;
 }

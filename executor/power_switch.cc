@@ -1,6 +1,5 @@
 #include "executor/power_switch.h"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
 #include "executor/power_run.h"
@@ -85,14 +84,9 @@ PowerSwitch::Task<void> PowerSwitch::switch_off(HostId host, bool drill, std::st
     Result<void> locked = mark ? Result<void>() : mark.error();
     if (locked && in_use_(host)) locked = conflict(host, "a migration from or to it is under way");
     if (locked) {
-        run->record.state = PowerState::switching_off;
-        run->record.since = clock_.wall_now();
-        run->record.reason = std::move(reason);
-        run->record.requested_by = std::move(by);
-        run->record.message = "is to be switched off";
-        run->record.alarm = run->record.asked = false;
+        run->begin(PowerState::switching_off, clock_.wall_now(), std::move(reason), std::move(by),
+                   "is to be switched off");
         run->record.drill = drill;
-        run->record.attempt = 0;
         PowerRecord record = run->record;
         locked = co_await journal_.lock(std::move(record), *mark);
         if (!locked && locked.error().code != ErrorCode::conflict) {  // it may be on record, or come there late
@@ -116,14 +110,9 @@ PowerSwitch::Task<void> PowerSwitch::switch_on(HostId host, std::string reason, 
     if (run->driven || run->record.state != PowerState::off)
         co_return conflict(host, "it is " + to_string(run->record.state) + ", not switched off by Ballast");
     run->driven = true;
-    const PowerRecord before = run->record;
-    run->record.state = PowerState::switching_on;
-    run->record.since = clock_.wall_now();
-    run->record.reason = std::move(reason);
-    run->record.requested_by = std::move(by);
-    run->record.message = "is to be switched on";
-    run->record.alarm = run->record.quarantined = false;
-    run->record.attempt = 0;
+    const PowerRecord before = run->begin(PowerState::switching_on, clock_.wall_now(), std::move(reason), std::move(by),
+                                          "is to be switched on");
+    run->record.quarantined = false;
     PowerRecord record = run->record;
     const auto written = co_await journal_.write(std::move(record));
     if (!written) {  // off is what it is: should the record yet come there, the next start switches it on
@@ -148,8 +137,7 @@ PowerSwitch::Task<void> PowerSwitch::release(HostId host, std::string by) {
     }
     if (run->driven) {  // whoever is at it sees to it
         run->released_by = std::move(by);
-        run->woken = true;
-        run->wake.cancel();
+        run->pause.end();
         co_return Result<void>();
     }
     run->driven = true;
@@ -266,7 +254,7 @@ boost::asio::awaitable<void> PowerSwitch::await_off(RunPtr run) {
             co_await raise_alarm(run, "was asked to go down " + to_string(settings_.shutdown_timeout) +
                                           " ago and is not known to be off: " + said);
         }
-        co_await pause(run, late ? stuck_look_every : look_every);
+        co_await run->pause.take(clock_, late ? stuck_look_every : look_every);
     }
 }
 
@@ -312,7 +300,7 @@ boost::asio::awaitable<void> PowerSwitch::come_up(RunPtr run) {
             failure = to_string(up.error());
         }
         if (!written) --run->record.attempt;
-        if (run->released_by.empty()) co_await pause(run, between_tries);
+        if (run->released_by.empty()) co_await run->pause.take(clock_, between_tries);
         if (!run->released_by.empty()) co_return;
     }
     co_await did_not_come(run, std::move(failure));
@@ -329,7 +317,7 @@ PowerSwitch::Task<void> PowerSwitch::await_up(RunPtr run) {
             co_return Error{
                 ErrorCode::timed_out, host.value,
                 "its hypervisor did not answer within " + to_string(settings_.boot_timeout) + " of being switched on"};
-        co_await pause(run, answer_every);
+        co_await run->pause.take(clock_, answer_every);
     }
     co_return Error{ErrorCode::cancelled, host.value, "released"};
 }
@@ -367,16 +355,6 @@ boost::asio::awaitable<void> PowerSwitch::raise_alarm(RunPtr run, std::string me
     changed_(run->record);
     PowerRecord record = run->record;
     co_await journal_.write(std::move(record));  // should this be lost, only a crash forgets it
-}
-
-boost::asio::awaitable<void> PowerSwitch::pause(RunPtr run, Duration duration) {
-    using namespace boost::asio::experimental::awaitable_operators;
-    auto woken = [](RunPtr sleeper) -> boost::asio::awaitable<void> {
-        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
-        if (!sleeper->woken) co_await sleeper->wake.async_wait(token);
-    };
-    if (!run->woken) co_await (clock_.sleep_for(duration) || woken(run));
-    run->woken = false;
 }
 
 // Somebody else switched it on, or a lost one is back.

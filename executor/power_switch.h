@@ -114,7 +114,6 @@ private:
     boost::asio::awaitable<void> did_not_come(RunPtr run, std::string message);
     boost::asio::awaitable<void> settle(RunPtr run, PowerState state, std::string message);
     boost::asio::awaitable<void> raise_alarm(RunPtr run, std::string message);
-    boost::asio::awaitable<void> pause(RunPtr run, Duration duration);
     void heard(const HypervisorEvent& event);
     void notice_on(const RunPtr& run);
     boost::asio::awaitable<void> found_on(RunPtr run);

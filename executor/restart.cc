@@ -87,12 +87,12 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
         if (run->op.started.value_or(run->op.created) + patience < clock_.wall_now())
             co_await raise_alarm(run, run->op.to.value + " does not answer: whether " + run->op.vm_name +
                                           " was started there is not known");
-        co_await pause(run, run->op.alarm ? look_again_alarmed : look_again);
+        co_await run->pause.take(clock_, run->op.alarm ? look_again_alarmed : look_again);
         co_return;
     }
     if (target_lost)
         co_return co_await give_back(run, OperationState::rolled_back, run->op.to.value + " was lost, too");
-    if (starts_up(*found.target)) co_return co_await pause(run, look_again);
+    if (starts_up(*found.target)) co_return co_await run->pause.take(clock_, look_again);
     if (run->cancelled())
         co_return co_await give_back(run, OperationState::cancelled, "cancelled by " + run->notes.cancelled_by);
     const bool refused = run->attempt.call_returned && !run->attempt.call && !contact_lost(run->attempt.call.error());
@@ -131,14 +131,14 @@ boost::asio::awaitable<void> Executor::try_start(RunPtr run) {
     const auto written = co_await journal(run);  // no action without a journal entry
     if (!written) {
         --run->op.attempt;
-        co_await pause(run, look_again);
+        co_await run->pause.take(clock_, look_again);
         co_return;
     }
     changed_(run->op);
     run->attempt.call = co_await hypervisor_.start(std::move(request));
     run->attempt.call_returned = true;
     if (run->attempt.call) co_return;
-    co_await pause(run, look_again);
+    co_await run->pause.take(clock_, look_again);
 }
 
 boost::asio::awaitable<void> Executor::found_running(RunPtr run, HostId host, bool paused) {

@@ -4,6 +4,7 @@
 
 #include "executor/executor.h"
 #include "executor/judge.h"
+#include "executor/pause.h"
 
 namespace ballast::executor {
 
@@ -45,7 +46,7 @@ struct Executor::Run {
         : op(std::move(record.op)),
           notes(std::move(record.notes)),
           settings(wanted),
-          wake(executor, boost::asio::steady_timer::time_point::max()),
+          pause(executor),
           written(executor, boost::asio::steady_timer::time_point::max()) {}
 
     Operation op;
@@ -54,15 +55,10 @@ struct Executor::Run {
     Attempt attempt;
     bool writing = false;         // one write of the record at a time, so that the newest comes last
     std::string journal_problem;  // not empty: the record lags behind
-    bool woken = false;
-    boost::asio::steady_timer wake;     // cancelled to end a pause
+    Pause pause;
     boost::asio::steady_timer written;  // cancelled when a write has ended
 
     bool cancelled() const { return !notes.cancelled_by.empty(); }
-    void wake_up() {
-        woken = true;
-        wake.cancel();
-    }
 };
 
 }  // namespace ballast::executor

@@ -4,13 +4,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "service/pipes.h"
 
 namespace ballast::service {
 
@@ -19,48 +19,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t most_output = 64 * 1024;
-
-class File {
-public:
-    File() = default;
-    ~File() { close(); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const { return descriptor_; }
-    void reset(int descriptor) {
-        close();
-        descriptor_ = descriptor;
-    }
-    int release() { return std::exchange(descriptor_, -1); }
-    void close() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-        descriptor_ = -1;
-    }
-
-private:
-    int descriptor_ = -1;
-};
-
-struct Pipes {
-    File input, out_read, out_write, err_read, err_write;
-};
-
-// Only our end does not block: few programs expect that of their stdout.
-bool open_pipe(File& read, File& write) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    read.reset(ends[0]);
-    write.reset(ends[1]);
-    return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
-}
-
-// In memory, so that a secret is never on a disk and a child that does not read its input holds nobody up.
-bool open_input(File& file, const std::string& input) {
-    file.reset(::memfd_create("input", MFD_CLOEXEC));
-    if (file.get() < 0) return false;
-    const auto written = ::write(file.get(), input.data(), input.size());
-    return written == static_cast<ssize_t>(input.size()) && ::lseek(file.get(), 0, SEEK_SET) == 0;
-}
 
 class SpawnSettings {
 public:
@@ -102,9 +60,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 Result<pid_t> start(const Command& command, Pipes& pipes) {
-    if (!open_input(pipes.input, command.input) || !open_pipe(pipes.out_read, pipes.out_write) ||
-        !open_pipe(pipes.err_read, pipes.err_write))
-        return cannot(command, errno);
+    if (!open_all(pipes, command.input)) return cannot(command, errno);
     const SpawnSettings settings(pipes);
     std::vector<std::string> all = {command.program};
     all.insert(all.end(), command.arguments.begin(), command.arguments.end());

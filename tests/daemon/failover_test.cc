@@ -115,6 +115,7 @@ public:
 private:
     static config::DaemonOptions options() {
         config::DaemonOptions options;
+        options.shared_storage = {"/srv/vms"};
         for (const char* name : {"host1", "host2", "host3", "host4"}) {
             config::HostOptions host;
             host.id = {name};
@@ -207,6 +208,7 @@ TEST_CASE("A daemon that starts after the death of a host knows from the store w
     bench.pass(2min);
     CHECK(bench.power.orders.front() == "off host2");
     CHECK_FALSE(bench.where(web).empty());
+    CHECK(bench.where(web) != "host2");
 }
 
 TEST_CASE("A VM that its host would start again is left, named, and started there when the host is back") {
@@ -268,6 +270,52 @@ TEST_CASE("A guest that is paused when its host dies is started elsewhere as wel
     bench.kill({"host2"});
     bench.pass(30s);
     CHECK_FALSE(bench.where(web).empty());
+}
+
+TEST_CASE("That a VM has autostart is known after a restart of the daemon, too") {
+    FailoverBench bench;
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.autostart = true;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, "defined"});
+    bench.pass(15s);
+    bench.policy.failover.bring_back = false;
+    bench.kill({"host2"});
+    bench.die();
+    bench.start();
+    bench.pass(6min);
+    CHECK(bench.state("host2") == "lost");
+    CHECK(bench.where(web).empty());
+    CHECK(bench.notes("ALARM: web is down since host2 was lost"));
+}
+
+TEST_CASE("What ran on a host that rebooted before anybody missed it is started there again") {
+    FailoverBench bench;
+    FakeHost& host = bench.hypervisor.hosts_by_id.at({"host2"});
+    SECTION("seen at once") {}
+    SECTION("seen while it was being cut off") {
+        bench.power.hosts_by_id.at({"host2"}).error = Error{ErrorCode::unavailable, "host2", "no answer"};
+        bench.silence({"host2"});
+        bench.pass(30s);
+        CHECK(bench.state("host2") == "fencing");
+    }
+    host.vms.at({web}).state = VmState::shut_off;
+    host.booted = bench.clock.now();
+    bench.hear({"host2"});
+    bench.pass(45s);
+    CHECK(bench.state("host2") == "on");
+    CHECK(bench.where(web) == "host2");
+}
+
+TEST_CASE("A host that is switched off or worked on is not meant to answer") {
+    FailoverBench bench;
+    CHECK(bench.controller->is_meant_to_answer({"host4"}));
+    asio::co_spawn(*bench.io, bench.controller->set_maintenance({"host4"}, true, "ann"), asio::detached);
+    bench.pass(1s);
+    CHECK_FALSE(bench.controller->is_meant_to_answer({"host4"}));
+    asio::co_spawn(*bench.io, bench.controller->set_maintenance({"host4"}, false, "ann"), asio::detached);
+    asio::co_spawn(*bench.io, bench.controller->switch_off({"host4"}, false, true, "ann"), asio::detached);
+    bench.pass(1min);
+    CHECK(bench.state("host4") == "off");
+    CHECK_FALSE(bench.controller->is_meant_to_answer({"host4"}));
 }
 
 TEST_CASE("A VM that was shut down before its host died is not started") {

@@ -125,6 +125,12 @@ public:
         REQUIRE(settle(limit));
         return record(*id);
     }
+    /// An operation under way comes from or goes to the host.
+    bool in_use(const HostId& host) const {
+        const auto active = executor->active();
+        return std::any_of(active.begin(), active.end(),
+                           [&](const Operation& op) { return op.from == host || op.to == host; });
+    }
     Operation under_way() const {
         const auto active = executor->active();
         REQUIRE(active.size() == 1);

@@ -61,13 +61,9 @@ public:
 private:
     void connect() {
         power = std::make_unique<sim::SimPower>(*io, clock, world, bmcs, crashes);
-        const auto in_use = [this](const HostId& host) {
-            const auto active = executor->active();
-            return std::any_of(active.begin(), active.end(),
-                               [&](const Operation& op) { return op.from == host || op.to == host; });
-        };
-        power_switch = std::make_unique<PowerSwitch>(io->get_executor(), clock, *hypervisor, *power, *store, in_use,
-                                                     [this](const PowerRecord& record) { heard.push_back(record); });
+        power_switch = std::make_unique<PowerSwitch>(
+            io->get_executor(), clock, *hypervisor, *power, *store, [this](const HostId& host) { return in_use(host); },
+            [this](const PowerRecord& record) { heard.push_back(record); });
         power_switch->set_hooks({[this](const HostId& host) { return answers(host); },
                                  [this](const HostId&) { return may_cut; },
                                  [this](HostId host) { return executor->rejoin(std::move(host)); }});

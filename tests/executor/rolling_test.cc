@@ -151,13 +151,9 @@ private:
     void stop() { rolling.reset(), power_switch.reset(), power.reset(); }
     void connect() {
         power = std::make_unique<sim::SimPower>(*io, clock, world, bmcs, crashes);
-        const auto in_use = [this](const HostId& host) {
-            const auto active = executor->active();
-            return std::any_of(active.begin(), active.end(),
-                               [&](const Operation& op) { return op.from == host || op.to == host; });
-        };
-        power_switch = std::make_unique<PowerSwitch>(io->get_executor(), clock, *hypervisor, *power, *store, in_use,
-                                                     [](const PowerRecord&) {});
+        power_switch = std::make_unique<PowerSwitch>(
+            io->get_executor(), clock, *hypervisor, *power, *store, [this](const HostId& host) { return in_use(host); },
+            [](const PowerRecord&) {});
         around = std::make_unique<LabSurroundings>(*this, beyond);
         if (arrange) arrange(*around);
         rolling = std::make_unique<Rolling>(

@@ -26,6 +26,7 @@ struct FakeHost {
     Connection connection = Connection::up;
     std::string problem;
     std::map<VmId, FakeVm> vms;
+    Instant booted{};  // its CPUs count from then on
 };
 
 class FakeHypervisor : public Hypervisor {
@@ -123,7 +124,11 @@ public:
     Result<VmFacts> facts_of(const std::string& definition) const override {
         for (const auto& [id, host] : hosts_by_id)
             for (const auto& [uuid, vm] : host.vms)
-                if (vm.facts.name == definition) return vm.facts;
+                if (vm.facts.name == definition) {
+                    VmFacts facts = vm.facts;
+                    facts.autostart = false;  // libvirt keeps it elsewhere
+                    return facts;
+                }
         return Error{ErrorCode::corrupt, definition, "not a definition"};
     }
     Task<void> start(StartRequest request) override {
@@ -204,10 +209,11 @@ private:
     }
 
     // Counters that grow with the clock, as if every VM had always used what it uses now.
-    std::uint64_t used_ns(double cores) const {
-        const auto uptime = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.now().time_since_epoch());
+    static std::uint64_t used_ns(double cores, Duration up) {
+        const auto uptime = std::chrono::duration_cast<std::chrono::nanoseconds>(up);
         return static_cast<std::uint64_t>(static_cast<double>(uptime.count()) * cores);
     }
+    std::uint64_t used_ns(double cores) const { return used_ns(cores, clock_.now().time_since_epoch()); }
     VmCounters counters(const VmId& id, const FakeVm& vm) const {
         VmCounters out;
         out.id = id;
@@ -231,8 +237,9 @@ private:
             cores += vm.cpu_cores;
             used += vm.facts.memory;
         }
-        out.host.cpu_busy_ns = used_ns(std::min(cores, host.facts.cpus));
-        out.host.cpu_idle_ns = used_ns(std::max(0.0, host.facts.cpus - cores));
+        const Duration up = clock_.now() - host.booted;
+        out.host.cpu_busy_ns = used_ns(std::min(cores, host.facts.cpus), up);
+        out.host.cpu_idle_ns = used_ns(std::max(0.0, host.facts.cpus - cores), up);
         out.host.memory_total = host.facts.memory_total;
         out.host.memory_available = host.facts.memory_total - used;
         return out;
