@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 8> transports = {"", "unix", "ssh", "tls", "tcp", "libssh", "libssh2", "ext"};
 
 struct Parts {
-    std::string driver, transport, user, host, path;
+    std::string driver, transport, user, host, path, query;
 };
 
 Error bad(const std::string& text, const std::string& why) {
@@ -38,14 +38,16 @@ Parts split(const std::string& text) {
     const std::string rest = text.substr(scheme_end + 3);
     const auto slash = std::min(rest.find_first_of("/?"), rest.size());
     const std::string authority = rest.substr(0, slash);
-    parts.path = rest.substr(slash, rest.find('?') - slash);
+    const auto question = std::min(rest.find('?'), rest.size());
+    parts.path = rest.substr(slash, question - slash);
+    parts.query = rest.substr(question);
     const auto at = authority.rfind('@');
     parts.user = at == std::string::npos ? "" : authority.substr(0, at);
     parts.host = at == std::string::npos ? authority : authority.substr(at + 1);
     return parts;
 }
 
-bool is_local(const Parts& parts) {
+bool names_no_host(const Parts& parts) {
     return parts.host.empty();
 }
 
@@ -89,16 +91,26 @@ Result<std::string> check_uri_or_alias(const std::string& text) {
 
 Result<std::string> check_peer_uri(const std::string& text) {
     auto uri = check_uri(text);
-    if (uri && split(*uri).driver == "qemu" && is_local(split(*uri))) {
+    if (uri && split(*uri).driver == "qemu" && names_no_host(split(*uri))) {
         return bad(text, "the other hosts need a host name in it, as in qemu+ssh://host1/system");
     }
     return uri;
 }
 
+bool is_local(const std::string& uri) {
+    if (!could_be_local(uri)) return false;
+    const Parts parts = split(uri);
+    return parts.transport != "ext" && parts.query.find("socket=") == std::string::npos;
+}
+
+bool could_be_local(const std::string& uri) {
+    return uri.find("://") != std::string::npos && names_no_host(split(uri));
+}
+
 std::optional<std::string> derive_peer_uri(const std::string& uri, const std::string& hostname) {
     if (!check_uri(uri)) return std::nullopt;
     const Parts parts = split(uri);
-    if (!is_local(parts) || parts.driver == "test") return uri;
+    if (!names_no_host(parts) || parts.driver == "test") return uri;
     return "qemu+ssh://" + hostname + parts.path;
 }
 

@@ -267,7 +267,10 @@ private:
         });
         health_.start();
         boost::asio::co_spawn(io_, rolling_.recover(), [this](std::exception_ptr, Result<void> recovered) {
-            if (!recovered) give_up(recovered.error());
+            if (recovered) return;
+            if (recovered.error().code != ErrorCode::corrupt) return give_up(recovered.error());
+            spdlog::error("rolling-reboot: {}; the last run is forgotten, see which hosts are in maintenance",
+                          to_string(recovered.error()));
         });
         guard_own_host();
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),

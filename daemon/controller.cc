@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "collectors/sampler.h"
+#include "config/uri.h"
 #include "daemon/keys.h"
 #include "daemon/power_overlay.h"
 
@@ -22,10 +23,6 @@ constexpr Duration facts_retry = std::chrono::seconds{5};
 constexpr Duration power_refresh = std::chrono::seconds{30};
 // Samples of several hosts arrive close together: one cycle serves them all.
 constexpr Duration gather = std::chrono::milliseconds{100};
-
-bool is_local(const std::string& uri) {
-    return uri.find(":///") != std::string::npos && uri.find('+') == std::string::npos;
-}
 
 std::string cycle_id(std::uint64_t number) {
     char id[32];
@@ -118,7 +115,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
         facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
         host_facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
         collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
-        if (is_local(host.uri)) sampler.proc_path = options_.proc_path;
+        if (config::is_local(host.uri)) sampler.proc_path = options_.proc_path;
         boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener),
                               boost::asio::detached);
         boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
@@ -139,6 +136,7 @@ void Controller::presume_vms() {
 }
 
 void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
+    if (sample.rebooted) rebooted_[host] = sample.at;
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);
     failover_.seen(host, running, sample.rebooted);
@@ -220,8 +218,14 @@ bool Controller::answers(const HostId& host) const {
 }
 
 bool Controller::is_own(const HostId& host) const {
-    return std::any_of(options_.hosts.begin(), options_.hosts.end(),
-                       [&](const config::HostOptions& options) { return options.id == host && is_local(options.uri); });
+    return std::any_of(options_.hosts.begin(), options_.hosts.end(), [&](const config::HostOptions& options) {
+        return options.id == host && config::could_be_local(options.uri);
+    });
+}
+
+std::optional<Instant> Controller::rebooted_at(const HostId& host) const {
+    const auto found = rebooted_.find(host);
+    return found == rebooted_.end() ? std::nullopt : std::optional(found->second);
 }
 
 bool Controller::is_meant_to_answer(const HostId& host) const {

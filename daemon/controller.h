@@ -71,6 +71,8 @@ public:
     bool is_own(const HostId& host) const;
     /// Who put the host into maintenance; empty: nobody.
     std::string maintenance_by(const HostId& host) const;
+    /// When it was last seen to have booted since this daemon's start.
+    std::optional<Instant> rebooted_at(const HostId& host) const;
     /// It is on, and nobody works on it: its silence is a fault.
     bool is_meant_to_answer(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
@@ -162,6 +164,7 @@ private:
     std::deque<Operation> ended_;
     std::uint64_t cycle_number_ = 0;
     bool cycle_wanted_ = false;
+    std::map<HostId, Instant> rebooted_;
     boost::asio::steady_timer cycle_wake_;
     std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> facts_wake_;  // per host: definitions of its VMs
     std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> host_facts_wake_;

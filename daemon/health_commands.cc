@@ -2,16 +2,13 @@
 
 #include <unistd.h>
 
+#include "config/uri.h"
 #include "daemon/preflight_script.h"
 #include "health/report.h"
 
 namespace ballast::daemon {
 
 namespace {
-
-bool is_local(const std::string& uri) {
-    return uri.find(":///") != std::string::npos && uri.find('+') == std::string::npos;
-}
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
     for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
@@ -60,7 +57,8 @@ std::optional<service::Command> probe_command(const config::HealthWatchOptions& 
                                               const config::HostOptions& host, bool smart) {
     std::vector<std::string> probe = options.probe;
     if (smart && !probe.empty()) probe.push_back("--smart");
-    if (is_local(host.uri)) return probe.empty() ? std::nullopt : std::optional(command_of(probe, options.deadline));
+    if (config::is_local(host.uri))
+        return probe.empty() ? std::nullopt : std::optional(command_of(probe, options.deadline));
     // ssh hands one line to the login's shell there: each word in quotes.
     for (std::string& word : probe) word = preflight::shell_quoted(word);
     const auto over_ssh = preflight::ssh_arguments(host.uri, probe);

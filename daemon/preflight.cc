@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "config/uri.h"
 #include "daemon/preflight_checks.h"
 #include "daemon/preflight_script.h"
 #include "daemon/preflight_words.h"
@@ -21,11 +22,6 @@ constexpr Duration shell_deadline = std::chrono::seconds{25};
 constexpr Duration peer_deadline = std::chrono::seconds{10};
 constexpr Duration cpu_deadline = std::chrono::seconds{15};
 constexpr Duration common_deadline = std::chrono::seconds{5};
-
-bool is_local(const std::string& uri) {
-    return uri.find(":///") != std::string::npos &&
-           (uri.find('+') == std::string::npos || uri.find("+unix:") != std::string::npos);
-}
 
 struct Countdown {
     explicit Countdown(const asio::any_io_executor& executor) : over(executor) {
@@ -144,7 +140,7 @@ Preflight::Preflight(asio::any_io_executor executor, const std::vector<hyperviso
         host.id = link.id;
         host.uri = link.uri;
         host.peer_uri = link.peer_uri;
-        host.local = is_local(link.uri);
+        host.local = config::is_local(link.uri);
         blank_.hosts.push_back(std::move(host));
     }
 }
@@ -199,7 +195,7 @@ Preflight::Step Preflight::look_at(RunPtr run, std::size_t index) {
     }
     if (host.uri.find("://") == std::string::npos && !facts->uri.empty()) {  // an alias
         host.uri = facts->uri;
-        host.local = is_local(host.uri);
+        host.local = config::is_local(host.uri);
     }
     host.libvirt = std::move(*facts);
 }

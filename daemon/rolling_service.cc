@@ -1,7 +1,9 @@
 #include "daemon/rolling_service.h"
 
 #include <algorithm>
+#include <sstream>
 
+#include "daemon/metrics_catalogue.h"
 #include "daemon/power_overlay.h"
 #include "daemon/preflight_child.h"
 #include "policy/estimators.h"
@@ -13,9 +15,13 @@ namespace {
 // Of a command's output, in the journal: some screens.
 constexpr std::size_t most_output = 4096;
 
+// Whatever bytes a program writes: JSON and terminals get text.
 std::string end_of(std::string text) {
     if (text.size() > most_output) text = "..." + text.substr(text.size() - most_output);
-    return text;
+    std::string clean;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) clean += label_text(line) + "\n";
+    return clean;
 }
 
 Error invalid(std::string subject, std::string message) {
@@ -146,6 +152,11 @@ bool RollingService::is_measured(const HostId& id, Instant since) {
     const Inventory seen = controller_.inventory();
     const auto host = seen.hosts.find(id);
     return host != seen.hosts.end() && policy::is_fresh(host->second) && host->second.sampled_at > since;
+}
+
+bool RollingService::has_rebooted(const HostId& host, Instant since) {
+    const auto rebooted = controller_.rebooted_at(host);
+    return rebooted && *rebooted > since;
 }
 
 bool RollingService::is_settled(const HostId& host, Instant since) {

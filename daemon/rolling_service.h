@@ -58,6 +58,7 @@ private:
     std::string ours() override { return "rolling-reboot"; }
     std::vector<std::string> stuck(const HostId& host) override { return stuck_on(controller_, host); }
     bool is_measured(const HostId& host, Instant since) override;
+    bool has_rebooted(const HostId& host, Instant since) override;
     bool is_settled(const HostId& host, Instant since) override;
     Task<executor::CommandEnd> run_command(std::string name, HostId host) override;
 

@@ -35,11 +35,7 @@ Rolling::Rolling(boost::asio::any_io_executor executor, Clock& clock, Hypervisor
       power_(power),
       journal_(store),
       around_(surroundings),
-      changed_(std::move(changed)) {
-    hypervisor_.on_event([this, alive = std::weak_ptr<int>(alive_)](const HypervisorEvent& event) {
-        if (!alive.expired()) heard(event);
-    });
-}
+      changed_(std::move(changed)) {}
 
 Error Rolling::failed(std::string message) const {
     return {ErrorCode::refused, host().value, std::move(message)};
@@ -129,7 +125,8 @@ boost::asio::awaitable<void> Rolling::drive() {
 
 Rolling::Task<void> Rolling::take_step() {
     const auto known = hypervisor_.hosts();
-    if (std::find(known.begin(), known.end(), host()) == known.end()) return fail("is not configured any more");
+    const bool gone = std::find(known.begin(), known.end(), host()) == known.end();
+    if (gone && run_->step != RollingStep::settling) return fail("is not configured any more");
     switch (run_->step) {
         case RollingStep::checking: return check();
         case RollingStep::emptying: return empty();
@@ -191,6 +188,8 @@ Rolling::Task<bool> Rolling::is_empty() {
 }
 
 Rolling::Task<void> Rolling::empty() {
+    const std::string by = around_.maintenance_by(host());
+    if (!by.empty() && by != around_.ours()) co_return failed("is in maintenance by " + by + " by now");
     const auto entered = co_await around_.set_maintenance(host(), true);
     if (!entered) co_return entered.error();
     const Instant deadline = clock_.now() + settings_.empty_timeout;
@@ -218,6 +217,7 @@ Rolling::Task<void> Rolling::command() {
                          " ran: see how far it came; resume runs it again");
     const auto emptied = co_await empty();
     if (!emptied) co_return emptied.error();
+    command_begun_ = clock_.now();
     std::string name = run_->command;
     HostId on = host();
     const auto ended = co_await around_.run_command(std::move(name), std::move(on));
@@ -259,6 +259,7 @@ Rolling::Task<void> Rolling::await_answer() {
     bool kept = run_->went_down;
     for (;;) {
         if (!run_->stop_by.empty()) co_return stopped();
+        run_->went_down = run_->went_down || around_.has_rebooted(host(), command_begun_);
         if (run_->went_down && !kept) {
             co_await keep();
             kept = true;
@@ -270,8 +271,7 @@ Rolling::Task<void> Rolling::await_answer() {
             co_return Result<void>();
         if (clock_.now() - begin >= settings_.answer_timeout) {
             if (answers && has_to_go_down && !run_->went_down)
-                co_return failed("answers, but its connection was never lost: it was not rebooted by the command " +
-                                 run_->command);
+                co_return failed("answers, but was not rebooted by the command " + run_->command);
             co_return failed("does not answer after " + to_string(settings_.answer_timeout) +
                              (reading ? "" : ": " + to_string(reading.error())));
         }
@@ -292,11 +292,6 @@ Rolling::Task<void> Rolling::settle() {
         co_await clock_.sleep_for(look_every);
     }
     co_return Result<void>();
-}
-
-void Rolling::heard(const HypervisorEvent& event) {
-    if (event.kind != HypervisorEvent::Kind::disconnected || !runs() || event.host != host()) return;
-    if (run_->step == RollingStep::command || run_->step == RollingStep::answering) run_->went_down = true;
 }
 
 }  // namespace ballast::executor

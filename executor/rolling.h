@@ -58,6 +58,8 @@ public:
     virtual std::vector<std::string> stuck(const HostId& host) = 0;
     /// It was measured after `since`, and is not stale.
     virtual bool is_measured(const HostId& host, Instant since) = 0;
+    /// It was seen to have booted after `since`.
+    virtual bool has_rebooted(const HostId& host, Instant since) = 0;
     /// A look at the cluster after `since` wanted no VM back on this host, and none is under way to it.
     virtual bool is_settled(const HostId& host, Instant since) = 0;
     /// Error: it cannot be started, or is not configured.
@@ -111,7 +113,6 @@ private:
     Task<void> settle();
     Error failed(std::string message) const;
     Error stopped() const;
-    void heard(const HypervisorEvent& event);
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
@@ -124,7 +125,7 @@ private:
     std::optional<RollingRun> run_;
     bool interrupted_ = false;  // the daemon before this one ended in this step
     bool writing_ = false;
-    std::shared_ptr<int> alive_ = std::make_shared<int>();  // the hypervisor may outlive its listener
+    Instant command_begun_{};  // the last one; the beginning of time: before this daemon
 };
 
 }  // namespace ballast::executor

@@ -38,10 +38,11 @@ bool has_lost_carrier(const Machine& machine, const Interface& one) {
 
 void tell_of_carrier(const Machine& machine, const Interface& one, Report& report) {
     const std::string master = machine.link_name(one.path + "master");
-    const bool in_bond = machine.exists("sys/class/net/" + master + "/bonding") && !master.empty();
-    if (in_bond)
+    // Of bonds, teams and Open vSwitch, another port may go on: only a bridge's is its way out for certain.
+    const bool in_bridge = !master.empty() && machine.exists("sys/class/net/" + master + "/bridge");
+    if (!master.empty() && !in_bridge)
         report.tell(HealthSource::link, one.name, one.name + ", a part of " + master + ", has lost its carrier");
-    else if (!master.empty())
+    else if (in_bridge)
         report.tell(HealthSource::network, one.name,
                     one.name + ", the way out of " + master + ", has lost its carrier");
     else

@@ -8,9 +8,10 @@ namespace ballast::health {
 namespace {
 
 // One state file a thing: "sdb is offline".
-void look_at_states(const Machine& machine, const std::string& folder, const std::string& file, const std::string& good,
-                    const std::string& what, Report& report) {
+void look_at_states(const Machine& machine, const std::string& folder, const std::string& prefix,
+                    const std::string& file, const std::string& good, const std::string& what, Report& report) {
     for (const std::string& name : machine.names(folder)) {
+        if (!name.starts_with(prefix)) continue;
         const auto state = machine.line(folder + "/" + name + "/" + file);
         if (state && *state != good) report.tell(HealthSource::storage, name, what + name + " is " + *state);
     }
@@ -38,9 +39,9 @@ void look_at_arrays(const Machine& machine, Report& report) {
 }  // namespace
 
 void look_at_storage(const Machine& machine, Report& report) {
-    look_at_states(machine, "sys/block", "device/state", "running", "disk ", report);
-    look_at_states(machine, "sys/class/nvme", "state", "live", "NVMe controller ", report);
-    look_at_states(machine, "sys/class/iscsi_session", "state", "LOGGED_IN", "iSCSI ", report);
+    look_at_states(machine, "sys/block", "sd", "device/state", "running", "disk ", report);
+    look_at_states(machine, "sys/class/nvme", "", "state", "live", "NVMe controller ", report);
+    look_at_states(machine, "sys/class/iscsi_session", "", "state", "LOGGED_IN", "iSCSI ", report);
     look_at_remote_ports(machine, report);
     look_at_arrays(machine, report);
 }

@@ -51,7 +51,7 @@ struct RollingRun {
     RollingStep step = RollingStep::checking;
     WallTime since{};        // of the step
     std::string stop_by;     // not empty: was asked to stop
-    bool went_down = false;  // answering: the host's connection was lost since the command was started
+    bool went_down = false;  // answering: the host was seen to have booted since the command was started
     std::string message;     // how it stands, for people
     std::string output;      // the end of what the last command wrote
 

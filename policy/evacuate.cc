@@ -62,7 +62,7 @@ Purpose purpose_of(const ClusterView& view, const Vm& vm) {
 }
 
 bool is_failing(const ClusterView& view, const Vm& vm) {
-    return view.context().health.action(*view.at(vm.host).host) >= HealthAction::evacuate;
+    return is_left_for_health(view.context().health, *view.at(vm.host).host);
 }
 
 // What is about to fail is left first, then what is only failing, and important VMs before others.
@@ -217,7 +217,7 @@ void add_findings(const ClusterView& view, Leaving& leaving, Evacuation& evacuat
         const unsigned all = leaving.vms[host];
         const unsigned under_way = leaving.under_way[host];
         const unsigned staying = leaving.staying[host];
-        const bool fails = health.action(*use.host) >= HealthAction::evacuate;
+        const bool fails = is_left_for_health(health, *use.host);
         std::string text = leaving_text(health, *use.host);
         if (all == 0)
             text += fails ? "; it is empty" : " and empty";

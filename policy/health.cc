@@ -53,7 +53,7 @@ void keep_some_open(HealthVerdicts& verdicts, const Inventory& inventory) {
         if (host.accepts_vms && !verdicts.closed(host)) return;
     }
     for (auto& [id, verdict] : verdicts.hosts) {
-        if (verdict.wanted != HealthAction::cordon) continue;
+        if (verdict.action != HealthAction::cordon) continue;
         verdict.action = HealthAction::nothing;
         lifted = true;
     }
@@ -123,8 +123,12 @@ std::map<HostId, std::vector<Rejection>> stranded_vms(const Plan& plan, const In
     return stranded;
 }
 
+bool is_left_for_health(const HealthVerdicts& verdicts, const Host& host) {
+    return !host.maintenance && verdicts.action(host) >= HealthAction::evacuate;
+}
+
 std::string leaving_text(const HealthVerdicts& verdicts, const Host& host) {
-    if (verdicts.action(host) < HealthAction::evacuate) return host.id.value + " is in maintenance";
+    if (!is_left_for_health(verdicts, host)) return host.id.value + " is in maintenance";
     return host.id.value + " is degraded: " + verdicts.hosts.at(host.id).text;
 }
 

@@ -44,6 +44,9 @@ HealthVerdicts judge_health(const Inventory& inventory, const HealthOptions& opt
 /// By host, whoever would have to leave because it is degraded, but cannot: one refusal for each VM.
 std::map<HostId, std::vector<Rejection>> stranded_vms(const Plan& plan, const Inventory& inventory);
 
+/// Its VMs leave because it fails, not because a person works on it: those come home afterwards.
+bool is_left_for_health(const HealthVerdicts& verdicts, const Host& host);
+
 /// "h1 is in maintenance", or "h1 is degraded: eth1 has lost its carrier". Requires: verdicts.leaves(host).
 std::string leaving_text(const HealthVerdicts& verdicts, const Host& host);
 

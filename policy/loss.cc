@@ -26,7 +26,9 @@ Inventory with_hosts_closed(Inventory inventory, const HealthOptions& options, L
     const HealthVerdicts health = judge_health(inventory, options);
     if (flights == LossTrial::UnderWay::not_begun) inventory.in_flight.clear();
     for (auto& [id, host] : inventory.hosts) {
-        if (health.closed(host)) host.accepts_vms = false;
+        // A VM that is down is worse off than on a host that is merely closed.
+        const bool merely = health.action(host) == HealthAction::cordon && flights == LossTrial::UnderWay::counts;
+        if (health.closed(host) && !merely) host.accepts_vms = false;
         host.maintenance = false;
         host.health.clear();
     }

@@ -106,9 +106,8 @@ private:
     const HealthVerdicts& health() const { return made_.view.context().health; }
 
     Trigger trigger(const Step& step) const {
-        const HealthAction action = health().action(*made_.view.at(vm(step).host).host);
-        return leaves(step) && question_->causes.empty() && action >= HealthAction::evacuate ? Trigger::degraded
-                                                                                             : question_->trigger;
+        const bool fails = is_left_for_health(health(), *made_.view.at(vm(step).host).host);
+        return leaves(step) && question_->causes.empty() && fails ? Trigger::degraded : question_->trigger;
     }
 
     void add(const Step& step, const Host& to) {

@@ -189,6 +189,7 @@ void World::power_on(const HostId& id) {
     if (std::exchange(host.powered, true)) return;
     host.libvirtd = true;
     host.seen_down = true;
+    host.booted = now();
     for (auto& [vm, domain] : host.domains) {
         if (!domain.autostart) continue;
         if (!running_on(vm).empty()) excuse_twice(vm);

@@ -45,6 +45,7 @@ struct SimHost {
     bool libvirtd = true;
     bool reachable = true;   // from us and from the other hosts
     bool seen_down = false;  // its clients have noticed
+    Instant booted{};
     Instant calls_time_out_until{};
     std::map<VmId, Domain> domains;
 

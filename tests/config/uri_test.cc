@@ -16,6 +16,21 @@ TEST_CASE("URIs of libvirt's qemu driver are accepted") {
     }
 }
 
+TEST_CASE("Local is what names no host") {
+    for (const char* local : {"qemu:///system", "qemu+unix:///system", "test:///default"}) {
+        CHECK(is_local(local));
+        CHECK(could_be_local(local));
+    }
+    for (const char* tunnel : {"qemu+unix:///system?socket=/run/x", "qemu+ext:///system?command=/usr/bin/x"}) {
+        CHECK_FALSE(is_local(tunnel));
+        CHECK(could_be_local(tunnel));
+    }
+    for (const char* other : {"qemu://host1/system", "qemu+ssh://root@host1/system", "rack1-host2"}) {
+        CHECK_FALSE(is_local(other));
+        CHECK_FALSE(could_be_local(other));
+    }
+}
+
 TEST_CASE("An alias of libvirt.conf is accepted for reaching a host, not for its peers") {
     CHECK(check_uri_or_alias("rack1-host2").has_value());
     CHECK_FALSE(check_uri("rack1-host2").has_value());

@@ -275,9 +275,27 @@ TEST_CASE("A program is run with its arguments, its end and the end of its outpu
     CHECK(good->output == "on h1\n");
     const auto bad = run("echo bad >&2; exit 3", 30s);
     CHECK(bad->exit_status == 3);
-    CHECK(bad->output == "bad");
+    CHECK(bad->output == "bad\n");
     CHECK_FALSE(run("sleep 60", 300ms)->in_time);
     const auto long_one = run("head -c 100000 /dev/zero | tr '\\0' x; echo end", 30s);
     CHECK(long_one->output.size() < 5000);
     CHECK(long_one->output.ends_with("end\n"));
+}
+
+TEST_CASE("What a command writes is text by the time anybody keeps or shows it, whatever bytes it wrote") {
+    boost::asio::io_context io;
+    std::optional<Result<executor::CommandEnd>> ended;
+    const std::string longer(5000, 'x');
+    boost::asio::co_spawn(
+        io, daemon::run_as_child(io.get_executor())({"/usr/bin/printf", longer + "bad \\377 byte\\nlast\\n"}, 20s),
+        [&](std::exception_ptr, Result<executor::CommandEnd> result) { ended = result; });
+    io.run();
+    REQUIRE(ended);
+    REQUIRE(*ended);
+    const std::string output = (*ended)->output;
+    CHECK(output.ends_with("byte\nlast\n"));
+    CHECK(output.size() < 4200);
+    boost::system::error_code failure;
+    json::parse(json::serialize(json::value(output)), failure);
+    CHECK_FALSE(failure);
 }

@@ -139,6 +139,12 @@ TEST_CASE("What is wrong with a machine is found where the kernel tells it") {
          }},
         {"a port's lost carrier", look_at_network, HealthSource::link, "eth0 has lost its carrier",
          [](Tree& t) { nic(t, "eth0", "0"); }},
+        {"a team's lost part", look_at_network, HealthSource::link, "eth1, a part of team0",
+         [](Tree& t) {
+             nic(t, "eth1", "0");
+             t.put("sys/class/net/team0/flags", "0x1003\n");
+             t.link("sys/class/net/eth1/master", "../team0");
+         }},
         {"a bond's lost part", look_at_network, HealthSource::link, "eth1, a part of bond0",
          [](Tree& t) {
              nic(t, "eth1", "0");
@@ -186,6 +192,11 @@ TEST_CASE("What only looks wrong is left alone") {
              t.put("sys/class/net/vnet0/carrier", "0\n");
              t.put("sys/class/net/vnet0/carrier_up_count", "1\n");
              in_bridge(t, "vnet0", "br0");
+         }},
+        {"an NVMe disk, whose controller is live and never running",
+         [](Tree& t) {
+             t.put("sys/block/nvme0n1/device/state", "live\n");
+             t.put("sys/class/nvme/nvme0/state", "live\n");
          }},
         {"a bridge without guests",
          [](Tree& t) {

@@ -77,6 +77,29 @@ TEST_CASE("A host that fails is emptied, the most important VMs first") {
     }
 }
 
+TEST_CASE("VMs that leave a failing host in maintenance leave for the maintenance, after which they come home") {
+    Cluster cluster = four_hosts();
+    cluster.at("host1").health = {problem(HealthSource::disk)};
+    cluster.at("host1").maintenance = true;
+    const Plan plan = cluster.plan();
+    CHECK(plan.moves.size() == 3);
+    for (const Move& move : plan.moves) CHECK(move.trigger == Trigger::maintenance);
+}
+
+TEST_CASE("VMs of a dead host are started on hosts that are merely closed, but not on those to be left") {
+    Cluster cluster = four_hosts();
+    cluster.at("host1").lost = true;
+    for (const char* name : {"host3", "host4"}) cluster.at(name).maintenance = true;
+    SECTION("closed") {
+        cluster.at("host2").health = {problem(HealthSource::link)};
+        CHECK(cluster.plan().restarts.size() == 3);
+    }
+    SECTION("to be left") {
+        cluster.at("host2").health = {problem(HealthSource::disk)};
+        CHECK(cluster.plan().restarts.empty());
+    }
+}
+
 TEST_CASE("What a problem asks for is the policy's to say, and a check may have an action of its own") {
     policy::HealthOptions options;
     CHECK(policy::action_of(options, problem(HealthSource::memory_uncorrected)) == HealthAction::evacuate_now);
