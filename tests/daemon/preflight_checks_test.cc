@@ -22,7 +22,7 @@ struct Row {
     std::function<void(Bench&)> change;
 };
 
-constexpr Status good = Status::ok, open = Status::unknown, warn = Status::warning, bad = Status::problem;
+constexpr Status good = Status::ok, unsure = Status::unknown, warn = Status::warning, bad = Status::problem;
 
 const std::vector<Row>& host_rows() {
     static const std::vector<Row> rows = {
@@ -44,7 +44,7 @@ const std::vector<Row>& host_rows() {
              b.facts1().cpu_features = {"avx"};
              b.facts1().host.cpu_by_virt_type = {{"qemu", {}}};
          }},
-        {"virtualisation", "no features told", open, "not known",
+        {"virtualisation", "no features told", unsure, "not known",
          [](Bench& b) {
              b.facts1().cpu_features = {};
              b.facts1().host.cpu_by_virt_type = {};
@@ -63,7 +63,7 @@ const std::vector<Row>& host_rows() {
              b.guest1().facts.memory = gib(80);
              b.guest1().running = false;
          }},
-        {"memory", "not told", open, "not known", [](Bench& b) { b.facts1().memory_available.reset(); }},
+        {"memory", "not told", unsure, "not known", [](Bench& b) { b.facts1().memory_available.reset(); }},
         {"disk", "room", good, "", [](Bench&) {}},
         {"disk", "no shell and no pools", good, "no storage pool",
          [](Bench& b) {
@@ -93,17 +93,17 @@ const std::vector<Row>& host_rows() {
          [](Bench& b) {
              b.shell1().file_systems["/var/lib/libvirt"] = {"ext4", "/dev/sda1", gib(2), mib(512)};
          }},
-        {"disk", "a folder could not be looked at", open, "/var/lib/libvirt could not be looked at",
+        {"disk", "a folder could not be looked at", unsure, "/var/lib/libvirt could not be looked at",
          [](Bench& b) { b.shell1().file_systems.erase("/var/lib/libvirt"); }},
-        {"disk", "a file system without figures", open, "not known",
+        {"disk", "a file system without figures", unsure, "not known",
          [](Bench& b) { b.shell1().file_systems["/var/lib/libvirt"].available.reset(); }},
         {"lock_manager", "lockd", good, "lock manager lockd", [](Bench&) {}},
         {"lock_manager", "none", warn, "no lock manager", [](Bench& b) { b.shell1().qemu_conf.clear(); }},
         {"lock_manager", "switched off", warn, "no lock manager",
          [](Bench& b) { b.shell1().qemu_conf["lock_manager"] = "nop"; }},
-        {"lock_manager", "not readable", open, "could not be read",
+        {"lock_manager", "not readable", unsure, "could not be read",
          [](Bench& b) { b.shell1().qemu_conf_read = false; }},
-        {"lock_manager", "no shell", open, "could not be read", [](Bench& b) { b.host1().shell.reset(); }},
+        {"lock_manager", "no shell", unsure, "could not be read", [](Bench& b) { b.host1().shell.reset(); }},
         {"migration_ports", "the defaults", good, "ports 49152-49215", [](Bench&) {}},
         {"migration_ports", "others", good, "ports 50000-49215 of 10.0.0.1",
          [](Bench& b) {
@@ -111,7 +111,7 @@ const std::vector<Row>& host_rows() {
          }},
         {"migration_ports", "this machine only", bad, "no other host can connect",
          [](Bench& b) { b.shell1().qemu_conf["migration_address"] = "127.0.0.1"; }},
-        {"migration_ports", "no shell", open, "unless", [](Bench& b) { b.host1().shell.reset(); }},
+        {"migration_ports", "no shell", unsure, "unless", [](Bench& b) { b.host1().shell.reset(); }},
     };
     return rows;
 }
@@ -123,7 +123,7 @@ const std::vector<Row>& cluster_rows() {
          [](Bench& b) { b.facts2().host.uuid = b.facts1().host.uuid; }},
         {"identity", "listed twice", bad, "the same libvirt host as host2",
          [](Bench& b) { b.facts2().host = b.facts1().host; }},
-        {"identity", "not told", open, "does not tell", [](Bench& b) { b.facts1().host.uuid.clear(); }},
+        {"identity", "not told", unsure, "does not tell", [](Bench& b) { b.facts1().host.uuid.clear(); }},
         {"versions", "the same", good, "libvirt 9.0.0, QEMU 7.2.0", [](Bench&) {}},
         {"versions", "older itself", good, "QEMU 6.2.0",
          [](Bench& b) { b.facts1().host.hypervisor_version = "6.2.0"; }},
@@ -131,8 +131,8 @@ const std::vector<Row>& cluster_rows() {
          [](Bench& b) { b.facts2().host.hypervisor_version = "6.2.0"; }},
         {"versions", "libvirt too old", bad, "libvirt 5.9.0",
          [](Bench& b) { b.facts1().host.libvirt_version = "5.9.0"; }},
-        {"versions", "libvirt not told", open, "", [](Bench& b) { b.facts1().host.libvirt_version.clear(); }},
-        {"versions", "QEMU not told", open, "QEMU unknown",
+        {"versions", "libvirt not told", unsure, "", [](Bench& b) { b.facts1().host.libvirt_version.clear(); }},
+        {"versions", "QEMU not told", unsure, "QEMU unknown",
          [](Bench& b) { b.facts1().host.hypervisor_version.clear(); }},
         {"hostname", "known everywhere", good, "which the other hosts can resolve", [](Bench&) {}},
         {"hostname", "alone", good, "host1.example.org", [](Bench& b) { b.only_one_host(); }},
@@ -142,8 +142,8 @@ const std::vector<Row>& cluster_rows() {
          [](Bench& b) { b.facts2().host.hostname = b.facts1().host.hostname; }},
         {"hostname", "unknown to another", bad, "host2 cannot resolve host1.example.org",
          [](Bench& b) { b.shell2().resolves["host1.example.org"] = false; }},
-        {"hostname", "nobody to ask", open, "whether host2 can resolve", [](Bench& b) { b.host2().shell.reset(); }},
-        {"hostname", "not told", open, "does not tell", [](Bench& b) { b.facts1().host.hostname.clear(); }},
+        {"hostname", "nobody to ask", unsure, "whether host2 can resolve", [](Bench& b) { b.host2().shell.reset(); }},
+        {"hostname", "not told", unsure, "does not tell", [](Bench& b) { b.facts1().host.hostname.clear(); }},
         {"peers", "all reached", good, "it reaches 2 other hosts", [](Bench&) {}},
         {"peers", "alone", good, "no other host", [](Bench& b) { b.only_one_host(); }},
         {"peers", "refused", bad, "cannot reach host2 at qemu+ssh://root@host2/system: no route",
@@ -152,12 +152,12 @@ const std::vector<Row>& cluster_rows() {
          }},
         {"peers", "leads to another host", bad, "leads to host3.example.org instead of host2",
          [](Bench& b) { Bench::reach(b.host1(), b.host2(), Bench::identity(b.host3())); }},
-        {"peers", "refused to an ordinary user", open, "tried as an ordinary user",
+        {"peers", "refused to an ordinary user", unsure, "tried as an ordinary user",
          [](Bench& b) {
              b.shell1().root = false;
              Bench::reach(b.host1(), b.host2(), Error{ErrorCode::unavailable, "", "permission denied"});
          }},
-        {"peers", "reached by an ordinary user by ssh", open, "as user ballast, but its libvirtd connects as root",
+        {"peers", "reached by an ordinary user by ssh", unsure, "as user ballast, but its libvirtd connects as root",
          [](Bench& b) {
              b.shell1().root = false;
              b.shell1().user = "ballast";
@@ -187,7 +187,7 @@ const std::vector<Row>& cluster_rows() {
              b.host1().shell.reset();
              b.facts1().pools[0].volumes[0].changed_at = "1795300000.000000001";
          }},
-        {"shared_storage", "a file that is being written to", open, "not proven",
+        {"shared_storage", "a file that is being written to", unsure, "not proven",
          [](Bench& b) {
              b.host1().shell.reset();
              b.facts1().pools[0].volumes[0].changed_at = "1795343042.000000001";
@@ -197,7 +197,7 @@ const std::vector<Row>& cluster_rows() {
              b.facts1().pools.clear();
              b.shell1().file_systems["/srv/vms"].type = "ext4";
          }},
-        {"shared_storage", "the same kind from another server", open, "not proven",
+        {"shared_storage", "the same kind from another server", unsure, "not proven",
          [](Bench& b) {
              b.facts1().pools.clear();
              b.shell1().file_systems["/srv/vms"].source = "elsewhere:/vms";
@@ -206,9 +206,9 @@ const std::vector<Row>& cluster_rows() {
         {"cpu_model", "alone", good, "host CPU model Intel Haswell", [](Bench& b) { b.only_one_host(); }},
         {"cpu_model", "others are older", warn, "cannot move to host2, host3",
          [](Bench& b) { b.answer_cpus(CpuAnswer::does_not_run); }},
-        {"cpu_model", "not compared", open, "not compared with host2, host3",
+        {"cpu_model", "not compared", unsure, "not compared with host2, host3",
          [](Bench& b) { b.answer_cpus(CpuAnswer::unknown); }},
-        {"cpu_model", "not told", open, "does not tell", [](Bench& b) { b.facts1().cpu_xmls.clear(); }},
+        {"cpu_model", "not told", unsure, "does not tell", [](Bench& b) { b.facts1().cpu_xmls.clear(); }},
         {"clock", "this machine", good, "this machine", [](Bench&) {}},
     };
     return rows;
@@ -242,7 +242,7 @@ const std::vector<Row>& guest_rows() {
          }},
         {"guests", "two have one name", warn, "another guest on host2 is named guest-of-host1",
          [](Bench& b) { b.facts2().guests[0].facts.name = "guest-of-host1"; }},
-        {"guests", "not all could be read", open, "could not be read: storage pools",
+        {"guests", "not all could be read", unsure, "could not be read: storage pools",
          [](Bench& b) { b.facts1().unread = {"storage pools: denied"}; }},
         {"guest_disks", "all shared", good, "all disks of 1 guest", [](Bench&) {}},
         {"guest_disks", "a local one", warn, "1 guest with files outside shared storage: guest-of-host1",
@@ -259,7 +259,7 @@ const std::vector<Row>& guest_rows() {
          [](Bench& b) {
              for (auto& [question, answer] : b.host2().cpus) answer = CpuAnswer::does_not_run;
          }},
-        {"guest_cpus", "libvirt cannot tell", open, "may not run on host2, host3",
+        {"guest_cpus", "libvirt cannot tell", unsure, "may not run on host2, host3",
          [](Bench& b) { b.answer_cpus(CpuAnswer::unknown); }},
         {"guest_cpus", "a machine type that one lacks", warn, "cannot run on host2",
          [](Bench& b) { b.facts2().host.cpu_by_virt_type["kvm"].machines = {"pc-q35-6.2"}; }},
@@ -391,7 +391,7 @@ TEST_CASE("What a remote host's own shell says of its peers is judged like ours"
         {{PeerAnswer::Kind::reached, "host3.example.org"}, good, "it reaches 2"},
         {{PeerAnswer::Kind::reached, "host1.example.org"}, bad, "instead of host3"},
         {{PeerAnswer::Kind::failed, "Host key verification failed."}, bad, "Host key verification failed."},
-        {{PeerAnswer::Kind::no_virsh, ""}, open, "virsh is not installed"},
+        {{PeerAnswer::Kind::no_virsh, ""}, unsure, "virsh is not installed"},
     };
     for (const auto& [answer, status, finding] : rows) {
         Bench bench;
