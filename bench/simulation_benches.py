@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import subprocess
+import tempfile
 
 from sampling_bench import row
 
@@ -65,4 +66,23 @@ def stability(build):
         for key, metric, unit, limit in (("moves_per_vm_and_day", "moves per VM and day", "", 0.05),
                                          ("overload_minutes_pct", "host minutes overloaded", "%", 0.1)):
             rows.append(row(case, metric, round(found[key], 4), unit, None, f"< {limit}", found[key] < limit))
+    return rows
+
+
+def morning(build):
+    """Four days with a load that doubles within a quarter of an hour each morning: with the forecast, one of them is enough."""
+    rows = []
+    for seed in (1, 2):
+        found = {}
+        for forecast in ("true", "false"):
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as policy:
+                policy.write(f"consolidation: {{enabled: true}}\nforecast: {{enabled: {forecast}}}\n")
+                policy.flush()
+                found[forecast] = sim(build, "synthetic", "--days", "4", "--load", "0.3", "--steepness", "40", "--phase-spread", "0.05",
+                                      "--bursts", "0", "--seed", str(seed), "--policy", policy.name)
+        ours, without = found["true"], found["false"]
+        case = f"{ours['hosts']} hosts, {ours['vms']} VMs, 4 steep mornings, seed {seed}"
+        rows.append(row(case, "minutes overloaded after the first day, without forecast as peer", ours["overload_minutes_later"], "",
+                        without["overload_minutes_later"], "= 0", ours["overload_minutes_later"] == 0))
+        rows.append(row(case, "host hours off", round(ours["host_hours_off"]), "h", round(without["host_hours_off"]), "-"))
     return rows

@@ -262,6 +262,10 @@ void CommandLine::add_fence() {
     add("now", "fence", "Cut a host off that does not answer; its VMs are started elsewhere then");
     add("confirm", "confirm_off",
         "You have made sure that the host is off, and answer for it: its VMs are started elsewhere");
+    CLI::App* forget =
+        verb(*group, "forget", "You see to a VM that is down yourself: Ballast does not start it any more",
+             [this](Session& session) { return forget_vm(session, said_.name); });
+    positional(forget, "VM", "Name or UUID of the VM");
 }
 
 // The verb alone begins a run; those under it look at it and steer it.

@@ -214,6 +214,16 @@ Exit cancel(Session& session, const std::vector<std::string>& operations) {
     return each(session, operations, "cancel");
 }
 
+Exit forget_vm(Session& session, const std::string& vm) {
+    const Fetched answer = session.post(under("/v1/vms/", vm) + "/forget", nullptr);
+    if (!answer) return answer.exit;
+    session.print(answer.body, [](const value& body, Page& page) {
+        page.say(Phrase(text(body, "name"), Tone::strong)
+                     .add(", which ran on " + text(body, "host") + ", is yours: Ballast does not start it any more."));
+    });
+    return Exit::ok;
+}
+
 Exit set_paused(Session& session, bool paused) {
     const Fetched answer = session.post(paused ? "/v1/pause" : "/v1/resume", nullptr);
     if (!answer) return answer.exit;

@@ -59,6 +59,7 @@ Exit rolling_resume(Session& session, bool skip, WaitWish wish);
 Exit rolling_stop(Session& session);
 /// Each one is tried; failed when any of them failed.
 Exit approve(Session& session, const std::vector<std::string>& operations);
+Exit forget_vm(Session& session, const std::string& vm);
 Exit cancel(Session& session, const std::vector<std::string>& operations);
 Exit set_paused(Session& session, bool paused);
 /// Nothing: shows it. "policy": back to what the policy says.

@@ -86,9 +86,8 @@ Sample sample_from(const std::optional<HostReading>& before, const HostReading& 
     const double seconds = before ? std::chrono::duration<double>(now.at - before->at).count() : 0;
     sample.load.memory_available = now.host.memory_available;
     sample.load.free_huge_pages = now.host.free_huge_pages;
+    sample.cpu_counted_ns = counted_since_boot(now);
     if (before) {
-        const auto then = counted_since_boot(*before), since = counted_since_boot(now);
-        sample.rebooted = then && since && *since < *then;
         sample.load.cpu_used_cores = cores(before->host.cpu_busy_ns, now.host.cpu_busy_ns, seconds);
         sample.load.swap_in_mib_per_s = mib_per_second(before->host.swap_in, now.host.swap_in, seconds);
     }

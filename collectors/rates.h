@@ -21,7 +21,7 @@ struct Sample {
         VmLoad load;
     };
     std::map<VmId, SampledVm> vms;
-    bool rebooted = false;  // since the reading before: what its CPUs counted is less than it was
+    std::optional<std::uint64_t> cpu_counted_ns;  // busy and idle, all CPUs, since the host's boot
 };
 
 /// Rates between two readings of one host. Gauges come from `now` alone. A counter that is missing in either

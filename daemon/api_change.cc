@@ -266,6 +266,19 @@ ApiChange::Answer ApiChange::cancel(ApiRequest request) {
     co_return look_.operation(id);
 }
 
+ApiChange::Answer ApiChange::forget(ApiRequest request) {
+    if (const auto none = no_fields(request); !none) co_return failure(none.error());
+    std::string vm = request.parameters.front();
+    std::string by = identity(request.caller);
+    const auto forgotten = co_await controller_.forget_vm(std::move(vm), std::move(by));
+    if (!forgotten) co_return failure(forgotten.error());
+    json::object body;
+    body["vm"] = forgotten->vm.value;
+    body["name"] = forgotten->name;
+    body["host"] = forgotten->host.value;
+    co_return ok(std::move(body));
+}
+
 ApiChange::Answer ApiChange::pause(ApiRequest request) {
     return set_paused(std::move(request), true);
 }

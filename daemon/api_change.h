@@ -41,6 +41,7 @@ public:
     Answer migrate(ApiRequest request);
     Answer approve(ApiRequest request);
     Answer cancel(ApiRequest request);
+    Answer forget(ApiRequest request);
     Answer pause(ApiRequest request);
     Answer resume(ApiRequest request);
     Answer mode(ApiRequest request);

@@ -104,6 +104,7 @@ std::vector<Route> routes_of(const ApiLook& look, ApiChange& change) {
         {"POST", "/v1/migrate", "migrate", call(change, &ApiChange::migrate), {}},
         {"POST", "/v1/operations/{id}/approve", "approve", call(change, &ApiChange::approve), {}},
         {"POST", "/v1/operations/{id}/cancel", "cancel", call(change, &ApiChange::cancel), {}},
+        {"POST", "/v1/vms/{vm}/forget", "forget", call(change, &ApiChange::forget), {}},
         {"POST", "/v1/pause", "pause", call(change, &ApiChange::pause), {}},
         {"POST", "/v1/resume", "resume", call(change, &ApiChange::resume), {}},
         {"POST", "/v1/mode", "mode", call(change, &ApiChange::mode), {}},

@@ -1,4 +1,5 @@
 // The controller's verbs: what an operator asks for through the control API.
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 #include "daemon/controller.h"
@@ -8,6 +9,8 @@
 namespace ballast::daemon {
 
 namespace {
+constexpr Duration silent_before_orders = std::chrono::seconds{3};
+
 std::string listed(const std::vector<Rejection>& refusals) {
     std::string text;
     for (const Rejection& refusal : refusals) {
@@ -125,17 +128,50 @@ Controller::Task<void> Controller::release_power(HostId host, std::string by) {
     return power_switch_.release(std::move(host), std::move(by));
 }
 
+// One look that brought nothing is a lost packet.
+Result<void> Controller::silent_enough(const HostId& host) const {
+    if (!keeper_.knows(host)) return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (is_own(host)) return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
+    const auto silent = failover_.silent_for(host);
+    if (silent && *silent < silent_before_orders)
+        return Error{
+            ErrorCode::conflict, host.value,
+            "it answered " + to_string(*silent) + " ago: it has to be silent for " + to_string(silent_before_orders)};
+    return Result<void>();
+}
+
 Controller::Task<void> Controller::fence(HostId host, std::string by) {
-    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
-    if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
+    if (const auto silent = silent_enough(host); !silent) co_return silent.error();
     std::string reason = "asked for by " + by;
     co_return co_await power_switch_.fence(std::move(host), std::move(reason), std::move(by));
 }
 
 Controller::Task<void> Controller::confirm_lost(HostId host, std::string by) {
-    if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
-    if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
+    if (const auto silent = silent_enough(host); !silent) co_return silent.error();
     co_return co_await power_switch_.confirm_lost(std::move(host), std::move(by));
+}
+
+Controller::Task<VmRecord> Controller::forget_vm(std::string name_or_uuid, std::string by) {
+    std::vector<VmRecord> meant;
+    for (const auto& [id, record] : executor_.vms().all())
+        if (id.value == name_or_uuid || record.name == name_or_uuid) meant.push_back(record);
+    std::erase_if(meant, [](const VmRecord& record) { return record.ended; });
+    if (meant.empty())
+        co_return Error{ErrorCode::not_found, name_or_uuid, "Ballast knows no VM of this name or UUID that is down"};
+    if (meant.size() > 1) co_return Error{ErrorCode::conflict, name_or_uuid, "several have this name: give a UUID"};
+    const VmRecord record = meant.front();
+    if (!failover_.may_forget(record))
+        co_return Error{ErrorCode::conflict, record.name, "it is not down: it runs on " + record.host.value};
+    const auto active = executor_.active();
+    if (std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == record.vm; }))
+        co_return Error{ErrorCode::conflict, record.name, "it is being started; ballastctl cancel ends that"};
+    spdlog::info("{} of {} is forgotten: {} sees to it", record.name, record.host.value, by);
+    executor_.vms().forget(record.vm);
+    keeper_.forget(record.vm, record.host);
+    want_cycle();
+    const auto written = co_await executor_.vms().written();
+    if (!written) co_return written.error();
+    co_return record;
 }
 
 Controller::Task<void> Controller::approve(OperationId id, std::string by) {

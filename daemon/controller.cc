@@ -60,6 +60,7 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
       options_(std::move(options)),
       listener_(std::move(listener)),
       homes_(store),
+      boots_(store),
       executor_(executor, clock, hypervisor, store, [this](const Operation& op) { operation_changed(op); }),
       power_switch_(
           executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
@@ -71,9 +72,9 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
     power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
                              [this](const HostId& host) { return failover_.may_cut(host); },
                              [this](HostId host) { return executor_.rejoin(std::move(host)); }});
-    executor_.ask_lost([this](const HostId& host) {
+    executor_.ask_power([this](const HostId& host) {
         const auto record = power_switch_.record(host);
-        return record && record->state == PowerState::lost;
+        return record ? record->state : PowerState::on;
     });
     hypervisor_.on_event([this](const HypervisorEvent& event) { heard(event); });
 }
@@ -97,6 +98,8 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     adopt(std::move(policy));
     const auto loaded = co_await load_state();
     if (!loaded) co_return loaded.error();
+    const auto boots = co_await boots_.load();
+    if (!boots) co_return boots.error();
     const auto vms = co_await executor_.load_vms();
     if (!vms) co_return vms.error();
     presume_vms();
@@ -129,6 +132,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
 // Of a host that does not answer any more, the store alone knows what ran there.
 void Controller::presume_vms() {
     for (const auto& [vm, record] : executor_.vms().all()) {
+        if (record.ended) continue;
         auto facts = hypervisor_.facts_of(record.definition);
         if (facts) facts->autostart = record.autostart;  // which no definition says
         keeper_.presume(vm, record.host, record.name, facts ? std::optional(std::move(*facts)) : std::nullopt);
@@ -136,10 +140,11 @@ void Controller::presume_vms() {
 }
 
 void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
-    if (sample.rebooted) rebooted_[host] = sample.at;
+    const bool booted = sample.cpu_counted_ns && boots_.is_booted(host, *sample.cpu_counted_ns);
+    if (booted) rebooted_[host] = sample.at;
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);
-    failover_.seen(host, running, sample.rebooted);
+    failover_.seen(host, running, booted);
     if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->cancel();
     want_cycle();
 }
@@ -297,7 +302,7 @@ void Controller::heard(const HypervisorEvent& event) {
         want_cycle();
     }
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
-        keeper_.forget_facts(event.vm);
+        keeper_.outdate_facts(event.vm);
         if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->cancel();
     }
 }
@@ -356,6 +361,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
         cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
                               twice.second.value);
     co_await keep_homes();
+    co_await keep_boots();
     co_await act(cycle, planned_.inventory);
     cycle.observe_time = observed - begin;
     cycle.plan_time = planned - observed;
@@ -368,6 +374,13 @@ boost::asio::awaitable<void> Controller::run_cycle() {
 boost::asio::awaitable<void> Controller::keep_homes() {
     const auto kept = co_await homes_.keep();
     if (!kept) spdlog::warn("which VMs are to come back after maintenance: {}", to_string(kept.error()));
+}
+
+// A boot counts as told once its consequences are on record.
+boost::asio::awaitable<void> Controller::keep_boots() {
+    if (!executor_.vms().is_written()) co_return;
+    const auto kept = co_await boots_.keep();
+    if (!kept) spdlog::warn("what the hosts' CPUs have counted since their boots: {}", to_string(kept.error()));
 }
 
 // In the same breath as memory_ changes: a record is never of two cycles.

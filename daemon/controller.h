@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/daemon_options.h"
+#include "daemon/boots.h"
 #include "daemon/failover.h"
 #include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
@@ -104,6 +105,9 @@ public:
     /// started elsewhere then.
     Task<void> fence(HostId host, std::string by);
     Task<void> confirm_lost(HostId host, std::string by);
+    /// A person sees to a VM that is down, in Ballast's place: it is not started any more. Errors: not_found, conflict
+    /// (it is not down, is being started, or its name is not its alone), and the store's.
+    Task<VmRecord> forget_vm(std::string name_or_uuid, std::string by);
     /// What is wrong with a host from now on. Takes effect with the next cycle, which starts at once.
     void set_health(const HostId& host, std::vector<HealthProblem> problems);
     /// A new policy, already validated. Takes effect with the next cycle, which starts at once.
@@ -127,7 +131,9 @@ private:
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
+    Result<void> silent_enough(const HostId& host) const;
     boost::asio::awaitable<void> keep_homes();
+    boost::asio::awaitable<void> keep_boots();
     Task<void> load_state();
     Task<void> load_maintenance();
     Task<void> remember_setting(std::string key, std::optional<std::string> value);
@@ -149,6 +155,7 @@ private:
     ControllerListener listener_;
     InventoryKeeper keeper_;
     Homes homes_;
+    Boots boots_;
     std::map<HostId, std::string> maintenance_by_;  // hosts in maintenance, and who wanted it
     executor::Executor executor_;
     executor::PowerSwitch power_switch_;

@@ -206,7 +206,7 @@ boost::asio::awaitable<void> Failover::bring_back() {
 std::vector<VmRecord> Failover::down() const {
     std::vector<VmRecord> found;
     for (const auto& [vm, record] : executor_.vms().all())
-        if (record.down || power_of(record.host) == PowerState::lost) found.push_back(record);
+        if (!record.ended && (record.down || power_of(record.host) == PowerState::lost)) found.push_back(record);
     return found;
 }
 
@@ -234,7 +234,19 @@ std::vector<std::string> Failover::notes() const {
     for (const auto& [host, names] : by_host)
         notes.push_back("ALARM: " + names_of(names) + (names.size() == 1 ? " is" : " are") + " down since " +
                         host.value + " was lost");
+    std::map<HostId, std::vector<std::string>> nobodys;
+    for (const auto& [vm, record] : executor_.vms().all())
+        if (!record.ended && !watches_.contains(record.host)) nobodys[record.host].push_back(record.name);
+    for (const auto& [host, names] : nobodys)
+        notes.push_back("ALARM: " + names_of(names) + " ran on " + host.value +
+                        ", which is not configured any more: configure it again, or see to them yourself and "
+                        "ballastctl fence forget each");
     return notes;
+}
+
+bool Failover::may_forget(const VmRecord& record) const {
+    return !record.ended &&
+           (record.down || power_of(record.host) == PowerState::lost || !watches_.contains(record.host));
 }
 
 // ---- Who owns what.
@@ -252,10 +264,10 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
     for (const VmId& vm : running) {
         missed_.erase(vm);
         const VmRecord* known = records.find(vm);
-        if (known == nullptr || (known->host == host && !known->down) || busy(vm)) continue;
+        if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
         VmRecord record = *known;
         record.host = host;
-        record.down = false;
+        record.down = record.ended = false;
         records.set(std::move(record));
     }
     const std::set<VmId> there(running.begin(), running.end());

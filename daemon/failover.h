@@ -48,6 +48,8 @@ public:
     const policy::Suspicion& suspicion() const { return suspicion_; }
     /// VMs that ran when their host was lost, and have not been started again.
     std::vector<VmRecord> down() const;
+    /// It is down, or nobody can tell: a person may see to it in Ballast's place.
+    bool may_forget(const VmRecord& record) const;
     /// What people have to know: hosts that would be cut off, VMs that are down.
     std::vector<std::string> notes() const;
 

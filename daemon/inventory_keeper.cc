@@ -36,8 +36,23 @@ void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) {
 
 void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) {
     KnownFacts& known = facts_[vm];
+    known.outdated = false;
     if (known.revision != 0 && known.facts == facts) return;
     known = {std::move(facts), ++facts_revision_};
+}
+
+void InventoryKeeper::outdate_facts(const VmId& vm) {
+    if (const auto known = facts_.find(vm); known != facts_.end()) known->second.outdated = true;
+}
+
+bool InventoryKeeper::knows_facts(const VmId& vm) const {
+    const auto known = facts_.find(vm);
+    return known != facts_.end() && !known->second.outdated;
+}
+
+void InventoryKeeper::forget(const VmId& vm, const HostId& host) {
+    const auto known = hosts_.find(host);
+    if (known == hosts_.end() || known->second.connection != Connection::up) seen_[host].erase(vm);
 }
 
 void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample) {
@@ -48,7 +63,7 @@ void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample
     for (const auto& [vm, now] : sample.vms) {
         const auto old = before.find(vm);
         // A new run of the guest may have another definition.
-        if (old != before.end() && old->second.libvirt_id != now.libvirt_id) facts_.erase(vm);
+        if (old != before.end() && old->second.libvirt_id != now.libvirt_id) outdate_facts(vm);
         if (runs(now)) notice_owner(vm, id, sample.at);
     }
     before = sample.vms;
@@ -161,7 +176,7 @@ std::vector<VmId> InventoryKeeper::vm_facts_wanted(const HostId& host) const {
     const auto seen = seen_.find(host);
     if (seen == seen_.end()) return wanted;
     for (const auto& [vm, sampled] : seen->second)
-        if (runs(sampled) && !facts_.contains(vm)) wanted.push_back(vm);
+        if (runs(sampled) && !knows_facts(vm)) wanted.push_back(vm);
     return wanted;
 }
 
@@ -186,7 +201,7 @@ std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {
     if (seen == seen_.end()) return due;
     for (const auto& [vm, sampled] : seen->second) {
         const auto facts = facts_.find(vm);
-        if (!runs(sampled) || facts == facts_.end()) continue;
+        if (!runs(sampled) || facts == facts_.end() || facts->second.outdated) continue;
         const auto& blockers = facts->second.facts.blockers;
         if (std::any_of(blockers.begin(), blockers.end(), passes)) due.push_back(vm);
     }
@@ -214,7 +229,8 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
             vm.state = sampled.state;
             vm.load = sampled.load;
             vm.facts.name = sampled.name;
-            if (const auto facts = facts_.find(id); facts != facts_.end()) {
+            const bool silent = inventory.hosts[host].connection != Connection::up;
+            if (const auto facts = facts_.find(id); facts != facts_.end() && (silent || !facts->second.outdated)) {
                 vm.facts = facts->second.facts;
                 vm.facts_revision = facts->second.revision;
                 vm.facts_known = true;

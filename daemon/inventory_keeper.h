@@ -44,8 +44,11 @@ public:
     void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
     /// A VM that ran there when the daemon before this one last saw it. Ignored once the host has been sampled.
     void presume(const VmId& vm, const HostId& host, const std::string& name, std::optional<VmFacts> facts);
-    /// Its definition may have changed: vm_facts_wanted() names it again.
-    void forget_facts(const VmId& vm) { facts_.erase(vm); }
+    /// Its definition may have changed: vm_facts_wanted() names it again. What was known holds for a VM of a host that
+    /// cannot be asked any more.
+    void outdate_facts(const VmId& vm);
+    /// Nobody wants it any more; ignored where a sample shows it.
+    void forget(const VmId& vm, const HostId& host);
 
     /// Running VMs on this host whose definition is not known.
     std::vector<VmId> vm_facts_wanted(const HostId& host) const;
@@ -69,6 +72,7 @@ private:
     struct KnownFacts {
         VmFacts facts;
         std::uint64_t revision = 0;
+        bool outdated = false;
     };
     struct Twice {
         HostId first, second;
@@ -78,6 +82,7 @@ private:
     void notice_owner(const VmId& vm, const HostId& host, Instant at);
     void notice_double_runs(Instant at);
     void forget_gone_vms(Instant now);
+    bool knows_facts(const VmId& vm) const;
     void place(const VmId& vm, const HostId& from, const HostId& to, Instant now);
 
     std::map<HostId, Host> hosts_;

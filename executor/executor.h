@@ -24,6 +24,7 @@
 #include "executor/vm_records.h"
 #include "model/migration.h"
 #include "model/operation.h"
+#include "model/power.h"
 #include "ports/clock.h"
 #include "ports/hypervisor.h"
 #include "ports/store.h"
@@ -66,13 +67,13 @@ public:
     /// Applies to operations accepted from now on, and to limits at once.
     void configure(Settings settings) { settings_ = std::move(settings); }
 
-    /// Tells whether a host is dead for certain: it then counts as one that knows no VM.
-    void ask_lost(std::function<bool(const HostId&)> lost) { lost_ = std::move(lost); }
+    /// Tells how the power of a host stands: one that is lost counts as one that knows no VM.
+    void ask_power(std::function<PowerState(const HostId&)> power) { power_ = std::move(power); }
 
     /// Reads the VMs' records.
     Task<void> load_vms() { return records_.load(); }
     /// Reads the journal and goes on with every operation that had not ended. Call once, after load_vms() and
-    /// ask_lost(), before submit. Errors: the store's; corrupt names the record. Nothing was started then.
+    /// ask_power(), before submit. Errors: the store's; corrupt names the record. Nothing was started then.
     Task<void> recover();
 
     /// Journals and starts a migration. `waiting` holds it for approve(). Errors: invalid (to where it is), conflict
@@ -158,7 +159,9 @@ private:
 
     // restart.cc: VMs of lost hosts
     struct Whereabouts;
-    bool is_lost(const HostId& host) const { return lost_ && lost_(host); }
+    PowerState power_of(const HostId& host) const { return power_ ? power_(host) : PowerState::on; }
+    bool is_lost(const HostId& host) const { return power_of(host) == PowerState::lost; }
+    bool may_hide(const HostId& host, const HostId& lost) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);
     boost::asio::awaitable<Whereabouts> look_for(RunPtr run);
@@ -177,7 +180,7 @@ private:
     Hypervisor& hypervisor_;
     Journal journal_;
     VmRecords records_;
-    std::function<bool(const HostId&)> lost_;
+    std::function<PowerState(const HostId&)> power_;
     std::set<HostId> rejoining_;  // being cleaned, or just cleaned and about to be on: nothing is started from there
     std::function<void(const Operation&)> changed_;
     Settings settings_;

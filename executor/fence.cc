@@ -9,6 +9,7 @@ constexpr Duration listen_first =
     std::chrono::seconds{15};  // after a start: longer than any host that is well is silent
 constexpr Duration fence_again = std::chrono::seconds{10};  // a BMC that boots answers within a minute
 constexpr Duration rejoin_again = std::chrono::seconds{2};
+constexpr Duration still_called_up = std::chrono::seconds{60};  // longer than the end of a connection goes unnoticed
 // A host that dies again so soon after it was brought back would do so for ever.
 constexpr Duration too_soon = std::chrono::hours{1};
 }  // namespace
@@ -124,13 +125,16 @@ PowerSwitch::Task<void> PowerSwitch::bring_back(HostId host) {
 boost::asio::awaitable<void> PowerSwitch::order_up(RunPtr run) {
     const auto on = co_await power_.switch_on(run->record.host);
     if (!on) co_await raise_alarm(run, "is lost, and cannot be switched on again: " + to_string(on.error()));
-    run->driven = false;
-    if (hypervisor_.connection(run->record.host) == Connection::up) notice_on(run);
+    Result<void> up = Result<void>();
+    if (on) up = co_await await_up(run);
+    if (!up) co_await raise_alarm(run, "is lost, and was switched on again, but " + to_string(up.error()));
+    rests(run);
 }
 
 // Others that are under way from there look at other hosts only; they end first, so that it is clear whose each VM is.
 boost::asio::awaitable<void> PowerSwitch::found_back(RunPtr run) {
     const HostId host = run->record.host;
+    const Instant began = clock_.now();
     while (hypervisor_.connection(host) == Connection::up) {
         Result<void> clean =
             in_use_(host) ? conflict(host, "VMs of it are still being started elsewhere") : Result<void>();
@@ -141,6 +145,11 @@ boost::asio::awaitable<void> PowerSwitch::found_back(RunPtr run) {
             break;
         }
         std::string message = "is back, but not in use yet: " + to_string(clean.error());
+        const bool may_be_gone = contact_lost(clean.error()) && clock_.now() - began < still_called_up;
+        if (may_be_gone) {
+            co_await clock_.sleep_for(rejoin_again);
+            continue;
+        }
         if (clean.error().code == ErrorCode::conflict)
             run->record.message = std::move(message);  // it passes
         else

@@ -145,9 +145,9 @@ PowerSwitch::Task<void> PowerSwitch::release(HostId host, std::string by) {
     record.alarm = record.quarantined = false;
     record.message = "released by " + by;
     const auto written = co_await journal_.write(record);
-    run->driven = false;
+    if (written) run->record = std::move(record);
+    rests(run);
     if (!written) co_return written.error();
-    run->record = std::move(record);
     changed_(run->record);
     co_return Result<void>();
 }
@@ -170,6 +170,11 @@ boost::asio::awaitable<void> PowerSwitch::drive(RunPtr run) {
     }
     run->released_by.clear();
     run->confirmed_by.clear();
+    rests(run);
+}
+
+// Nobody is at it any more: that it came back meanwhile was not heard.
+void PowerSwitch::rests(const RunPtr& run) {
     run->driven = false;
     const bool up = hypervisor_.connection(run->record.host) == Connection::up;
     if (run->record.state == PowerState::lost && up) notice_on(run);

@@ -104,6 +104,7 @@ private:
     RunPtr run_of(const HostId& host);
     void start(const RunPtr& run);
     boost::asio::awaitable<void> drive(RunPtr run);
+    void rests(const RunPtr& run);
     boost::asio::awaitable<void> go_down(RunPtr run);
     Task<void> check_idle(HostId host);
     boost::asio::awaitable<void> await_off(RunPtr run);

@@ -16,6 +16,8 @@ constexpr Duration look_again_alarmed = std::chrono::seconds{5};
 // A start of QEMU with memory to be set aside takes a while; libvirt has no time limit of its own.
 constexpr Duration start_deadline = std::chrono::minutes{2};
 constexpr Duration patience = std::chrono::seconds{40};  // longer than it takes to notice that the target is gone
+// Who moves a VM by hand to a host that falls silent with it, or before the next sample of it, moved it in between.
+constexpr Duration silent_before = std::chrono::minutes{5}, silent_after = std::chrono::minutes{1};
 
 bool is_there(const Presence& presence) {
     return presence.state == Presence::State::running || presence.state == Presence::State::paused;
@@ -29,6 +31,7 @@ bool starts_up(const Presence& presence) {
 struct Executor::Whereabouts {
     std::optional<HostId> elsewhere;
     std::optional<Presence> target;
+    std::optional<HostId> unasked;  // it may be there, and nobody can tell
 };
 
 unsigned Executor::restarts_on(const HostId& host) const {
@@ -40,7 +43,7 @@ unsigned Executor::restarts_on(const HostId& host) const {
 Executor::Task<OperationId> Executor::restart(Operation draft) {
     BALLAST_ASSERT(draft.trigger == Trigger::host_loss);
     const VmRecord* record = records_.find(draft.vm);
-    if (record == nullptr || record->definition.empty())
+    if (record == nullptr || record->ended || record->definition.empty())
         co_return Error{ErrorCode::invalid, draft.vm_name, "its definition is not known"};
     if (record->host != draft.from)
         co_return Error{ErrorCode::conflict, draft.vm_name, "it belongs to " + record->host.value + " by now"};
@@ -101,13 +104,34 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
         co_return co_await give_back(run, OperationState::rolled_back,
                                      "could not be started on " + run->op.to.value + ": " + why);
     }
+    if (found.unasked) {
+        if (run->op.created + patience < clock_.wall_now())
+            co_await raise_alarm(run, found.unasked->value + " does not answer, and fell silent with " +
+                                          run->op.from.value + ": " + run->op.vm_name +
+                                          " may have been moved there just before. It is started when " +
+                                          found.unasked->value + " answers, or is certain to be off");
+        co_return co_await run->pause.take(clock_, run->op.alarm ? look_again_alarmed : look_again);
+    }
+    run->op.alarm = false;
     co_await try_start(run);
+}
+
+// Both were there not long before, so that somebody may have moved a VM from one to the other: whoever was silent for
+// long took none, and whoever answered later was seen to have none.
+bool Executor::may_hide(const HostId& host, const HostId& lost) const {
+    if (power_of(host) == PowerState::off) return false;
+    const auto last = hypervisor_.answered_at(host), end = hypervisor_.answered_at(lost);
+    return last && end && *last + silent_before > *end && *last < *end + silent_after;
 }
 
 boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
     Whereabouts found;
     for (const HostId& host : hypervisor_.hosts()) {
-        if (host == run->op.to || is_lost(host) || hypervisor_.connection(host) != Connection::up) continue;
+        if (host == run->op.to || is_lost(host)) continue;
+        if (hypervisor_.connection(host) != Connection::up) {
+            if (may_hide(host, run->op.from)) found.unasked = host;
+            continue;
+        }
         const auto presence = co_await look(host, run->op.vm);
         if (presence && is_there(*presence)) found.elsewhere = host;
     }
@@ -187,6 +211,7 @@ void Executor::moved(const VmId& vm, const HostId& to) {
     VmRecord record = *known;
     record.host = to;
     record.down = is_lost(to);
+    record.ended = false;
     std::erase(record.left, to);
     records_.set(std::move(record));
 }
@@ -230,9 +255,10 @@ Executor::Task<void> Executor::clean(HostId host, VmId vm) {
     if (!presence) co_return presence.error();
     const VmRecord* known = records_.find(vm);
     if (known == nullptr) co_return Result<void>();
-    if (known->host == host) {
+    if (known->host == host && (!known->ended || is_there(*presence))) {
         VmRecord record = *known;
         record.down = !is_there(*presence);
+        record.ended = false;
         records_.set(std::move(record));
         co_return Result<void>();
     }

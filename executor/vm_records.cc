@@ -31,6 +31,7 @@ VmRecord parse(const json::object& o) {
     record.definition = text(o, "definition");
     record.down = o.at("down").as_bool();
     for (const json::value& host : o.at("left").as_array()) record.left.push_back({std::string(host.as_string())});
+    if (const json::value* ended = o.if_contains("ended")) record.ended = ended->as_bool();
     return record;
 }
 
@@ -56,7 +57,7 @@ json::object to_json(const VmRecord& r) {
             {"host", r.host.value},       {"generation", r.generation},
             {"persistent", r.persistent}, {"autostart", r.autostart},
             {"definition", r.definition}, {"down", r.down},
-            {"left", std::move(left)}};
+            {"left", std::move(left)},    {"ended", r.ended}};
 }
 
 Result<VmRecord> vm_record_from_json(const json::value& value) {
@@ -82,7 +83,7 @@ VmRecords::Task<void> VmRecords::load() {
 
 void VmRecords::put(VmRecord record) {
     drop(record.vm);
-    by_host_[record.host].insert(record.vm);
+    if (!record.ended) by_host_[record.host].insert(record.vm);
     const VmId vm = record.vm;
     records_[vm] = std::move(record);
 }
@@ -106,6 +107,7 @@ const VmRecord* VmRecords::find(const VmId& vm) const {
 }
 
 void VmRecords::set(VmRecord record) {
+    if (record.ended && record.left.empty()) return erase(record.vm);
     const VmRecord* known = find(record.vm);
     if (known != nullptr) record.generation = known->generation + (known->host == record.host ? 0 : 1);
     if (known != nullptr && *known == record) return;
@@ -116,6 +118,15 @@ void VmRecords::set(VmRecord record) {
 }
 
 void VmRecords::forget(const VmId& vm) {
+    const VmRecord* known = find(vm);
+    if (known == nullptr) return;
+    VmRecord record = *known;
+    record.ended = true;
+    record.down = false;
+    set(std::move(record));
+}
+
+void VmRecords::erase(const VmId& vm) {
     if (find(vm) == nullptr) return;
     drop(vm);
     unwritten_.insert(vm);
@@ -159,7 +170,7 @@ VmRecords::Task<void> VmRecords::reload(VmId vm) {
 }
 
 VmRecords::Task<void> VmRecords::written() {
-    while (!unwritten_.empty() || writing_) co_await clock_.sleep_for(written_look);
+    while (!is_written()) co_await clock_.sleep_for(written_look);
     co_return Result<void>();
 }
 

@@ -44,6 +44,7 @@ public:
     /// What was seen: takes effect here at once, and in the store as soon as it can be written. A change of `host`
     /// counts as one of the owner, whatever generation the record has.
     void set(VmRecord record);
+    /// It was shut down. Its record goes, or stays as one that has ended until the hosts it left are cleaned.
     void forget(const VmId& vm);
 
     /// The part of a transaction by which the VM's owner becomes `to`, if its record is as known here; hand the result
@@ -60,10 +61,12 @@ public:
     Task<void> reload(VmId vm);
     /// Returns when all that was set is in the store.
     Task<void> written();
+    bool is_written() const { return unwritten_.empty() && !writing_; }
 
 private:
     void put(VmRecord record);
     void drop(const VmId& vm);
+    void erase(const VmId& vm);
     void start_writing();
     boost::asio::awaitable<void> write_all();
     Transaction next_batch(std::vector<VmId>& taken);

@@ -1,5 +1,5 @@
 // Who owns a VM, and what it is started from when its host is gone: kept in the store from the moment it was first seen
-// running until it was seen to have ended.
+// running until it was seen to have ended, and longer where a lost host has yet to be cleaned of it.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ struct VmRecord {
     std::string definition;    // domain XML as it would be started next, without secrets
     bool down = false;         // it ran when its host was lost, and has not been started again
     std::vector<HostId> left;  // hosts that were lost with it: they may have its definition still
+    bool ended = false;        // it was shut down since, and is nobody's: only what it left is to be removed
 
     friend bool operator==(const VmRecord&, const VmRecord&) = default;
 };

@@ -105,6 +105,7 @@ TEST_CASE("Each verb sends what the contract asks for") {
         {{"maintenance", "leave", "h1"}, R"(POST /v1/maintenance/h1 {"on":false})"},
         {{"approve", "op-1"}, "POST /v1/operations/op-1/approve"},
         {{"cancel", "op-1"}, "POST /v1/operations/op-1/cancel"},
+        {{"fence", "forget", "web1"}, "POST /v1/vms/web1/forget"},
         {{"pause"}, "POST /v1/pause"},
         {{"resume"}, "POST /v1/resume"},
         {{"mode", "automatic"}, R"(POST /v1/mode {"mode":"automatic"})"},

@@ -305,6 +305,87 @@ TEST_CASE("What ran on a host that rebooted before anybody missed it is started 
     CHECK(bench.where(web) == "host2");
 }
 
+TEST_CASE("After a power cut of everything what ran is started again, and what was shut down before is not") {
+    FailoverBench bench;
+    bench.die();
+    bench.clock.advance(2h);
+    for (auto& [id, host] : bench.hypervisor.hosts_by_id) {
+        for (auto& [vm, fake] : host.vms) fake.state = VmState::shut_off;
+        if (id != HostId{"host3"}) host.booted = bench.clock.now();
+    }
+    bench.start();
+    bench.pass(1min);
+    CHECK(bench.where(web) == "host2");
+    CHECK(bench.where(db).empty());  // its host was not booted: somebody shut it down while nobody looked
+    CHECK(bench.power.orders.empty());
+}
+
+TEST_CASE("What was changed just before its host died is started from what was known") {
+    FailoverBench bench;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, {}});
+    bench.kill({"host2"});
+    bench.pass(30s);
+    CHECK_FALSE(bench.where(web).empty());
+}
+
+TEST_CASE("A VM that is down can be left to a person, and only such a one") {
+    FailoverBench bench;
+    const auto forget = [&](const char* name) {
+        std::optional<Result<VmRecord>> answer;
+        asio::co_spawn(*bench.io, bench.controller->forget_vm(name, "ann"),
+                       [&](std::exception_ptr, Result<VmRecord> result) { answer = result; });
+        bench.pass(1s);
+        REQUIRE(answer);
+        return *answer;
+    };
+    CHECK(forget("nobody").error().code == ErrorCode::not_found);
+    CHECK(forget("db").error().message == "it is not down: it runs on host3");
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.autostart = true;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, {}});
+    bench.pass(5s);
+    bench.kill({"host2"});
+    bench.pass(25s);
+    CHECK(bench.notes("web is down since host2 was lost"));
+    REQUIRE(forget("web"));
+    CHECK(forget("web").error().code == ErrorCode::not_found);
+    bench.pass(1s);
+    CHECK_FALSE(bench.notes("web is down"));
+    CHECK(bench.controller->last_cycle().plan.restarts.empty());
+    bench.pass(2min);
+    CHECK(bench.state("host2") == "on");
+    CHECK(bench.where(web).empty());
+}
+
+TEST_CASE("VMs of a host that is not configured any more are named") {
+    FailoverBench bench;
+    bench.die();
+    bench.hypervisor.hosts_by_id.erase({"host2"});
+    bench.start();
+    bench.pass(15s);
+    CHECK(bench.notes("ALARM: web ran on host2, which is not configured any more"));
+}
+
+TEST_CASE("An operator's order waits for more than one look that brought nothing") {
+    FailoverBench bench(policy::Mode::observe);
+    const auto order = [&](auto call) {
+        std::optional<Result<void>> answer;
+        asio::co_spawn(*bench.io, std::move(call), [&](std::exception_ptr, Result<void> result) { answer = result; });
+        bench.pass(10ms);
+        REQUIRE(answer);
+        return *answer;
+    };
+    bench.kill({"host2"});
+    bench.pass(2s);
+    for (int i = 0; i < 2; ++i) {
+        const auto early = order(i == 0 ? bench.controller->fence({"host2"}, "ann")
+                                        : bench.controller->confirm_lost({"host2"}, "ann"));
+        REQUIRE_FALSE(early);
+        CHECK(early.error().message.ends_with("it has to be silent for 3 s"));
+    }
+    bench.pass(4s);
+    CHECK(order(bench.controller->fence({"host2"}, "ann")));
+}
+
 TEST_CASE("A host that is switched off or worked on is not meant to answer") {
     FailoverBench bench;
     CHECK(bench.controller->is_meant_to_answer({"host4"}));

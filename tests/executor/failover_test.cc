@@ -254,6 +254,109 @@ TEST_CASE("A VM that runs somewhere already is not started") {
     CHECK(lab.owner("vm").host == HostId{"h3"});
 }
 
+TEST_CASE("A host that fell silent together with the lost one may have been given the VM in the last moments") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.run_for(10s);
+    REQUIRE(lab.wait(lab.hypervisor->read({"h3"})));
+    REQUIRE(lab.wait(lab.hypervisor->read({"h1"})));
+    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    lab.world.cut_off({"h3"});
+    lab.world.power_off({"h1"});
+    lab.run_for(30s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    lab.run_for(1min);
+    REQUIRE(lab.executor->active().size() == 1);
+    CHECK(lab.executor->active().front().attempt == 0);
+    CHECK(lab.executor->active().front().alarm);
+    CHECK(lab.executor->active().front().message.starts_with("h3 does not answer, and fell silent with h1"));
+    CHECK(lab.world.running_on({"vm"}).size() == 1);
+    SECTION("it answers again") {
+        lab.world.reconnect({"h3"});
+        REQUIRE(lab.settle());
+        CHECK(lab.records().back().message == "runs on h3 already");
+        CHECK(lab.where("vm") == "h3");
+    }
+    SECTION("it is certain to be off") {
+        REQUIRE(lab.fence("h3"));
+        REQUIRE(lab.becomes("h3", PowerState::lost));
+        REQUIRE(lab.settle());
+        CHECK(lab.where("vm") == "h2");
+        CHECK_FALSE(lab.records().back().alarm);
+    }
+    SECTION("an operator does not want it any more") {
+        const OperationId id = lab.executor->active().front().id;
+        REQUIRE(lab.wait(lab.executor->cancel(id, "ann")));
+        REQUIRE(lab.settle());
+        CHECK(lab.records().back().state == OperationState::cancelled);
+        CHECK(lab.owner("vm").host == HostId{"h1"});
+    }
+}
+
+TEST_CASE("A host that was silent long before, or is switched off, keeps no VM from being started") {
+    FailoverLab lab;
+    REQUIRE(lab.wait(lab.hypervisor->read({"h3"})));
+    SECTION("silent for long") {
+        lab.world.cut_off({"h3"});
+        lab.run_for(6min);
+        REQUIRE(lab.wait(lab.hypervisor->read({"h1"})));
+    }
+    SECTION("switched off") {
+        REQUIRE(lab.wait(lab.power_switch->switch_off({"h3"}, false, "night", "policy")));
+        REQUIRE(lab.becomes("h3", PowerState::off));
+        REQUIRE(lab.wait(lab.hypervisor->read({"h1"})));
+        lab.run_for(30s);
+    }
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h2");
+}
+
+TEST_CASE("A VM that is shut down while its old host is lost is cleaned up there all the same, and then forgotten") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    lab.executor->vms().forget({"vm"});  // as its user shuts it down
+    CHECK(lab.owner("vm").ended);
+    CHECK(lab.executor->vms().of_host({"h2"}).empty());
+    CHECK(lab.start_on("vm", "h2", "h3").error().code == ErrorCode::invalid);
+    SECTION("by a later daemon, too") {
+        REQUIRE(lab.wait(lab.executor->vms().written()));
+        lab.restart();
+        CHECK(lab.owner("vm").ended);
+    }
+    lab.run_for(1min);
+    lab.world.power_on({"h1"});
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.domain("h1", "vm") == nullptr);
+    CHECK(lab.executor->vms().find({"vm"}) == nullptr);
+}
+
+TEST_CASE("A host that is switched on again and does not come is named") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.run_for(1min);
+    CHECK_FALSE(lab.record("h1").alarm);  // that the connection to it still counts as up means nothing
+    lab.bmcs[{"h1"}].boot = 24h;
+    REQUIRE(lab.wait(lab.power_switch->bring_back({"h1"})));
+    lab.run_for(9min);
+    CHECK_FALSE(lab.record("h1").alarm);
+    lab.run_for(2min);
+    CHECK(lab.record("h1").alarm);
+    CHECK(lab.record("h1").message.starts_with("is lost, and was switched on again, but "));
+    CHECK(lab.record("h1").state == PowerState::lost);
+}
+
 TEST_CASE("The target of a restart dies, too") {
     FailoverLab lab;
     lab.world.power_off({"h1"});

@@ -43,7 +43,7 @@ public:
         executor = std::make_unique<Executor>(io->get_executor(), clock, *hypervisor, *store,
                                               [this](const Operation& op) { told.push_back(op); });
         executor->configure(settings);
-        executor->ask_lost([this](const HostId& host) { return lost && lost(host); });
+        executor->ask_power([this](const HostId& host) { return power_of ? power_of(host) : PowerState::on; });
     }
     void die() {
         executor.reset();
@@ -178,7 +178,7 @@ public:
     bool recovering = false;
     Instant booted{};
     std::function<void()> check;
-    std::function<bool(const HostId&)> lost;  // empty: no host is
+    std::function<PowerState(const HostId&)> power_of;  // empty: all are on
     std::uint64_t steps = 0;
     std::unique_ptr<boost::asio::io_context> io;
     std::unique_ptr<sim::SimHypervisor> hypervisor;

@@ -19,7 +19,7 @@ public:
         start();
     }
     ~PowerLab() {
-        lost = {};
+        power_of = {};
         stop();
     }
 
@@ -67,9 +67,9 @@ private:
         power_switch->set_hooks({[this](const HostId& host) { return answers(host); },
                                  [this](const HostId&) { return may_cut; },
                                  [this](HostId host) { return executor->rejoin(std::move(host)); }});
-        lost = [this](const HostId& host) {
+        power_of = [this](const HostId& host) {
             const auto known = power_switch ? power_switch->record(host) : std::nullopt;
-            return known && known->state == PowerState::lost;
+            return known ? known->state : PowerState::on;
         };
     }
 };

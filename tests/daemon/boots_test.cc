@@ -1,0 +1,76 @@
+#include "daemon/boots.h"
+
+#include <boost/asio.hpp>
+#include <catch2/catch.hpp>
+
+#include "tests/sim/show_result.h"
+#include "tests/support/memory_store.h"
+
+using namespace ballast;
+using namespace ballast::test;
+
+namespace {
+
+constexpr std::uint64_t minute = 60'000'000'000;
+const HostId host{"host1"};
+
+Result<void> done(boost::asio::awaitable<Result<void>> call) {
+    boost::asio::io_context io;
+    std::optional<Result<void>> answer;
+    boost::asio::co_spawn(io, std::move(call), [&](std::exception_ptr, Result<void> result) { answer = result; });
+    io.run();
+    REQUIRE(answer);
+    return *answer;
+}
+
+}  // namespace
+
+TEST_CASE("A host that has counted less than before was booted") {
+    MemoryStore store;
+    daemon::Boots boots(store);
+    REQUIRE(done(boots.load()));
+    CHECK_FALSE(boots.is_booted(host, 10 * minute));
+    CHECK_FALSE(boots.is_booted(host, 11 * minute));
+    CHECK(boots.is_booted(host, 2 * minute));
+    CHECK_FALSE(boots.is_booted(host, 3 * minute));
+    CHECK_FALSE(boots.is_booted({"host2"}, minute));
+}
+
+TEST_CASE("A later daemon knows what a host had counted, and little is written for that") {
+    MemoryStore store;
+    {
+        daemon::Boots boots(store);
+        unsigned writes = 0;
+        Revision last = 0;
+        for (std::uint64_t counted = minute; counted <= 24 * 60 * minute; counted += minute) {
+            boots.is_booted(host, counted);
+            REQUIRE(done(boots.keep()));
+            const Revision now = store.entries.at("/ballast/boots/host1").mod_revision;
+            writes += now != last ? 1 : 0;
+            last = now;
+        }
+        CHECK(writes < 35);
+    }
+    daemon::Boots boots(store);
+    REQUIRE(done(boots.load()));
+    SECTION("booted") {
+        CHECK(boots.is_booted(host, 60 * minute));
+        REQUIRE(done(boots.keep()));
+        daemon::Boots again(store);
+        REQUIRE(done(again.load()));
+        CHECK_FALSE(again.is_booted(host, 61 * minute));
+    }
+    SECTION("not booted") {
+        CHECK_FALSE(boots.is_booted(host, 24 * 60 * minute));
+    }
+}
+
+TEST_CASE("A record of a boot that is no number is named") {
+    MemoryStore store;
+    store.entries["/ballast/boots/host1"] = {"/ballast/boots/host1", "12x", 1, 1, 1, 0};
+    daemon::Boots boots(store);
+    const auto loaded = done(boots.load());
+    REQUIRE_FALSE(loaded);
+    CHECK(loaded.error().code == ErrorCode::corrupt);
+    CHECK(loaded.error().subject == "/ballast/boots/host1");
+}
