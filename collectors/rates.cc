@@ -72,10 +72,9 @@ const VmCounters* same_run(const std::optional<HostReading>& before, const VmCou
     return nullptr;
 }
 
-// A host counts its CPUs' time, busy and idle, from its boot on.
-std::optional<std::uint64_t> counted_since_boot(const HostReading& reading) {
+std::optional<CpuCounted> counted_since_boot(const HostReading& reading) {
     if (!reading.host.cpu_busy_ns || !reading.host.cpu_idle_ns) return std::nullopt;
-    return *reading.host.cpu_busy_ns + *reading.host.cpu_idle_ns;
+    return CpuCounted{*reading.host.cpu_busy_ns, *reading.host.cpu_busy_ns + *reading.host.cpu_idle_ns};
 }
 
 }  // namespace
@@ -86,7 +85,7 @@ Sample sample_from(const std::optional<HostReading>& before, const HostReading& 
     const double seconds = before ? std::chrono::duration<double>(now.at - before->at).count() : 0;
     sample.load.memory_available = now.host.memory_available;
     sample.load.free_huge_pages = now.host.free_huge_pages;
-    sample.cpu_counted_ns = counted_since_boot(now);
+    sample.counted = counted_since_boot(now);
     if (before) {
         sample.load.cpu_used_cores = cores(before->host.cpu_busy_ns, now.host.cpu_busy_ns, seconds);
         sample.load.swap_in_mib_per_s = mib_per_second(before->host.swap_in, now.host.swap_in, seconds);

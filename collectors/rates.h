@@ -10,6 +10,12 @@
 
 namespace ballast::collectors {
 
+/// What a host's CPUs have counted since its boot, all of them.
+struct CpuCounted {
+    std::uint64_t busy_ns = 0;
+    std::uint64_t total_ns = 0;  // busy and idle
+};
+
 /// What one sampling pass over a host gave.
 struct Sample {
     Instant at;
@@ -21,7 +27,7 @@ struct Sample {
         VmLoad load;
     };
     std::map<VmId, SampledVm> vms;
-    std::optional<std::uint64_t> cpu_counted_ns;  // busy and idle, all CPUs, since the host's boot
+    std::optional<CpuCounted> counted;
 };
 
 /// Rates between two readings of one host. Gauges come from `now` alone. A counter that is missing in either

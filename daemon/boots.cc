@@ -6,12 +6,32 @@
 
 namespace ballast::daemon {
 
+using collectors::CpuCounted;
+
 namespace {
 constexpr std::uint64_t hour_of_a_cpu = 3'600'000'000'000;
 constexpr std::size_t most_changes = 100;  // a transaction holds at most 128
 
-bool is_worth_writing(std::uint64_t kept, std::uint64_t now) {
-    return now < kept || now / 2 >= kept || now - kept >= hour_of_a_cpu;
+bool fell(const CpuCounted& before, const CpuCounted& now) {
+    return now.busy_ns < before.busy_ns || now.total_ns < before.total_ns;
+}
+
+bool is_worth_writing(const CpuCounted& kept, const CpuCounted& now) {
+    return fell(kept, now) || now.total_ns / 2 >= kept.total_ns || now.total_ns - kept.total_ns >= hour_of_a_cpu;
+}
+
+std::string text_of(const CpuCounted& counted) {
+    return std::to_string(counted.busy_ns) + " " + std::to_string(counted.total_ns);
+}
+
+std::optional<CpuCounted> counted_from(const std::string& text) {
+    CpuCounted counted;
+    const char* const end = text.data() + text.size();
+    const auto busy = std::from_chars(text.data(), end, counted.busy_ns);
+    if (busy.ec != std::errc() || busy.ptr == end || *busy.ptr != ' ') return std::nullopt;
+    const auto total = std::from_chars(busy.ptr + 1, end, counted.total_ns);
+    if (total.ec != std::errc() || total.ptr != end) return std::nullopt;
+    return counted;
 }
 }  // namespace
 
@@ -20,33 +40,30 @@ Store::Task<void> Boots::load() {
     const auto entries = co_await store_.list(std::move(prefix));
     if (!entries) co_return entries.error();
     for (const KeyValue& entry : *entries) {
-        std::uint64_t counted = 0;
-        const char* const end = entry.value.data() + entry.value.size();
-        const auto read = std::from_chars(entry.value.data(), end, counted);
-        if (read.ec != std::errc() || read.ptr != end)
-            co_return Error{ErrorCode::corrupt, entry.key, "is not a number of nanoseconds"};
-        kept_[{entry.key.substr(std::string(boots_prefix).size())}] = counted;
+        const auto counted = counted_from(entry.value);
+        if (!counted) co_return Error{ErrorCode::corrupt, entry.key, "is not two numbers of nanoseconds"};
+        kept_[{entry.key.substr(std::string(boots_prefix).size())}] = *counted;
     }
     counted_ = kept_;
     co_return Result<void>();
 }
 
-bool Boots::is_booted(const HostId& host, std::uint64_t counted_ns) {
-    const auto [known, fresh] = counted_.emplace(host, counted_ns);
-    const bool booted = !fresh && counted_ns < known->second;
-    known->second = counted_ns;
+bool Boots::is_booted(const HostId& host, CpuCounted counted) {
+    const auto [known, fresh] = counted_.emplace(host, counted);
+    const bool booted = !fresh && fell(known->second, counted);
+    known->second = counted;
     return booted;
 }
 
 Store::Task<void> Boots::keep() {
     Transaction transaction;
-    std::map<HostId, std::uint64_t> written;
+    std::map<HostId, CpuCounted> written;
     for (const auto& [host, counted] : counted_) {
         const auto kept = kept_.find(host);
         if (kept != kept_.end() && !is_worth_writing(kept->second, counted)) continue;
         if (written.size() == most_changes) break;
         written[host] = counted;
-        transaction.changes.push_back({Change::Kind::put, boots_prefix + host.value, std::to_string(counted), 0});
+        transaction.changes.push_back({Change::Kind::put, boots_prefix + host.value, text_of(counted), 0});
     }
     if (written.empty()) co_return Result<void>();
     const auto commit = co_await store_.commit(std::move(transaction));

@@ -140,7 +140,7 @@ void Controller::presume_vms() {
 }
 
 void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
-    const bool booted = sample.cpu_counted_ns && boots_.is_booted(host, *sample.cpu_counted_ns);
+    const bool booted = sample.counted && boots_.is_booted(host, *sample.counted);
     if (booted) rebooted_[host] = sample.at;
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);

@@ -30,8 +30,9 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
     Suspicion found;
     std::size_t expected = 0;
     for (const auto& [host, contact] : contacts) {
+        if (contact.maintenance && is_silent(contact)) continue;
+        ++expected;  // whoever answers shows that the network is well, be it worked on or not
         if (contact.maintenance) continue;
-        ++expected;
         if (is_silent(contact)) found.silent.push_back(host);
         if (contact.concerns_vms && is_suspect(contact, options, started, now))
             found.suspects.push_back({host, sentence(host, contact, started, now)});

@@ -16,7 +16,7 @@ struct Contact {
     bool watched = false;
     std::optional<Instant> answered;  // when anything of it last did, be it libvirt or its kernel
     unsigned unanswered = 0;          // looks in a row since then that brought nothing
-    bool maintenance = false;         // somebody works on it: its silence is expected, and it is not counted
+    bool maintenance = false;         // somebody works on it: its silence is expected, and is not counted
     bool concerns_vms = false;        // it owns VMs, or some are on their way from or to it
 };
 

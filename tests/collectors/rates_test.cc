@@ -171,7 +171,10 @@ TEST_CASE("A host that was booted in between has no rates") {
     const auto sample = sample_from(first, second);
     CHECK_FALSE(sample.load.cpu_used_cores);
     CHECK_FALSE(sample.load.swap_in_mib_per_s);
-    CHECK_FALSE(sample.cpu_counted_ns);  // what it idled is not known
+    CHECK_FALSE(sample.counted);  // what it idled is not known
     second.host.cpu_idle_ns = 147 * second_ns;
-    CHECK(sample_from(first, second).cpu_counted_ns == 149 * second_ns);
+    const auto counted = sample_from(first, second).counted;
+    REQUIRE(counted);
+    CHECK(counted->busy_ns == 2 * second_ns);
+    CHECK(counted->total_ns == 149 * second_ns);
 }

@@ -14,6 +14,11 @@ namespace {
 constexpr std::uint64_t minute = 60'000'000'000;
 const HostId host{"host1"};
 
+// A tenth of it busy.
+collectors::CpuCounted counted(std::uint64_t total) {
+    return {total / 10, total};
+}
+
 Result<void> done(boost::asio::awaitable<Result<void>> call) {
     boost::asio::io_context io;
     std::optional<Result<void>> answer;
@@ -29,11 +34,12 @@ TEST_CASE("A host that has counted less than before was booted") {
     MemoryStore store;
     daemon::Boots boots(store);
     REQUIRE(done(boots.load()));
-    CHECK_FALSE(boots.is_booted(host, 10 * minute));
-    CHECK_FALSE(boots.is_booted(host, 11 * minute));
-    CHECK(boots.is_booted(host, 2 * minute));
-    CHECK_FALSE(boots.is_booted(host, 3 * minute));
-    CHECK_FALSE(boots.is_booted({"host2"}, minute));
+    CHECK_FALSE(boots.is_booted(host, counted(10 * minute)));
+    CHECK_FALSE(boots.is_booted(host, counted(11 * minute)));
+    CHECK(boots.is_booted(host, counted(2 * minute)));
+    CHECK_FALSE(boots.is_booted(host, counted(3 * minute)));
+    CHECK_FALSE(boots.is_booted({"host2"}, counted(minute)));
+    CHECK(boots.is_booted({"host2"}, {0, 2 * minute}));  // a container, whose idle time is its machine's
 }
 
 TEST_CASE("A later daemon knows what a host had counted, and little is written for that") {
@@ -42,8 +48,8 @@ TEST_CASE("A later daemon knows what a host had counted, and little is written f
         daemon::Boots boots(store);
         unsigned writes = 0;
         Revision last = 0;
-        for (std::uint64_t counted = minute; counted <= 24 * 60 * minute; counted += minute) {
-            boots.is_booted(host, counted);
+        for (std::uint64_t total = minute; total <= 24 * 60 * minute; total += minute) {
+            boots.is_booted(host, counted(total));
             REQUIRE(done(boots.keep()));
             const Revision now = store.entries.at("/ballast/boots/host1").mod_revision;
             writes += now != last ? 1 : 0;
@@ -54,20 +60,21 @@ TEST_CASE("A later daemon knows what a host had counted, and little is written f
     daemon::Boots boots(store);
     REQUIRE(done(boots.load()));
     SECTION("booted") {
-        CHECK(boots.is_booted(host, 60 * minute));
+        CHECK(boots.is_booted(host, counted(60 * minute)));
         REQUIRE(done(boots.keep()));
         daemon::Boots again(store);
         REQUIRE(done(again.load()));
-        CHECK_FALSE(again.is_booted(host, 61 * minute));
+        CHECK_FALSE(again.is_booted(host, counted(61 * minute)));
     }
     SECTION("not booted") {
-        CHECK_FALSE(boots.is_booted(host, 24 * 60 * minute));
+        CHECK_FALSE(boots.is_booted(host, counted(24 * 60 * minute)));
     }
 }
 
-TEST_CASE("A record of a boot that is no number is named") {
+TEST_CASE("A record of a boot that is no pair of numbers is named") {
     MemoryStore store;
-    store.entries["/ballast/boots/host1"] = {"/ballast/boots/host1", "12x", 1, 1, 1, 0};
+    const std::string value = GENERATE("", "12", "12 ", "12 x", "12 3x", "x 3", "-1 3", "99999999999999999999 1");
+    store.entries["/ballast/boots/host1"] = {"/ballast/boots/host1", value, 1, 1, 1, 0};
     daemon::Boots boots(store);
     const auto loaded = done(boots.load());
     REQUIRE_FALSE(loaded);
