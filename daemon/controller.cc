@@ -301,6 +301,7 @@ void Controller::heard(const HypervisorEvent& event) {
             wake->second->cancel();
         want_cycle();
     }
+    if (event.kind == Kind::vm_stopped) failover_.heard_end(event.vm);
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
         keeper_.outdate_facts(event.vm);
         if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->cancel();

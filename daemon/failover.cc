@@ -144,6 +144,7 @@ boost::asio::awaitable<void> Failover::decide() {
         const bool news = now.suspects.size() != suspicion_.suspects.size() || now.frozen != suspicion_.frozen;
         suspicion_ = std::move(now);
         if (news) questions_.changed();
+        co_await ask_for_vanished();
         if (options_.enabled && questions_.may_act()) {
             co_await fence_suspects();
             co_await start_at_home();
@@ -263,6 +264,8 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
     };
     for (const VmId& vm : running) {
         missed_.erase(vm);
+        ends_heard_.erase(vm);
+        vanished_.erase(vm);
         const VmRecord* known = records.find(vm);
         if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
         VmRecord record = *known;
@@ -280,9 +283,34 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
             records.set(std::move(record));
             continue;
         }
-        if (++missed_[vm] < misses_to_end) continue;
+        if (vanished_.contains(vm) || ++missed_[vm] < misses_to_end) continue;
         missed_.erase(vm);
-        records.forget(vm);  // it was shut down, by itself or by its user
+        if (ends_heard_.erase(vm) > 0)
+            records.forget(vm);  // by itself or by its user
+        else
+            vanished_[vm] = host;
+    }
+}
+
+// Who vanished without a word was shut down while nobody listened, or went down with its host, whose libvirt knows
+// nothing of a run before its own start then.
+boost::asio::awaitable<void> Failover::ask_for_vanished() {
+    const auto vanished = vanished_;
+    for (const auto& [vm, host] : vanished) {
+        const auto presence = co_await hypervisor_.presence(host, vm);
+        if (!presence || !vanished_.contains(vm)) continue;
+        vanished_.erase(vm);
+        const VmRecord* known = executor_.vms().find(vm);
+        const bool active = presence->state == Presence::State::running || presence->state == Presence::State::paused;
+        if (active || known == nullptr || known->host != host) continue;
+        if (!presence->end_unknown) {
+            executor_.vms().forget(vm);
+            continue;
+        }
+        VmRecord record = *known;
+        record.down = true;
+        spdlog::warn("{} was not shut down: {} went down with it", record.name, host.value);
+        executor_.vms().set(std::move(record));
     }
 }
 

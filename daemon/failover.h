@@ -55,6 +55,8 @@ public:
 
     /// Those whose definition is not kept yet.
     std::vector<VmId> undefined(const std::vector<VmId>& running) const;
+    /// A VM was heard to end: shut down, destroyed, crashed or moved away.
+    void heard_end(const VmId& vm) { ends_heard_.insert(vm); }
     /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
     /// does not any more was not shut down by anybody.
     void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);
@@ -73,6 +75,7 @@ private:
     Watch heard_of(const HostId& host) const;
     boost::asio::awaitable<void> watch(HostId host);
     boost::asio::awaitable<void> decide();
+    boost::asio::awaitable<void> ask_for_vanished();
     boost::asio::awaitable<void> fence_suspects();
     boost::asio::awaitable<void> start_at_home();
     boost::asio::awaitable<void> bring_back();
@@ -94,6 +97,8 @@ private:
     policy::Suspicion suspicion_;
     std::set<HostId> rebooted_;            // seen while it was not on
     std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
+    std::set<VmId> ends_heard_;            // of VMs that have not been seen since
+    std::map<VmId, HostId> vanished_;      // from where: nobody heard why
     std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
 };
 

@@ -76,6 +76,7 @@ void read_state(Presence& presence, int state, int reason) {
             presence.state = Presence::State::defined;
             presence.shut_down_by_guest =
                 reason == VIR_DOMAIN_SHUTOFF_SHUTDOWN || reason == VIR_DOMAIN_SHUTOFF_DESTROYED;
+            presence.end_unknown = reason == VIR_DOMAIN_SHUTOFF_UNKNOWN;
             break;
     }
 }

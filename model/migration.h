@@ -60,6 +60,7 @@ struct Presence {
     bool persistent = false;
     bool migration_under_way = false;  // an active outgoing or incoming job
     bool shut_down_by_guest = false;   // defined, and it went down by itself or by its user's will
+    bool end_unknown = false;  // defined, and its host has not seen it run: it, or its libvirt, was started since
 };
 std::string to_string(const Presence& presence);
 

@@ -134,6 +134,7 @@ Hypervisor::Task<Presence> SimHypervisor::presence(HostId host, VmId vm) {
         presence.persistent = domain->persistent;
         presence.migration_under_way = domain->job;
         presence.shut_down_by_guest = domain->shut_down_by_guest;
+        presence.end_unknown = domain->end_unknown;
     }
     const bool lost = co_await answer_is_lost(host);
     if (lost) co_return no_answer(host);

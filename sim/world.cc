@@ -191,6 +191,8 @@ void World::power_on(const HostId& id) {
     host.seen_down = true;
     host.booted = now();
     for (auto& [vm, domain] : host.domains) {
+        domain.end_unknown = !domain.autostart;
+        domain.shut_down_by_guest = false;
         if (!domain.autostart) continue;
         if (!running_on(vm).empty()) excuse_twice(vm);
         domain.state = State::running;
@@ -218,6 +220,7 @@ void World::stop_domain(const HostId& id, const VmId& vm, const std::string& det
     stopped->reason = Reason::none;
     stopped->job = false;
     stopped->shut_down_by_guest = by_guest;
+    stopped->end_unknown = false;
     if (!stopped->persistent) hosts_.at(id).domains.erase(vm);
     emit(Kind::vm_stopped, id, vm, detail);
     const auto all = migrations_;
@@ -328,7 +331,7 @@ Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
     started.persistent = started.persistent || persistent;
     started.state = State::running;
     started.reason = Reason::none;
-    started.shut_down_by_guest = started.job = started.incomplete = false;
+    started.shut_down_by_guest = started.end_unknown = started.job = started.incomplete = false;
     may_be_off_.erase(vm);
     emit(Kind::vm_started, id, vm, "booted");
     return {};

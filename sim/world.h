@@ -31,6 +31,7 @@ struct Domain {
     Presence::State state = Presence::State::running;
     Presence::PauseReason reason = Presence::PauseReason::none;
     bool shut_down_by_guest = false;
+    bool end_unknown = false;
     bool job = false;         // an active outgoing or incoming one
     bool incomplete = false;  // an arrival whose memory is not all there
     MigrationProgress progress, completed;

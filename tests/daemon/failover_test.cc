@@ -320,6 +320,28 @@ TEST_CASE("After a power cut of everything what ran is started again, and what w
     CHECK(bench.power.orders.empty());
 }
 
+TEST_CASE("What its host's libvirt knows nothing of went down with it, and what was heard to end did not") {
+    FailoverBench bench;
+    auto& vm = bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web});
+    vm.state = VmState::shut_off;
+    SECTION("nothing was heard, and nothing is known") {
+        vm.end_unknown = true;
+        bench.pass(45s);
+        CHECK(bench.where(web) == "host2");
+    }
+    SECTION("nothing was heard, and it was shut down") {
+        bench.pass(2min);
+        CHECK(bench.where(web).empty());
+        CHECK_FALSE(bench.notes("web is down"));
+    }
+    SECTION("its end was heard") {
+        vm.end_unknown = true;
+        bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "shut down"});
+        bench.pass(2min);
+        CHECK(bench.where(web).empty());
+    }
+}
+
 TEST_CASE("What was changed just before its host died is started from what was known") {
     FailoverBench bench;
     bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, {}});

@@ -19,6 +19,7 @@ struct FakeVm {
     VmState state = VmState::running;
     int libvirt_id = 1;
     double cpu_cores = 0.1;  // used on average
+    bool end_unknown = false;
 };
 
 struct FakeHost {
@@ -27,6 +28,8 @@ struct FakeHost {
     std::string problem;
     std::map<VmId, FakeVm> vms;
     Instant booted{};  // its CPUs count from then on
+    mutable Instant counted{};
+    mutable std::uint64_t busy_ns = 0;  // until then
 };
 
 class FakeHypervisor : public Hypervisor {
@@ -109,6 +112,7 @@ public:
         if (const FakeVm* found = find(host, vm)) {
             presence.state = state_of(*found);
             presence.persistent = found->facts.persistent;
+            presence.end_unknown = presence.state == Presence::State::defined && found->end_unknown;
             presence.migration_under_way = found->state == VmState::running && migrating_.contains(vm);
         }
         co_return presence;
@@ -237,9 +241,11 @@ private:
             cores += vm.cpu_cores;
             used += vm.facts.memory;
         }
-        const Duration up = clock_.now() - host.booted;
-        out.host.cpu_busy_ns = used_ns(std::min(cores, host.facts.cpus), up);
-        out.host.cpu_idle_ns = used_ns(std::max(0.0, host.facts.cpus - cores), up);
+        if (host.counted < host.booted) host.busy_ns = 0;
+        host.busy_ns += used_ns(std::min(cores, host.facts.cpus), clock_.now() - std::max(host.counted, host.booted));
+        host.counted = clock_.now();
+        out.host.cpu_busy_ns = host.busy_ns;
+        out.host.cpu_idle_ns = used_ns(host.facts.cpus, clock_.now() - host.booted) - host.busy_ns;
         out.host.memory_total = host.facts.memory_total;
         out.host.memory_available = host.facts.memory_total - used;
         return out;
