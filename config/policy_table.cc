@@ -124,7 +124,8 @@ void add_forecast(Rows& rows) {
                                    "hours that begin within this are looked at"));
     rows.push_back(option<Options>("forecast.confidence", ratio(0.5, 1),
                                    field(&Options::forecast, &ForecastOptions::confidence),
-                                   "share of the past working days (on weekends, days of weekend) on which it was so"));
+                                   "share of the past working days (on a day off: days off, which are weekends and "
+                                   "`holidays`) on which it was so"));
     rows.push_back(option<Options>(
         "forecast.time_zone",
         scalar<TimeZone>("time zone", false, load_time_zone, [](const TimeZone& zone) { return yaml_text(zone.name); }),

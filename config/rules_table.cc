@@ -1,5 +1,7 @@
 #include "config/rules_table.h"
 
+#include <algorithm>
+
 #include "config/names.h"
 #include "config/quantities.h"
 #include "config/text.h"
@@ -9,6 +11,7 @@ namespace ballast::config {
 
 namespace {
 
+using policy::CalendarDay;
 using policy::NamedGroup;
 using policy::OpenTimes;
 using policy::Options;
@@ -231,6 +234,11 @@ Codec<std::vector<WeekSpan>> week_spans() {
                    1);
 }
 
+Codec<std::vector<CalendarDay>> calendar_days() {
+    return list_of("dates such as `2026-12-24` or `12-25`",
+                   scalar<CalendarDay>("date", false, parse_calendar_day, write_calendar_day), 0);
+}
+
 Codec<std::optional<TimeZone>> time_zone() {
     auto inner = scalar<TimeZone>("time zone", false, load_time_zone, [](const TimeZone& zone) { return zone.name; });
     auto read = [inner](const Node& node, Reader& reader) -> std::optional<std::optional<TimeZone>> {
@@ -286,6 +294,7 @@ struct OpenTimesForm {
     std::string name;
     std::vector<WeekSpan> times;
     std::optional<TimeZone> zone;
+    std::vector<CalendarDay> holidays{};
 };
 
 std::vector<Option<OpenTimesForm>> open_times_rows() {
@@ -295,7 +304,10 @@ std::vector<Option<OpenTimesForm>> open_times_rows() {
         option<OpenTimesForm>("times", week_spans(), field(&OpenTimesForm::times),
                               "when hosts may be empty, such as `mon-fri 20:00-06:00`; required"),
         option<OpenTimesForm>("time_zone", time_zone(), field(&OpenTimesForm::zone),
-                              "whose clocks count, such as `Europe/Berlin` or `UTC`; default `local`, the daemon's")};
+                              "whose clocks count, such as `Europe/Berlin` or `UTC`; default `local`, the daemon's"),
+        option<OpenTimesForm>("holidays", calendar_days(), field(&OpenTimesForm::holidays),
+                              "days on which it is open from midnight to midnight as well, besides those of the "
+                              "policy's `holidays`: `12-25` is one of every year")};
 }
 
 std::optional<OpenTimes> finish_open_times(const OpenTimesForm& form, const Node& node, Reader& reader) {
@@ -307,11 +319,11 @@ std::optional<OpenTimes> finish_open_times(const OpenTimesForm& form, const Node
     }
     if (!reader.declare("consolidation window", form.name, value_of(node, "name"))) return std::nullopt;
     const auto local = form.zone ? Result<TimeZone>(*form.zone) : load_time_zone("local");
-    return OpenTimes{form.name, form.times, local ? *local : TimeZone{}};
+    return OpenTimes{form.name, form.times, local ? *local : TimeZone{}, form.holidays};
 }
 
 OpenTimesForm form_of_open_times(const OpenTimes& window) {
-    return {window.name, window.times, window.zone};
+    return {window.name, window.times, window.zone, window.holidays};
 }
 
 // A list of entries that every file may add to.
@@ -330,6 +342,21 @@ Option<Options> list_option(const std::string& key, std::vector<Option<Form>> ro
     return row;
 }
 
+// The same day may be in several files.
+void add_holidays(std::vector<Option<Options>>& rows) {
+    auto row = option<Options>("holidays", calendar_days(), field(&Options::holidays),
+                               "days off beside weekends, `12-25` of every year: windows of consolidation are open all "
+                               "day, and the forecast expects of them what it does of weekends; every file may add to "
+                               "the list");
+    row.adds_up = true;
+    row.merge = [](Options& into, const Options& from) {
+        auto& all = into.holidays;
+        for (const CalendarDay& day : from.holidays)
+            if (std::find(all.begin(), all.end(), day) == all.end()) all.push_back(day);
+    };
+    rows.push_back(std::move(row));
+}
+
 }  // namespace
 
 void add_rules(std::vector<Option<Options>>& rows) {
@@ -339,6 +366,7 @@ void add_rules(std::vector<Option<Options>>& rows) {
                                "where VMs must, must not, should and should not run; every file may add to the list"));
     rows.push_back(list_option("windows", window_rows(), field(&Options::windows), finish_window, form_of_window,
                                "when VMs may be moved; every file may add to the list"));
+    add_holidays(rows);
 }
 
 void add_consolidation_windows(std::vector<Option<Options>>& rows) {

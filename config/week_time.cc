@@ -1,6 +1,9 @@
 #include "config/week_time.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -49,7 +52,49 @@ std::string clock(unsigned minutes) {
     return two(minutes / 60) + ":" + two(minutes % 60);
 }
 
+// The numbers of a date; nothing when it is not written as one.
+std::optional<policy::CalendarDay> date_of(const std::string& text) {
+    const bool every_year = text.size() == 5;
+    const std::string_view form = every_year ? "00-00" : "0000-00-00";
+    const auto as_form = [](char c) { return c >= '0' && c <= '9' ? '0' : c; };
+    std::string shape = text;
+    std::transform(shape.begin(), shape.end(), shape.begin(), as_form);
+    if (shape != form) return std::nullopt;
+    const auto number = [&](std::size_t at, std::size_t digits) {
+        return static_cast<unsigned>(std::stoul(text.substr(at, digits)));
+    };
+    if (every_year) return policy::CalendarDay{0, number(0, 2), number(3, 2)};
+    return policy::CalendarDay{number(0, 4), number(5, 2), number(8, 2)};
+}
+
+// Of every year, 29 February is a day, too.
+bool is_in_calendar(const policy::CalendarDay& day) {
+    constexpr int leap_year = 2000;
+    return (std::chrono::year{day.year == 0 ? leap_year : static_cast<int>(day.year)} / std::chrono::month{day.month} /
+            std::chrono::day{day.day})
+        .ok();
+}
+
 }  // namespace
+
+Result<policy::CalendarDay> parse_calendar_day(const std::string& text) {
+    const auto day = date_of(text);
+    if (!day || (day->year == 0 && text.size() > 5))
+        return Error{ErrorCode::invalid,
+                     {},
+                     "expected a date such as `2026-12-24` or, for every year, `12-25`, found " + quoted(text)};
+    if (!is_in_calendar(*day)) return Error{ErrorCode::invalid, {}, quoted(text) + " is no day of the calendar"};
+    return *day;
+}
+
+std::string write_calendar_day(const policy::CalendarDay& day) {
+    char text[32];
+    if (day.year == 0)
+        std::snprintf(text, sizeof text, "%02u-%02u", day.month, day.day);
+    else
+        std::snprintf(text, sizeof text, "%04u-%02u-%02u", day.year, day.month, day.day);
+    return text;
+}
 
 Result<policy::WeekSpan> parse_week_span(const std::string& text) {
     policy::WeekSpan span;

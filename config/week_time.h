@@ -13,6 +13,10 @@ namespace ballast::config {
 Result<policy::WeekSpan> parse_week_span(const std::string& text);
 std::string write_week_span(const policy::WeekSpan& span);
 
+/// "2026-12-24", or "12-25" for every year. Pure.
+Result<policy::CalendarDay> parse_calendar_day(const std::string& text);
+std::string write_calendar_day(const policy::CalendarDay& day);
+
 /// "Europe/Berlin", "UTC", or "local" for that of this machine. Reads the system's time zone files.
 Result<policy::TimeZone> load_time_zone(const std::string& name);
 

@@ -6,6 +6,7 @@
 #include "interchange/fields.h"
 #include "interchange/health_tables.h"
 #include "interchange/record.h"
+#include "interchange/time_tables.h"
 
 namespace ballast::interchange {
 
@@ -423,33 +424,6 @@ struct Described<policy::NamedGroup> {
         std::tuple{required("name", &T::name), field("vms", &T::vms), field("hosts", &T::hosts)};
 };
 template <>
-struct Described<policy::TimeZone> {
-    using T = policy::TimeZone;
-    static constexpr auto fields = std::tuple{required("name", &T::name), field("offsets", &T::offsets)};
-};
-template <>
-struct Described<policy::WeekSpan> {
-    using T = policy::WeekSpan;
-    static constexpr auto fields =
-        std::tuple{field("first_day", &T::first_day, {0, 6}), field("last_day", &T::last_day, {0, 6}),
-                   field("from_minute", &T::from, {0, policy::minutes_per_day}),
-                   field("to_minute", &T::to, {0, policy::minutes_per_day})};
-};
-template <>
-struct Described<policy::Window> {
-    using T = policy::Window;
-    static constexpr auto fields =
-        std::tuple{required("name", &T::name),  field("vms", &T::vms),      field("allow", &T::allow),
-                   field("deny", &T::deny),     field("zone", &T::zone),    field("maintenance", &T::maintenance),
-                   field("origin", &T::origin), field("column", &T::column)};
-};
-template <>
-struct Described<policy::OpenTimes> {
-    using T = policy::OpenTimes;
-    static constexpr auto fields =
-        std::tuple{required("name", &T::name), field("times", &T::times), field("zone", &T::zone)};
-};
-template <>
 struct Described<policy::ConsolidationOptions> {
     using T = policy::ConsolidationOptions;
     static constexpr auto fields = std::tuple{
@@ -487,6 +461,7 @@ struct Described<policy::Options> {
         field("groups", &T::groups),
         field("rules", &T::rules),
         field("windows", &T::windows),
+        field("holidays", &T::holidays),
         field("consolidation", &T::consolidation),
         field("health", &T::health),
     };

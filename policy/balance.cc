@@ -103,7 +103,7 @@ Balance balance(ClusterView& view, const SearchEffort& effort) {
     if (!options.enabled || !context.memory.imbalance.set || context.memory.audit.braked || view.in_flight() > 0)
         return result;
     // Packed hosts beside empty ones are meant to be uneven; evening them out would fill what was emptied.
-    if (consolidation_is_open(context.inventory, context.options.consolidation)) return result;
+    if (consolidation_is_open(context.inventory, context.options)) return result;
     Dense dense = dense_of(view, Purpose::relief);
     set_objective(dense.problem, options);
     const std::string cause = cause_of(context);

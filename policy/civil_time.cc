@@ -47,6 +47,24 @@ bool is_weekend(LocalHour hour) {
     return ((day + 3) % 7 + 7) % 7 >= 5;  // 1970-01-01 was a Thursday
 }
 
+bool contains(const CalendarDays& days, std::chrono::year_month_day date) {
+    return std::any_of(days.begin(), days.end(), [&](const CalendarDay& day) {
+        return day.day == unsigned{date.day()} && day.month == unsigned{date.month()} &&
+               (day.year == 0 || static_cast<int>(day.year) == int{date.year()});
+    });
+}
+
+std::chrono::year_month_day local_date(WallTime time, const TimeZone& zone) {
+    using namespace std::chrono;
+    const auto utc = floor<seconds>(time);
+    return floor<days>(utc + offset_at(utc, zone));
+}
+
+bool is_day_off(LocalHour hour, const CalendarDays& holidays) {
+    using namespace std::chrono;
+    return is_weekend(hour) || contains(holidays, floor<days>(sys_time<hours>(hours{hour})));
+}
+
 std::string clock_time(LocalHour hour) {
     return two_digits(static_cast<unsigned>((hour % 24 + 24) % 24)) + ":00";
 }
@@ -62,14 +80,20 @@ bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week) {
     return std::any_of(spans.begin(), spans.end(), [&](const WeekSpan& s) { return contains(s, minute_of_week); });
 }
 
-std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone) {
+std::optional<WallTime> next_change(WallTime now, const std::function<bool(WallTime)>& holds) {
     const auto start = std::chrono::floor<std::chrono::minutes>(now);
-    const bool inside = any_contains(spans, minute_of_week(start, zone));
+    const bool held = holds(start);
     for (unsigned i = 1; i <= minutes_per_week; ++i) {
-        const unsigned then = minute_of_week(start + std::chrono::minutes{i}, zone);
-        if (any_contains(spans, then) != inside) return then;
+        const WallTime then = start + std::chrono::minutes{i};
+        if (holds(then) != held) return then;
     }
     return std::nullopt;
+}
+
+std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone) {
+    const auto change =
+        next_change(now, [&](WallTime time) { return any_contains(spans, minute_of_week(time, zone)); });
+    return change ? std::optional(minute_of_week(*change, zone)) : std::nullopt;
 }
 
 std::string week_time(unsigned minute_of_week) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,6 +32,21 @@ using LocalHour = std::int64_t;
 LocalHour local_hour(WallTime time, const TimeZone& zone);
 /// Saturday or Sunday.
 bool is_weekend(LocalHour hour);
+
+/// A day of the calendar: of one year, or of every year. 29 February of every year is one in leap years only.
+struct CalendarDay {
+    unsigned year = 0;  // 0: every year
+    unsigned month = 1, day = 1;
+
+    friend bool operator==(const CalendarDay&, const CalendarDay&) = default;
+};
+using CalendarDays = std::vector<CalendarDay>;
+bool contains(const CalendarDays& days, std::chrono::year_month_day date);
+/// The date on the clocks of the zone. A day on which they change has 23 or 25 hours.
+std::chrono::year_month_day local_date(WallTime time, const TimeZone& zone);
+/// A day of the weekend, or a holiday.
+bool is_day_off(LocalHour hour, const CalendarDays& holidays);
+
 /// "08:00".
 std::string clock_time(LocalHour hour);
 
@@ -45,8 +61,10 @@ struct WeekSpan {
 bool contains(const WeekSpan& span, unsigned minute_of_week);
 bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week);
 
-/// The minute of the week at which `any_contains` becomes another than it is now; nothing when it never does. Minute by
+/// The full minute at which `holds` becomes another than it is now; nothing when it does not within a week. Minute by
 /// minute of real time, so that clocks put forward or back on the way are taken as they are.
+std::optional<WallTime> next_change(WallTime now, const std::function<bool(WallTime)>& holds);
+/// The minute of the week at which `any_contains` becomes another than it is now; nothing when it never does.
 std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone);
 
 /// "Mon 22:00".

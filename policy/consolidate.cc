@@ -163,7 +163,7 @@ private:
         for (std::size_t i = 0; i < targets.size(); ++i)
             text += (i == 0 ? "" : i + 1 == targets.size() ? " and " : ", ") + targets[i];
         text += " with " + fixed(options_.margin(), 1) + " standard deviations of their demand free";
-        const std::string window = window_text(context_.inventory, context_.options.consolidation);
+        const std::string window = window_text(context_.inventory, context_.options);
         return window.empty() ? text : text + "; " + window;
     }
 
@@ -220,7 +220,7 @@ Consolidation consolidate(ClusterView& view, const Unmet& unmet, bool others_wai
     const Fleet fleet(view, foresee(context));
     found.power = wakes(fleet, view, unmet);
     const bool quiet = others_wait && view.in_flight() == 0 && !context.memory.audit.braked;
-    if (!found.power.empty() || !quiet || !consolidation_is_open(context.inventory, options)) return found;
+    if (!found.power.empty() || !quiet || !consolidation_is_open(context.inventory, context.options)) return found;
     if (static_cast<Duration::rep>(slots_watched(context.memory)) < options.watch / demand_slot) return found;
     found = Planner(ClusterView(view), fleet).run(view);
     if (found.idle()) switch_off(fleet, options, found);

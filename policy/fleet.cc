@@ -24,10 +24,20 @@ bool is_of_use(const Host& host, const HealthVerdicts& health) {
     return is_known(host) && !health.leaves(host) && host.accepts_vms;
 }
 
-const OpenTimes* open_window(const Inventory& inventory, const ConsolidationOptions& options) {
+bool is_holiday(const OpenTimes& window, const Options& options, WallTime time) {
+    if (window.holidays.empty() && options.holidays.empty()) return false;
+    const auto date = local_date(time, window.zone);
+    return contains(window.holidays, date) || contains(options.holidays, date);
+}
+
+bool is_open(const OpenTimes& window, const Options& options, WallTime time) {
+    return any_contains(window.times, minute_of_week(time, window.zone)) || is_holiday(window, options, time);
+}
+
+const OpenTimes* open_window(const Inventory& inventory, const Options& options) {
     if (!inventory.wall_time) return nullptr;  // whoever does not know the time keeps nothing off
-    for (const OpenTimes& window : options.windows)
-        if (any_contains(window.times, minute_of_week(*inventory.wall_time, window.zone))) return &window;
+    for (const OpenTimes& window : options.consolidation.windows)
+        if (is_open(window, options, *inventory.wall_time)) return &window;
     return nullptr;
 }
 
@@ -61,18 +71,22 @@ double sum_after_loss(std::vector<double> values, unsigned lost) {
 
 }  // namespace
 
-bool consolidation_is_open(const Inventory& inventory, const ConsolidationOptions& options) {
-    return options.enabled && (options.windows.empty() || open_window(inventory, options) != nullptr);
+bool consolidation_is_open(const Inventory& inventory, const Options& options) {
+    const ConsolidationOptions& wanted = options.consolidation;
+    return wanted.enabled && (wanted.windows.empty() || open_window(inventory, options) != nullptr);
 }
 
-std::string window_text(const Inventory& inventory, const ConsolidationOptions& options) {
-    if (options.windows.empty()) return {};
+std::string window_text(const Inventory& inventory, const Options& options) {
+    if (options.consolidation.windows.empty()) return {};
     if (!inventory.wall_time) return "no window is open while the time of day is not known";
+    const WallTime now = *inventory.wall_time;
     const OpenTimes* window = open_window(inventory, options);
     if (window == nullptr) return "no window of consolidation is open";
-    const auto change = next_change(window->times, *inventory.wall_time, window->zone);
+    const auto change = next_change(now, [&](WallTime time) { return is_open(*window, options, time); });
     return "window '" + window->name + "' is open" +
-           (change ? " until " + week_time(*change) + " (" + window->zone.name + ")" : "");
+           (change ? " until " + week_time(minute_of_week(*change, window->zone)) + " (" + window->zone.name + ")"
+                   : "") +
+           (is_holiday(*window, options, now) ? ", a holiday" : "");
 }
 
 double assumed_watts(const Host& host) {

@@ -12,9 +12,10 @@
 namespace ballast::policy {
 
 /// May hosts be kept empty at this time: enabled, and a window is open.
-bool consolidation_is_open(const Inventory& inventory, const ConsolidationOptions& options);
-/// "window 'night' is open until Tue 06:00 (Europe/Berlin)", or that none is; empty where there are no windows.
-std::string window_text(const Inventory& inventory, const ConsolidationOptions& options);
+bool consolidation_is_open(const Inventory& inventory, const Options& options);
+/// "window 'night' is open until Tue 06:00 (Europe/Berlin)", with ", a holiday" where it is open for that, or that none
+/// is; empty where there are no windows.
+std::string window_text(const Inventory& inventory, const Options& options);
 
 /// A host by its position in the order of ids: what solvers and flags count by.
 using HostFlags = std::vector<bool>;
@@ -24,7 +25,7 @@ public:
     struct Member {
         const Host* host = nullptr;
         bool on = false;      // reports, has not to be left and may be a target
-        bool empty = false;   // on, and holds no VM of any state; none comes or goes
+        bool empty = false;   // on, and holds no VM of any state; none comes or goes; and it does not take over
         bool coming = false;  // being switched on, and of use then
         bool never_off = false;
         bool failing = false;    // its health is bad: the first to be off, the last to be woken

@@ -25,10 +25,11 @@ std::optional<Foresight> foresee(const Context& context, Duration ahead) {
     std::vector<const Vm*> vms;
     for (const auto& [id, vm] : context.inventory.vms)
         if (counts(context, vm)) vms.push_back(&vm);
-    const auto expected =
-        expected_demand(vms, context.memory, context.inventory, forecast.zone, forecast.confidence, ahead);
+    const auto expected = expected_demand(vms, context.memory, context.inventory, forecast.zone, forecast.confidence,
+                                          ahead, context.options.holidays);
     if (!expected) return std::nullopt;
-    Foresight foresight{expected->hour, expected->days, {}, 0};
+    const bool off = is_day_off(expected->hour, context.options.holidays);
+    Foresight foresight{expected->hour, expected->days, off, {}, 0};
     std::size_t position = 0;
     double now = 0;
     for (const auto& [id, vm] : context.inventory.vms) {
@@ -44,9 +45,7 @@ std::optional<Foresight> foresee(const Context& context, Duration ahead) {
 }  // namespace
 
 std::string Foresight::when() const {
-    const std::string kind = is_weekend(hour) ? " past day" : " past working day";
-    return hour_text(hour) + ", as on " + std::to_string(days) + kind + (days == 1 ? "" : "s") +
-           (is_weekend(hour) ? " of weekend" : "");
+    return hour_text(hour) + ", as on " + std::to_string(days) + " past " + days_text(days, day_off);
 }
 
 Foresights foresee(const Context& context) {

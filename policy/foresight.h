@@ -15,6 +15,7 @@ namespace ballast::policy {
 struct Foresight {
     LocalHour hour = 0;
     unsigned days = 0;          // past days from which that follows
+    bool day_off = false;       // of the hour, and so of these days
     std::vector<double> by_vm;  // CPUs, by position in the inventory; zero where nothing is expected
     double more = 0;            // CPUs beyond what all together want now; zero where that is less
 

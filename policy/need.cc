@@ -134,7 +134,9 @@ std::string overload_text(const ClusterView& view, const HostId& host) {
     for (const auto& [detector, value, verb, object, limit] : clauses)
         if (detector.set) append(text, verb + percent(value) + object + limit);
     if (detectors.swap.set) append(text, swap_text(detectors, limits.swap));
-    if (overload_expected(detectors)) append(text, outlook_text(*detectors.outlook, use.usable_cpus, in_force.above));
+    if (overload_expected(detectors))
+        append(text,
+               outlook_text(*detectors.outlook, use.usable_cpus, in_force.above, view.context().options.holidays));
     return host.value + " " + text;
 }
 

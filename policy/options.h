@@ -193,11 +193,12 @@ struct Window {
 };
 std::string to_string(Rule::Kind kind);
 
-/// Times of the week at which hosts may be kept empty.
+/// Times of the week at which hosts may be kept empty, and all of each holiday.
 struct OpenTimes {
     std::string name;
     std::vector<WeekSpan> times;
     TimeZone zone;
+    CalendarDays holidays{};  // besides those in Options::holidays
 };
 
 /// Running the VMs on few hosts while little is wanted, so that the others can be off.
@@ -286,6 +287,7 @@ struct Options {
     std::vector<NamedGroup> groups;
     std::vector<Rule> rules;
     std::vector<Window> windows;
+    CalendarDays holidays;  // days off beside weekends: little is wanted on them
     ConsolidationOptions consolidation;
     FailoverOptions failover;
     HealthOptions health;

@@ -37,7 +37,7 @@ std::optional<Outlook> outlook_of(const std::vector<const Vm*>& vms, const Host&
     std::optional<Outlook> worst;
     double most = 0;
     for (LocalHour hour = now + 1; hour <= last; ++hour) {
-        auto days = past_demand(vms, memory, hour, now);
+        auto days = past_demand(vms, memory, hour, now, options.holidays);
         if (days.size() < least) continue;
         for (double& cores : days) cores += own->second.other_cpu_cores;
         const Outlook outlook = outlook_in(hour, days, limit, wanted.confidence);
@@ -53,11 +53,11 @@ bool overload_expected(const HostMemory& memory) {
     return memory.outlook && memory.outlook->overload;
 }
 
-std::string outlook_text(const Outlook& outlook, double usable_cores, double limit) {
+std::string outlook_text(const Outlook& outlook, double usable_cores, double limit, const CalendarDays& holidays) {
     return "is expected to want " + percent(ratio_of(outlook.cores, usable_cores)) + " of its usable CPU " +
            hour_text(outlook.hour) + " (above " + percent(limit) + " on " + std::to_string(outlook.above) +
-           " of the last " + std::to_string(outlook.days) +
-           (is_weekend(outlook.hour) ? " days of weekend)" : " working days)");
+           " of the last " + std::to_string(outlook.days) + " " +
+           days_text(outlook.days, is_day_off(outlook.hour, holidays)) + ")";
 }
 
 }  // namespace ballast::policy

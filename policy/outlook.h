@@ -16,6 +16,6 @@ std::optional<Outlook> outlook_of(const std::vector<const Vm*>& vms, const Host&
 bool overload_expected(const HostMemory& memory);
 
 /// "is expected to want 94 % of its usable CPU between 08:00 and 09:00 (above 90 % on 9 of the last 10 working days)".
-std::string outlook_text(const Outlook& outlook, double usable_cores, double limit);
+std::string outlook_text(const Outlook& outlook, double usable_cores, double limit, const CalendarDays& holidays);
 
 }  // namespace ballast::policy

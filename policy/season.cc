@@ -117,10 +117,12 @@ struct PastHour {
     LocalHour hour = 0;
 };
 
-std::vector<PastHour> past_hours(const std::vector<Habit>& habits, LocalHour hour, LocalHour now) {
+std::vector<PastHour> past_hours(const std::vector<Habit>& habits, LocalHour hour, LocalHour now,
+                                 const CalendarDays& holidays) {
     std::vector<PastHour> days;
+    const bool off = is_day_off(hour, holidays);
     for (LocalHour past = hour - 24; past >= now - hours_kept; past -= 24) {
-        if (past >= now || is_weekend(past) != is_weekend(hour)) continue;
+        if (past >= now || is_day_off(past, holidays) != off) continue;
         double sum = 0;
         std::size_t known = 0;
         for (const Habit& habit : habits) {
@@ -151,10 +153,10 @@ void learn_season(Memory& memory, const Inventory& inventory, const TimeZone& zo
     if (new_hour) std::erase_if(seasons.vms, [&](const auto& entry) { return entry.second.hour < hour - hours_kept; });
 }
 
-std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour,
-                                LocalHour now) {
+std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour, LocalHour now,
+                                const CalendarDays& holidays) {
     std::vector<double> days;
-    for (const PastHour& past : past_hours(habits_of(vms, memory), hour, now)) days.push_back(past.cores);
+    for (const PastHour& past : past_hours(habits_of(vms, memory), hour, now, holidays)) days.push_back(past.cores);
     return days;
 }
 
@@ -170,7 +172,7 @@ double reached(std::vector<double> days, double confidence) {
 
 std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const Memory& memory,
                                         const Inventory& inventory, const TimeZone& zone, double confidence,
-                                        Duration ahead) {
+                                        Duration ahead, const CalendarDays& holidays) {
     if (!inventory.wall_time || memory.seasons.zone != zone.name) return std::nullopt;
     const auto habits = habits_of(vms, memory);
     const LocalHour now = local_hour(*inventory.wall_time, zone);
@@ -178,7 +180,7 @@ std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const
     std::optional<Expected> most;
     LocalHour like = 0;
     for (LocalHour hour = now; hour <= last; ++hour) {
-        auto days = past_hours(habits, hour, now);
+        auto days = past_hours(habits, hour, now, holidays);
         if (days.empty()) continue;
         std::stable_sort(days.begin(), days.end(),
                          [](const PastHour& a, const PastHour& b) { return a.cores < b.cores; });
@@ -194,6 +196,10 @@ std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const
 
 std::string hour_text(LocalHour hour) {
     return "between " + clock_time(hour) + " and " + clock_time(hour + 1);
+}
+
+std::string days_text(unsigned days, bool off) {
+    return off ? (days == 1 ? "day off" : "days off") : days == 1 ? "working day" : "working days";
 }
 
 }  // namespace ballast::policy

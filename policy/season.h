@@ -1,7 +1,7 @@
 // What each VM wanted in each hour of the last two weeks, and what follows for the hours to come: on working days
-// people do much the same at the same time, and on weekends less. Kept by VM and summed over whoever is meant: so a
-// host's forecast is right at once after a move, and what VMs do at the same time is added up as it happened, day by
-// day. Values; pure functions.
+// people do much the same at the same time, and on weekends and holidays less. Kept by VM and summed over whoever is
+// meant: so a host's forecast is right at once after a move, and what VMs do at the same time is added up as it
+// happened, day by day. Values; pure functions.
 #pragma once
 
 #include <cstddef>
@@ -46,10 +46,11 @@ struct Seasons {
 /// Without a wall time nothing is learnt.
 void learn_season(Memory& memory, const Inventory& inventory, const TimeZone& zone);
 
-/// CPUs these VMs wanted together in the same hour of the past days of the same kind (working day, weekend) as that of
-/// `hour`, the newest first. Days on which fewer than half of them were known are left out; on the others whoever was
-/// not known counts with what it wants now. Requires: hour >= `now`, which is the present one.
-std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour, LocalHour now);
+/// CPUs these VMs wanted together in the same hour of the past days of the same kind (working day, day off) as that
+/// of `hour`, the newest first. Days on which fewer than half of them were known are left out; on the others whoever
+/// was not known counts with what it wants now. Requires: hour >= `now`, which is the present one.
+std::vector<double> past_demand(const std::vector<const Vm*>& vms, const Memory& memory, LocalHour hour, LocalHour now,
+                                const CalendarDays& holidays = {});
 
 /// The least demand that was not exceeded, and the most that was reached, on the share `confidence` (0-1) of the days
 /// or more. Requires: at least one day.
@@ -72,9 +73,11 @@ struct Expected {
 /// of `ahead` at most farthest_ahead counts.
 std::optional<Expected> expected_demand(const std::vector<const Vm*>& vms, const Memory& memory,
                                         const Inventory& inventory, const TimeZone& zone, double confidence,
-                                        Duration ahead);
+                                        Duration ahead, const CalendarDays& holidays = {});
 
 /// "between 08:00 and 09:00".
 std::string hour_text(LocalHour hour);
+/// "working days", "day off".
+std::string days_text(unsigned days, bool off);
 
 }  // namespace ballast::policy

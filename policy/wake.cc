@@ -32,7 +32,7 @@ public:
         keep_reserve();
         keep_counts();
         be_back_in_time();
-        if (!consolidation_is_open(context_.inventory, options_)) wake_all();
+        if (!consolidation_is_open(context_.inventory, context_.options)) wake_all();
         return std::move(changes_);
     }
 
@@ -114,7 +114,7 @@ private:
     }
 
     void wake_all() {
-        const std::string reason = window_text(context_.inventory, options_) + ": VMs may spread to it";
+        const std::string reason = window_text(context_.inventory, context_.options) + ": VMs may spread to it";
         while (wake(reason, [](const Fleet::Member& member) { return member.rested; })) {
         }
     }

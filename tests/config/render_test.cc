@@ -86,8 +86,9 @@ bool same(const policy::BalanceOptions& a, const policy::BalanceOptions& b) {
            same(imbalance, b.imbalance);
 }
 bool same(const policy::OpenTimes& a, const policy::OpenTimes& b) {
-    const auto& [name, times, zone] = a;
-    return std::tie(name, times, zone.name, zone.offsets) == std::tie(b.name, b.times, b.zone.name, b.zone.offsets);
+    const auto& [name, times, zone, holidays] = a;
+    return std::tie(name, times, zone.name, zone.offsets, holidays) ==
+           std::tie(b.name, b.times, b.zone.name, b.zone.offsets, b.holidays);
 }
 bool same(const RollingOptions& a, const RollingOptions& b) {
     const auto& [commands, command, empty, settle] = a;
@@ -163,12 +164,12 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 bool same(const policy::Options& a, const policy::Options& b) {
     const auto& [mode, overload, repair, estimator, forecast, balance, reserve, overcommit, admission, maintenance,
-                 limits, cooldown, migration, groups, rules, windows, consolidation, failover, health] = a;
+                 limits, cooldown, migration, groups, rules, windows, holidays, consolidation, failover, health] = a;
     return mode == b.mode && same(overload, b.overload) && same(repair, b.repair) && same(estimator, b.estimator) &&
            same(forecast, b.forecast) && same(balance, b.balance) && same(reserve, b.reserve) &&
            same(overcommit, b.overcommit) && same(admission, b.admission) && same(maintenance, b.maintenance) &&
            same(limits, b.limits) && same(cooldown, b.cooldown) && same(migration, b.migration) &&
-           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows) &&
+           same(groups, b.groups) && same(rules, b.rules) && same(windows, b.windows) && holidays == b.holidays &&
            same(consolidation, b.consolidation) && same(failover, b.failover) && same(health, b.health);
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
@@ -218,11 +219,14 @@ public:
                               duration(0, 7'200'000),
                               duration(0, 86'400'000),
                               duration(0, 86'400'000),
+                              ratio(0, 1),
+                              coin() ? std::optional(duration(3'600'000, 86'400'000)) : std::nullopt,
                               duration(0, 7'200'000),
                               number(1, 1000)};
         for (unsigned i = number(0, 2); i > 0; --i)
             made.consolidation.windows.push_back(
-                {"times-" + std::to_string(i), {span(), span()}, *load_time_zone("UTC")});
+                {"times-" + std::to_string(i), {span(), span()}, *load_time_zone("UTC"), holidays()});
+        made.holidays = holidays();
         made.health = health();
         return made;
     }
@@ -356,6 +360,12 @@ private:
         return made;
     }
 
+    policy::CalendarDays holidays() {
+        policy::CalendarDays days;
+        if (coin()) days.push_back({0, number(1, 12), number(1, 29)});
+        if (coin()) days.push_back({number(1, 9999), number(1, 12), number(1, 28)});
+        return days;
+    }
     policy::WeekSpan span() {
         const unsigned from = number(0, 1439);
         return {number(0, 6), number(0, 6), from, (from + number(1, 1400)) % 1440};

@@ -239,3 +239,63 @@ TEST_CASE("Windows of consolidation are read with their zone, and what is wrong 
     CHECK_THAT(problem("min_hosts_on: 0"), Catch::StartsWith("p.yaml:2:17: "));
     CHECK_THAT(problem("aggressiveness: 1.5"), Catch::StartsWith("p.yaml:2:19: "));
 }
+
+TEST_CASE("Holidays are dates of one year or of every year, for all windows or for one, and add up over the files") {
+    const auto read =
+        check_policy_text({{"a.yaml", "holidays: [12-25, 2026-05-01]\n"},
+                           {"b.yaml",
+                            "holidays: [12-26, \"12-25\"]\nconsolidation:\n  windows:\n"
+                            "    - {name: night, times: [mon-fri 20:00-06:00], holidays: [02-29, 2027-03-26]}\n"}});
+    INFO(to_string(read.problems()));
+    REQUIRE(read);
+    CHECK(read->holidays == policy::CalendarDays{{0, 12, 25}, {2026, 5, 1}, {0, 12, 26}});
+    REQUIRE(read->consolidation.windows.size() == 1);
+    CHECK(read->consolidation.windows[0].holidays == policy::CalendarDays{{0, 2, 29}, {2027, 3, 26}});
+}
+
+TEST_CASE("What is no date is refused where it stands") {
+    const auto [date, problem] = GENERATE(table<std::string, std::string>({
+        {"25-12", "`25-12` is no day of the calendar"},
+        {"12-32", "`12-32` is no day of the calendar"},
+        {"00-01", "`00-01` is no day of the calendar"},
+        {"02-30", "`02-30` is no day of the calendar"},
+        {"2026-02-29", "`2026-02-29` is no day of the calendar"},
+        {"1.5.2026", "expected a date such as `2026-12-24` or, for every year, `12-25`, found `1.5.2026`"},
+        {"2026-1-1", "expected a date"},
+        {"12/25", "expected a date"},
+        {"0000-12-25", "expected a date"},
+        {"christmas", "expected a date"},
+        {"[12-25]", "expected a date, found a list"},
+        {"1-1", "expected a date"},
+    }));
+    const std::string text = problem_of("holidays: [12-24, " + date + "]\n");
+    CHECK_THAT(text, Catch::StartsWith("p.yaml:1:19: holidays: " + problem));
+    CHECK_THAT(
+        problem_of("consolidation:\n  windows: [{name: n, times: [mon 01:00-02:00], holidays: [" + date + "]}]\n"),
+        Catch::StartsWith("p.yaml:2:60: ") && Catch::Contains(problem));
+    CHECK_THAT(problem_of("holidays: [12-25, 12-25]\n"), Catch::Contains("listed twice"));
+    CHECK_THAT(problem_of("holidays: 12-25\n"), Catch::StartsWith("p.yaml:1:11: "));
+}
+
+TEST_CASE("The years have as many hours as their clocks give them, all over the world") {
+    // Whole days of a holiday, minute by minute, against what the zone's file says of them.
+    struct Row {
+        const char* zone;
+        year_month_day date;
+        int minutes;
+    };
+    for (const Row& row : std::initializer_list<Row>{{"Europe/Berlin", 2031y / 3 / 30, 23 * 60},
+                                                     {"Europe/Berlin", 2031y / 10 / 26, 25 * 60},
+                                                     {"Australia/Lord_Howe", 2031y / 10 / 5, 24 * 60 - 30},
+                                                     {"Australia/Lord_Howe", 2031y / 4 / 6, 24 * 60 + 30},
+                                                     {"Africa/Cairo", 2031y / 4 / 25, 23 * 60},
+                                                     {"Asia/Kolkata", 2031y / 1 / 26, 24 * 60},
+                                                     {"Pacific/Apia", 2011y / 12 / 30, 0}}) {
+        INFO(row.zone);
+        const auto there = zone(row.zone);
+        int minutes = 0;
+        for (sys_seconds time = sys_days{row.date} - 24h; time < sys_days{row.date} + 48h; time += 1min)
+            minutes += policy::local_date(time, there) == row.date;
+        CHECK(minutes == row.minutes);
+    }
+}

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "interchange/views_explain.h"
+#include "interchange/views_power.h"
 #include "tests/policy/cluster_builder.h"
 
 using namespace ballast;

@@ -157,6 +157,26 @@ TEST_CASE("Nothing is expected before a day of its kind has passed, without a ti
     CHECK_FALSE(weeks.expected(0.8, 2h));
 }
 
+TEST_CASE("A holiday is expected to be as weekends were, and is no working day afterwards") {
+    Weeks weeks = one_vm();
+    weeks.days(7, 6);
+    weeks.until(7);
+    const std::vector<const Vm*> vm = {&weeks.guest("a")};
+    const auto expected = [&](const policy::CalendarDays& holidays) {
+        return policy::expected_demand(vm, weeks.memory, weeks.inventory, utc, 0.8, 2h, holidays)->cores;
+    };
+    const auto date = policy::local_date(weeks.wall, utc);
+    const policy::CalendarDay today{0, unsigned{date.month()}, unsigned{date.day()}};
+    CHECK(expected({}) == Approx(6).margin(0.05));
+    CHECK(expected({today}) == Approx(1).margin(0.05));
+    const auto working_days = [&](const policy::CalendarDays& holidays) {
+        return policy::past_demand(vm, weeks.memory, weeks.this_hour() + day, weeks.this_hour(), holidays).size();
+    };
+    CHECK(working_days({}) == 5);
+    const auto past = policy::local_date(weeks.wall - 5 * 24h, utc);
+    CHECK(working_days({{0, unsigned{past.month()}, unsigned{past.day()}}}) == 4);
+}
+
 TEST_CASE("Hours by other clocks are forgotten") {
     Weeks weeks = one_vm();
     weeks.days(3, 6);
