@@ -21,6 +21,7 @@ struct HostOptions {
     bool target = true;                           // false: VMs may leave it but not come
     // What it draws, in watts, where its BMC does not tell; both or neither.
     std::optional<double> idle_watts{}, full_watts{};
+    double rest_of_host_watts = 0;  // what it draws besides processors and memory, added to RAPL's readings
 };
 
 /// Hosts' power: where the broker is, and how long hosts take. See docs/power.md.

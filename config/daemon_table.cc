@@ -42,6 +42,9 @@ std::vector<Option<HostOptions>> host_rows() {
                             "what it draws when idle, for the energy account, where its BMC does not tell"),
         option<HostOptions>("full_watts", or_word(number(1, 100000), "unknown"), field(&HostOptions::full_watts),
                             "and at full load; both or neither"),
+        option<HostOptions>("rest_of_host_watts", number(0, 100000), field(&HostOptions::rest_of_host_watts),
+                            "what its disks, fans, network cards and power supplies draw, added where its energy is "
+                            "read by RAPL, which counts processors and memory only; default 0"),
     };
 }
 

@@ -206,6 +206,7 @@ private:
         listener.unread = [](const HostId& host, const std::string& why) {
             spdlog::info("{}: not looked at: {}", host.value, why);
         };
+        listener.reported = [this](const HostId& host, const health::Report& report) { energy_.saw(host, report); };
         listener.answers = [this](const HostId& host) { return controller_.answers(host); };
         return listener;
     }

@@ -37,19 +37,20 @@ void EnergyAccount::resume(std::vector<HostEnergy> accounts) {
     }
 }
 
-void EnergyAccount::note(const Host& host, const PowerTable& table, std::optional<double> reading, Duration elapsed,
-                         Instant now, WallTime wall_now) {
-    if (reading && !(std::isfinite(*reading) && *reading >= 0)) reading.reset();
+void EnergyAccount::note(const Host& host, const PowerTable& table, std::optional<PowerReading> reading,
+                         Duration elapsed, Instant now, WallTime wall_now) {
+    if (reading && !(std::isfinite(reading->watts) && reading->watts >= 0)) reading.reset();
     HostEnergy& account = hosts_[host.id];
     if (account.since == WallTime{}) {
         account.host = host.id;
         account.since = wall_now - elapsed;
     }
-    const double watts = reading.value_or(table_watts(host, table));
+    const double watts = reading ? reading->watts + reading->rest_watts : table_watts(host, table);
     account.watts = watts;
-    account.measured = reading.has_value();
-    if (host.power == PowerState::on) learn_idle(account, table, reading);
-    if (account.idle_watts <= 0) account.idle_watts = table.idle_watts;
+    account.source = reading ? reading->source : EnergySource::table;
+    account.rest_watts = reading ? reading->rest_watts : 0;
+    if (account.idle_source == EnergySource::table) account.idle_watts = table.idle_watts;
+    if (host.power == PowerState::on) learn_idle(account);
     if (host.power != PowerState::off) {
         account.used_wh += watts * hours(elapsed);
         return;
@@ -59,19 +60,29 @@ void EnergyAccount::note(const Host& host, const PowerTable& table, std::optiona
     account.saved_wh += std::max(0.0, account.idle_watts - watts) * hours(off);
 }
 
-void EnergyAccount::learn_idle(HostEnergy& account, const PowerTable& table, std::optional<double> reading) {
-    if (reading) {
-        account.idle_watts = account.idle_measured ? std::min(account.idle_watts * idle_rises, *reading) : *reading;
-        account.idle_measured = true;
-    } else if (!account.idle_measured) {
-        account.idle_watts = table.idle_watts;
-    }
+// What a worse source says does not count beside what a better one said: they do not mean the same.
+void EnergyAccount::learn_idle(HostEnergy& account) {
+    if (account.source == EnergySource::table || account.source < account.idle_source) return;
+    const double watts = *account.watts;
+    const bool known = account.source == account.idle_source;
+    account.idle_watts = known ? std::min(account.idle_watts * idle_rises, watts) : watts;
+    account.idle_source = account.source;
 }
+
+namespace {
+// Versions before sources were told knew the BMC and the table.
+EnergySource idle_source_of(const boost::json::object& o) {
+    if (!o.contains("idle_source")) return o.at("idle_measured").as_bool() ? EnergySource::bmc : EnergySource::table;
+    for (const EnergySource source : all_energy_sources)
+        if (o.at("idle_source").as_string() == to_string(source)) return source;
+    throw std::invalid_argument("unknown source");
+}
+}  // namespace
 
 boost::json::object to_json(const HostEnergy& e) {
     return {{"host", e.host.value},       {"since_ms", e.since.time_since_epoch().count()},
             {"used_wh", e.used_wh},       {"saved_wh", e.saved_wh},
-            {"idle_watts", e.idle_watts}, {"idle_measured", e.idle_measured}};
+            {"idle_watts", e.idle_watts}, {"idle_source", to_string(e.idle_source)}};
 }
 
 Result<HostEnergy> energy_from_json(const boost::json::value& value) {
@@ -83,7 +94,7 @@ Result<HostEnergy> energy_from_json(const boost::json::value& value) {
         energy.used_wh = o.at("used_wh").to_number<double>();
         energy.saved_wh = o.at("saved_wh").to_number<double>();
         energy.idle_watts = o.at("idle_watts").to_number<double>();
-        energy.idle_measured = o.at("idle_measured").as_bool();
+        energy.idle_source = idle_source_of(o);
         return energy;
     } catch (const std::exception& error) {
         return Error{ErrorCode::corrupt, "energy account", error.what()};

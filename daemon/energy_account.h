@@ -1,4 +1,4 @@
-// What hosts draw and what switching them off saves, by readings of their BMCs or by a power table. Pure.
+// What hosts draw and what switching them off saves, by readings or by a power table. Pure.
 #pragma once
 
 #include <boost/json.hpp>
@@ -19,18 +19,25 @@ struct PowerTable {
 /// Half of policy::assumed_watts() when idle, all of it at full load, where the operator says nothing.
 PowerTable assumed_table(const Host& host);
 
+/// What a host draws by one of its sensors.
+struct PowerReading {
+    double watts = 0;
+    EnergySource source = EnergySource::bmc;
+    double rest_watts = 0;  // to be added: what the sensor does not count
+};
+
 class EnergyAccount {
 public:
     /// Goes on with accounts of earlier.
     void resume(std::vector<HostEnergy> accounts);
-    /// The host was in this state for this long and drew `reading` watts (nothing: by the table). One that went off
-    /// meanwhile drew what it draws idle before.
-    void note(const Host& host, const PowerTable& table, std::optional<double> reading, Duration elapsed, Instant now,
-              WallTime wall_now);
+    /// The host was in this state for this long and drew what the reading says (nothing: by the table). One that went
+    /// off meanwhile drew what it draws idle before.
+    void note(const Host& host, const PowerTable& table, std::optional<PowerReading> reading, Duration elapsed,
+              Instant now, WallTime wall_now);
     const std::map<HostId, HostEnergy>& hosts() const { return hosts_; }
 
 private:
-    static void learn_idle(HostEnergy& account, const PowerTable& table, std::optional<double> reading);
+    static void learn_idle(HostEnergy& account);
 
     std::map<HostId, HostEnergy> hosts_;
 };

@@ -17,6 +17,11 @@ EnergyMeter::EnergyMeter(boost::asio::any_io_executor executor, Clock& clock, Po
     : executor_(std::move(executor)), clock_(clock), power_(power), store_(store), look_(std::move(look)) {
     for (const config::HostOptions& host : options.hosts)
         if (host.idle_watts && host.full_watts) tables_[host.id] = {*host.idle_watts, *host.full_watts};
+    for (const config::HostOptions& host : options.hosts) rest_watts_[host.id] = host.rest_of_host_watts;
+}
+
+void EnergyMeter::saw(const HostId& host, const health::Report& report) {
+    rapl_[host].note(report);
 }
 
 std::vector<HostEnergy> EnergyMeter::hosts() const {
@@ -58,15 +63,23 @@ boost::asio::awaitable<void> EnergyMeter::run() {
 boost::asio::awaitable<void> EnergyMeter::look_at_all(Duration elapsed) {
     const Inventory seen = look_();
     for (const auto& [id, host] : seen.hosts) {
-        std::optional<double> reading;
-        if (const auto can = power_.host(id); can && can->measures) {
-            const auto watts = co_await power_.watts(id);
-            if (watts) reading = *watts;
-        }
+        const auto reading = co_await reading_of(host);
         const auto table = tables_.find(id);
         account_.note(host, table == tables_.end() ? assumed_table(host) : table->second, reading, elapsed,
                       clock_.now(), clock_.wall_now());
     }
+}
+
+// The best there is. A host that is off has used what its counters tell before.
+boost::asio::awaitable<std::optional<PowerReading>> EnergyMeter::reading_of(Host host) {
+    const auto rapl = rapl_[host.id].take();
+    if (const auto can = power_.host(host.id); can && can->measures) {
+        const auto watts = co_await power_.watts(host.id);
+        if (watts && *watts) co_return PowerReading{**watts, EnergySource::bmc, 0};
+    }
+    if (!rapl || host.power == PowerState::off) co_return std::nullopt;
+    if (rapl->platform) co_return PowerReading{rapl->watts, EnergySource::rapl_psys, 0};
+    co_return PowerReading{rapl->watts, EnergySource::rapl, rest_watts_[host.id]};
 }
 
 // What cannot be written now is written another time.

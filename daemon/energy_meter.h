@@ -8,6 +8,7 @@
 
 #include "config/daemon_options.h"
 #include "daemon/energy_account.h"
+#include "daemon/rapl_meter.h"
 #include "model/inventory.h"
 #include "ports/clock.h"
 #include "ports/power.h"
@@ -25,10 +26,13 @@ public:
     /// anew.
     boost::asio::awaitable<Result<void>> start();
     std::vector<HostEnergy> hosts() const;
+    /// What the probe of this host's health saw: RAPL's counters count where its BMC does not tell.
+    void saw(const HostId& host, const health::Report& report);
 
 private:
     boost::asio::awaitable<void> run();
     boost::asio::awaitable<void> look_at_all(Duration elapsed);
+    boost::asio::awaitable<std::optional<PowerReading>> reading_of(Host host);
     boost::asio::awaitable<void> keep();
 
     boost::asio::any_io_executor executor_;
@@ -37,6 +41,8 @@ private:
     Store& store_;
     std::function<Inventory()> look_;
     std::map<HostId, PowerTable> tables_;  // what the operator says
+    std::map<HostId, double> rest_watts_;  // and what he says that RAPL does not count
+    std::map<HostId, RaplMeter> rapl_;
     EnergyAccount account_;
 };
 

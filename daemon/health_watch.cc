@@ -102,6 +102,7 @@ asio::awaitable<void> HealthWatch::check(HostId host, std::size_t index) {
 void HealthWatch::take_report(Watched& watched, const std::string& origin, const std::string& text, WallTime begun) {
     const auto report = health::report_from(text);
     if (!report) return took_no_answer(watched, origin, report.error().message);
+    listener_.reported(watched.options.id, *report);
     Seen seen;
     for (const HealthProblem& problem : report->problems) seen.emplace_back(problem, looks_needed(problem.source));
     for (HealthProblem& problem : watched.trends.judge(*report, clock_.now(), begun, clock_.wall_now()))

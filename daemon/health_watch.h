@@ -24,6 +24,8 @@ struct HealthListener {
     std::function<void(const HostId&, const std::vector<HealthProblem>&)> changed;
     /// Something cannot be looked at there, told once: not a problem of the host.
     std::function<void(const HostId&, const std::string&)> unread;
+    /// A probe's report, whatever is in it.
+    std::function<void(const HostId&, const health::Report&)> reported;
     /// Whether the host answers: one that does not is not degraded, and nobody runs anything for it.
     std::function<bool(const HostId&)> answers;
 };

@@ -84,7 +84,7 @@ const std::vector<MetricRow> rows = {
     {"ballast_host_power", gauge, "host,state", "1 for the state of the host's power, 0 for the others"},
     {"ballast_host_power_alarm", gauge, "host", "1 while a person has to look at how its power was switched"},
     {"ballast_host_watts", gauge, "host,source",
-     "Power the host draws; source: bmc, or table where that does not tell"},
+     "Power the host draws; source: bmc, rapl_psys, rapl (processors and memory only), or table where none tells"},
     {"ballast_host_energy_used_joules_total", counter, "host", "Energy the host drew"},
     {"ballast_host_energy_saved_joules_total", counter, "host", "Energy it would have drawn idle while it was off"},
     {"ballast_vms_down", gauge, "", "VMs that ran when their host was lost and have not been started again"},

@@ -305,7 +305,7 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
     for (const HostEnergy& account : energy) {
         if (!inventory.hosts.contains(account.host)) continue;
         const MetricLabels host = {{"host", account.host.value}};
-        add_gauge(watts, {host.front(), {"source", account.measured ? "bmc" : "table"}}, account.watts);
+        add_gauge(watts, {host.front(), {"source", to_string(account.source)}}, account.watts);
         add_counter(used, host, joules_per_wh * account.used_wh);
         add_counter(saved, host, joules_per_wh * account.saved_wh);
     }

@@ -55,6 +55,14 @@ void each(const json::object& document, const char* key, Use use) {
         if (taken++ < most_entries) use(entry.as_object());
 }
 
+std::optional<double> seconds_in(const json::object& document, const char* key) {
+    const json::value* time = document.if_contains(key);
+    if (time == nullptr) return std::nullopt;
+    const double seconds = time->to_number<double>();
+    if (!std::isfinite(seconds)) throw std::invalid_argument("a time without end");
+    return seconds;
+}
+
 Report parsed(const json::object& document) {
     if (document.at("format").as_int64() != report_format) throw std::invalid_argument("another format");
     Report report;
@@ -67,8 +75,12 @@ Report parsed(const json::object& document) {
         report.speeds.push_back({text_of(e, "interface"), e.at("mbit_per_s").to_number<std::uint64_t>()});
     });
     each(document, "unread", [&](const json::object& e) { report.cannot_read(source_of(e), text_of(e, "text")); });
-    if (const json::value* time = document.if_contains("time_s")) report.time_s = time->to_number<double>();
-    if (report.time_s && !std::isfinite(*report.time_s)) throw std::invalid_argument("a time without end");
+    each(document, "energy", [&](const json::object& e) {
+        report.energy.push_back({text_of(e, "zone"), e.at("microjoules").to_number<std::uint64_t>(),
+                                 e.at("range").to_number<std::uint64_t>()});
+    });
+    report.uptime_s = seconds_in(document, "uptime_s");
+    report.time_s = seconds_in(document, "time_s");
     return report;
 }
 
@@ -115,6 +127,11 @@ std::string to_json(const Report& report) {
     document["unread"] = array_of(report.unread, [](const Unread& unread) {
         return json::object{{"source", to_string(unread.source)}, {"text", tidy(unread.text)}};
     });
+    document["energy"] = array_of(report.energy, [](const EnergyCounter& counter) {
+        return json::object{
+            {"zone", tidy(counter.zone)}, {"microjoules", counter.microjoules}, {"range", counter.range}};
+    });
+    if (report.uptime_s) document["uptime_s"] = *report.uptime_s;
     if (report.time_s) document["time_s"] = *report.time_s;
     return json::serialize(document);
 }

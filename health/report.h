@@ -30,6 +30,15 @@ struct LinkSpeed {
     friend bool operator==(const LinkSpeed&, const LinkSpeed&) = default;
 };
 
+/// One of RAPL's counters: what this part of the machine has used since the counter last began anew.
+struct EnergyCounter {
+    std::string zone;  // "psys", "package-0", "package-0/dram"
+    std::uint64_t microjoules = 0;
+    std::uint64_t range = 0;  // it begins anew once it has reached this; 0: not known
+
+    friend bool operator==(const EnergyCounter&, const EnergyCounter&) = default;
+};
+
 /// What could not be looked at, and why.
 struct Unread {
     HealthSource source = HealthSource::unread;
@@ -43,7 +52,9 @@ struct Report {
     std::vector<Counter> counters;
     std::vector<LinkSpeed> speeds;
     std::vector<Unread> unread;
-    std::optional<double> time_s;  // the machine's clock when it was written, seconds since 1970
+    std::vector<EnergyCounter> energy;
+    std::optional<double> uptime_s;  // since its boot, when `energy` was read
+    std::optional<double> time_s;    // the machine's clock when it was written, seconds since 1970
 
     /// Once for each source and subject: the first one found stays.
     void tell(HealthSource source, const std::string& subject, const std::string& text);

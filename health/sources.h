@@ -18,6 +18,8 @@ void look_at_temperature(const Machine& machine, Report& report);
 void look_at_network(const Machine& machine, Report& report);
 void look_at_storage(const Machine& machine, Report& report);
 void look_at_pressure(const Machine& machine, Report& report);
+/// Nothing that could be wrong: what the machine's processors and memory use.
+void look_at_energy(const Machine& machine, Report& report);
 /// Over the system bus, so of this machine only: failed units, and whether the clock is kept right.
 void look_at_system(const Machine& machine, Report& report);
 void tell_of_units(const std::vector<std::string>& failed, Report& report);

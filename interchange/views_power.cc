@@ -35,7 +35,9 @@ json::object energy(const std::vector<HostEnergy>& hosts) {
         accounts.push_back(json::object{{"host", account.host.value},
                                         {"since", time(account.since)},
                                         {"watts", number(account.watts)},
-                                        {"measured", account.measured},
+                                        {"measured", account.source != EnergySource::table},
+                                        {"source", to_string(account.source)},
+                                        {"rest_of_host_watts", account.rest_watts},
                                         {"idle_watts", account.idle_watts},
                                         {"used_kwh", account.used_wh / wh_per_kwh},
                                         {"saved_kwh", account.saved_wh / wh_per_kwh}});

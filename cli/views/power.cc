@@ -12,6 +12,20 @@ Phrase switching(const value& host) {
     if (!flag(host, "switchable")) return {"its BMC cannot ask a system to go down", Tone::notice};
     return flag(host, "proven") ? Phrase("proven", Tone::good) : Phrase("unproven: a drill comes first", Tone::notice);
 }
+// Hosts take turns: who was off least lately is the next.
+std::string was_off(const value& host) {
+    const std::string since = text(host, "went_off");
+    return since.empty() ? "" : local_time(since);
+}
+// Whose word it is, and of what.
+std::string source_of(const value& host) {
+    const std::string source = text(host, "source");
+    if (source == "bmc") return "its BMC";
+    if (source == "rapl_psys") return "RAPL, platform";
+    if (source != "rapl") return "power table";
+    const std::string rest = decimal(host, "rest_of_host_watts", 0);
+    return rest == "0" ? "RAPL, CPUs and memory only" : "RAPL, and " + rest + " W for the rest";
+}
 }  // namespace
 
 void show_power_list(const value& power, Page& page) {
@@ -20,14 +34,15 @@ void show_power_list(const value& power, Page& page) {
                  {"Power"},
                  {"Since", left, 2},
                  {"Switching"},
+                 {"Last off", left, 2},
                  {"Goes down in", right, 1},
                  {"Comes up in", right, 1}});
     table.set_note_title("How it stands");
     for (const value& host : list(power, "hosts")) {
         const std::string since = text(host, "since");
         table.add({Phrase(text(host, "host"), Tone::strong), state_phrase(text(host, "state")),
-                   since.empty() ? "" : local_time(since), switching(host), duration(host, "shutdown_ms"),
-                   duration(host, "boot_ms")},
+                   since.empty() ? "" : local_time(since), switching(host), was_off(host),
+                   duration(host, "shutdown_ms"), duration(host, "boot_ms")},
                   Phrase(text(host, "message"), flag(host, "alarm") ? Tone::bad : Tone::faint));
     }
     if (table.empty())
@@ -55,8 +70,8 @@ void show_energy(const value& energy, Page& page) {
                    decimal(from, "saved_kwh", 2) + " kWh", local_time(text(from, "since"))});
     };
     for (const value& host : list(energy, "hosts"))
-        add(text(host, "host"), host, decimal(host, "watts", 0) + " W",
-            flag(host, "measured") ? "its BMC" : "power table", decimal(host, "idle_watts", 0) + " W");
+        add(text(host, "host"), host, decimal(host, "watts", 0) + " W", source_of(host),
+            decimal(host, "idle_watts", 0) + " W");
     add("all", energy, "", "", "");
     page.table(table);
     page.say(Phrase("Saved: what a host would have drawn idle while it was off, less what it drew.", Tone::faint));

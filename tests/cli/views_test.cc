@@ -263,3 +263,24 @@ TEST_CASE("An answer of another shape is shown as unknown and never crashes a vi
         CHECK_FALSE(page.text().empty());
     }
 }
+
+TEST_CASE("The energy account says whose word the watts are, and that RAPL does not count all") {
+    const value account =
+        boost::json::parse(R"({"since": "2026-11-22T20:00:00Z", "used_kwh": 4, "saved_kwh": 1, "hosts": [
+        {"host": "h1", "since": "2026-11-22T20:00:00Z", "watts": 210.4, "measured": true, "source": "bmc",
+         "rest_of_host_watts": 0, "idle_watts": 120, "used_kwh": 1, "saved_kwh": 1},
+        {"host": "h2", "since": "2026-11-22T20:00:00Z", "watts": 105, "measured": true, "source": "rapl",
+         "rest_of_host_watts": 45, "idle_watts": 80, "used_kwh": 1, "saved_kwh": 0},
+        {"host": "h3", "since": "2026-11-22T20:00:00Z", "watts": 60, "measured": true, "source": "rapl",
+         "rest_of_host_watts": 0, "idle_watts": 40, "used_kwh": 1, "saved_kwh": 0},
+        {"host": "h4", "since": "2026-11-22T20:00:00Z", "watts": 60, "measured": true, "source": "rapl_psys",
+         "rest_of_host_watts": 0, "idle_watts": 40, "used_kwh": 1, "saved_kwh": 0},
+        {"host": "h5", "since": "2026-11-22T20:00:00Z", "watts": 90, "measured": false, "source": "table",
+         "rest_of_host_watts": 0, "idle_watts": 70, "used_kwh": 1, "saved_kwh": 0}]})");
+    Page page(style_of_width(300));
+    show_energy(account, page);
+    const std::string text = page.text();
+    for (const char* part : {"210 W   its BMC", "105 W   RAPL, and 45 W for the rest", "RAPL, CPUs and memory only",
+                             "RAPL, platform", "90 W   power table"})
+        CHECK_THAT(text, Catch::Contains(part));
+}

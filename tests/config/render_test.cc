@@ -125,10 +125,10 @@ bool same(const policy::MaintenanceOptions& a, const policy::MaintenanceOptions&
     return std::tie(return_home, within) == std::tie(b.return_home, b.within);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full] = a;
-    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full) ==
+    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest] = a;
+    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest) ==
            std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target, b.idle_watts,
-                    b.full_watts);
+                    b.full_watts, b.rest_of_host_watts);
 }
 bool same(const PowerOptions& a, const PowerOptions& b) {
     const auto& [broker, shutdown, boot, tries, drill] = a;
@@ -390,6 +390,7 @@ private:
         if (coin()) made.cpu_share = ratio(0.01, 1);
         if (coin()) made.idle_watts = number(1, 200);
         if (made.idle_watts) made.full_watts = number(200, 100000);
+        if (coin()) made.rest_of_host_watts = number(0, 100000);
         if (coin()) made.labels = {{"rack", "r" + number_text}, {"null", "true"}, {"010", "1.5"}};
         made.target = coin();
         return made;

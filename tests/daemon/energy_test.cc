@@ -29,7 +29,7 @@ TEST_CASE("By the table a host draws between idle and full as its CPUs are used,
     EnergyAccount account;
     account.note(a_host(), table, std::nullopt, 1h, Instant{} + 100h, WallTime{} + 1h);
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(200));
-    CHECK_FALSE(account.hosts().at({"host1"}).measured);
+    CHECK(account.hosts().at({"host1"}).source == EnergySource::table);
     account.note(a_host(PowerState::off), table, std::nullopt, 10h, Instant{} + 100h, WallTime{} + 11h);
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(250));
     CHECK(account.hosts().at({"host1"}).saved_wh == Approx(950));
@@ -38,31 +38,114 @@ TEST_CASE("By the table a host draws between idle and full as its CPUs are used,
 TEST_CASE("A reading goes before the table, and the least of them is what being off saves") {
     EnergyAccount account;
     for (const double watts : {180.0, 120.0, 150.0})
-        account.note(a_host(), table, watts, 1h, Instant{} + 100h, WallTime{} + 1h);
+        account.note(a_host(), table, PowerReading{watts}, 1h, Instant{} + 100h, WallTime{} + 1h);
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(450));
     CHECK(account.hosts().at({"host1"}).idle_watts == Approx(120).epsilon(0.01));
-    account.note(a_host(PowerState::off), table, 4.0, 1h, Instant{} + 100h, WallTime{} + 1h);
+    account.note(a_host(PowerState::off), table, PowerReading{4.0}, 1h, Instant{} + 100h, WallTime{} + 1h);
     CHECK(account.hosts().at({"host1"}).saved_wh == Approx(116).epsilon(0.01));
-    CHECK(account.hosts().at({"host1"}).measured);
+    CHECK(account.hosts().at({"host1"}).source == EnergySource::bmc);
 }
 
 TEST_CASE("A host that went off within the time counts as idle before") {
     EnergyAccount account;
-    account.note(a_host(), table, 110.0, Duration{}, Instant{} + 10h, WallTime{} + 10h);
+    account.note(a_host(), table, PowerReading{110.0}, Duration{}, Instant{} + 10h, WallTime{} + 10h);
     Host host = a_host(PowerState::off);
     host.power_since = Instant{} + 10h;
-    account.note(host, table, 10.0, 3h, Instant{} + 11h, WallTime{} + 11h);
+    account.note(host, table, PowerReading{10.0}, 3h, Instant{} + 11h, WallTime{} + 11h);
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(10 + 2 * 110));
     CHECK(account.hosts().at({"host1"}).saved_wh == Approx(100));
 }
 
 TEST_CASE("Neither absurd readings nor hosts that boot save energy") {
     EnergyAccount account;
-    account.note(a_host(), table, -5.0, 1h, Instant{} + 100h, WallTime{} + 1h);
-    account.note(a_host(), table, std::numeric_limits<double>::quiet_NaN(), 1h, Instant{} + 100h, WallTime{} + 1h);
+    account.note(a_host(), table, PowerReading{-5.0}, 1h, Instant{} + 100h, WallTime{} + 1h);
+    account.note(a_host(), table, PowerReading{std::numeric_limits<double>::quiet_NaN()}, 1h, Instant{} + 100h,
+                 WallTime{} + 1h);
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(400));
-    account.note(a_host(PowerState::switching_on), table, 250.0, 1h, Instant{} + 100h, WallTime{} + 1h);
+    account.note(a_host(PowerState::switching_on), table, PowerReading{250.0}, 1h, Instant{} + 100h, WallTime{} + 1h);
     CHECK(account.hosts().at({"host1"}).saved_wh == 0);
+}
+
+TEST_CASE("What idling costs is learnt from the best source, and another one's figures do not mix with its") {
+    EnergyAccount account;
+    const auto note = [&](PowerReading reading) {
+        account.note(a_host(), table, reading, 1h, Instant{} + 100h, WallTime{} + 1h);
+        return account.hosts().at({"host1"});
+    };
+    auto now = note({40, EnergySource::rapl, 30});
+    CHECK(now.watts == 70);
+    CHECK(now.rest_watts == 30);
+    CHECK(now.idle_watts == 70);
+    CHECK(now.source == EnergySource::rapl);
+    now = note({120, EnergySource::bmc});
+    CHECK(now.idle_watts == 120);  // more, and all of it
+    CHECK(now.rest_watts == 0);
+    now = note({40, EnergySource::rapl, 30});
+    CHECK(now.idle_watts == 120);
+    CHECK(now.idle_source == EnergySource::bmc);
+    CHECK(now.used_wh == Approx(70 + 120 + 70));
+}
+
+TEST_CASE("A host's BMC goes before RAPL, RAPL before the power table, and neither counts for a host that is off") {
+    boost::asio::io_context io;
+    VirtualClock clock;
+    MemoryStore store;
+    FakePower power(clock);
+    config::DaemonOptions options;
+    options.hosts.resize(1);
+    options.hosts[0].id = {"host1"};
+    options.hosts[0].rest_of_host_watts = 45;
+    Inventory inventory;
+    inventory.hosts[{"host1"}] = a_host();
+    EnergyMeter meter(io.get_executor(), clock, power, store, options, [&] { return inventory; });
+    boost::asio::co_spawn(io, meter.start(), boost::asio::detached);
+    std::uint64_t microjoules = 0;
+    double uptime = 50;
+    const auto minute = [&](std::uint64_t watts, bool psys = false) {
+        for (int i = 0; i < 6; ++i) {
+            health::Report report;
+            report.uptime_s = uptime += 10;
+            report.energy = {{psys ? "psys" : "package-0", microjoules += watts * 10'000'000, 262'143'328'850}};
+            meter.saw({"host1"}, report);
+            clock.run_for(io, 10s);
+        }
+        return meter.hosts().front();
+    };
+    minute(60);
+    auto now = minute(60);
+    CHECK(now.source == EnergySource::rapl);
+    CHECK(*now.watts == Approx(60 + 45));
+    CHECK(now.rest_watts == 45);
+    minute(80, true);
+    now = minute(80, true);
+    CHECK(now.source == EnergySource::rapl_psys);
+    CHECK(*now.watts == Approx(80));
+    power.add_host("host1").watts = 150;
+    boost::asio::co_spawn(io, power.hosts(), boost::asio::detached);
+    minute(80);
+    now = minute(80);
+    CHECK(now.source == EnergySource::bmc);
+    CHECK(*now.watts == Approx(150));
+    power.hosts_by_id.at({"host1"}).watts.reset();
+    inventory.hosts[{"host1"}] = a_host(PowerState::off);
+    now = minute(80);
+    CHECK(now.source == EnergySource::table);
+    CHECK(*now.watts == 5);
+}
+
+TEST_CASE("Accounts of before sources were told are read, and what is no source is not") {
+    HostEnergy energy;
+    energy.host = {"host1"};
+    auto old = to_json(energy);
+    old.erase("idle_source");
+    old["idle_measured"] = true;
+    CHECK(energy_from_json(old)->idle_source == EnergySource::bmc);
+    for (const EnergySource source : all_energy_sources) {
+        energy.idle_source = source;
+        CHECK(energy_from_json(to_json(energy))->idle_source == source);
+    }
+    old["idle_source"] = "the sun";
+    CHECK_FALSE(energy_from_json(old).has_value());
 }
 
 TEST_CASE("The account goes on after a restart, less the last minutes") {
@@ -83,7 +166,7 @@ TEST_CASE("The account goes on after a restart, less the last minutes") {
     begin(first);
     clock.run_for(io, 33min);  // written after every ten looks
     REQUIRE(first.hosts().size() == 1);
-    CHECK(first.hosts().front().measured);
+    CHECK(first.hosts().front().source == EnergySource::bmc);
     CHECK(first.hosts().front().used_wh == Approx(64).epsilon(0.05));
     EnergyMeter second(io.get_executor(), clock, power, store, options, look);
     begin(second);

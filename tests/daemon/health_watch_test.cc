@@ -36,6 +36,7 @@ struct Lab {
     std::map<std::string, Duration> takes;
     std::map<std::string, std::vector<HealthProblem>> problems;  // by host, as told last
     std::vector<std::string> unread;
+    std::map<std::string, int> reports;  // by host
     int changes = 0;
     bool answering = true;
     std::optional<HealthWatch> watch;
@@ -66,6 +67,7 @@ struct Lab {
         listener.unread = [this](const HostId& host, const std::string& why) {
             unread.push_back(host.value + ": " + why);
         };
+        listener.reported = [this](const HostId& host, const health::Report&) { ++reports[host.value]; };
         listener.answers = [this](const HostId&) { return answering; };
         watch.emplace(
             io.get_executor(), clock, [this](service::Command command) { return run(std::move(command)); }, options,

@@ -32,7 +32,8 @@ struct MetricsSample {
     std::vector<Operation> active;
     std::vector<PowerRecord> power = {switched("host1")};
     RollingRun rolling = rolling_run();
-    std::vector<HostEnergy> energy = {{HostId{"host1"}, {}, 10, 5, 100, true, 120.0, true}};
+    std::vector<HostEnergy> energy = {
+        {HostId{"host1"}, {}, 10, 5, 100, 120.0, EnergySource::bmc, EnergySource::bmc, 0}};
 
     MetricsSample() {
         options.metrics_per_vm = true;

@@ -12,6 +12,8 @@ Report full() {
     report.counters = {{HealthSource::memory_corrected, "mc0", ~std::uint64_t{0}}};
     report.speeds = {{"eth0", 25000}};
     report.cannot_read(HealthSource::disk, "SMART needs root");
+    report.energy = {{"package-0/dram", ~std::uint64_t{0}, 65'532'610'987}, {"psys", 0, 0}};
+    report.uptime_s = 1234.5;
     report.time_s = 1790000000.25;
     return report;
 }
@@ -25,6 +27,8 @@ TEST_CASE("A report comes back from its JSON as it was") {
     CHECK(read->counters == report.counters);
     CHECK(read->speeds == report.speeds);
     CHECK(read->unread == report.unread);
+    CHECK(read->energy == report.energy);
+    CHECK(read->uptime_s == report.uptime_s);
     CHECK(read->time_s == report.time_s);
 }
 
@@ -54,7 +58,9 @@ TEST_CASE("What is no report is refused, and what is large is cut") {
           "{\"format\": 1, \"problems\": [{\"source\": \"disk\"}]}",
           "{\"format\": 1, \"counters\": [{\"source\": \"disk\", \"subject\": \"\", \"count\": -1}]}",
           "{\"format\": 1, \"speeds\": [{\"interface\": \"e\", \"mbit_per_s\": 1.5}]}",
-          "{\"format\": 1, \"time_s\": \"now\"}", "ssh: connect to host h2: Connection refused"}) {
+          "{\"format\": 1, \"energy\": [{\"zone\": \"psys\", \"microjoules\": -1, \"range\": 1}]}",
+          "{\"format\": 1, \"uptime_s\": null}", "{\"format\": 1, \"time_s\": \"now\"}",
+          "ssh: connect to host h2: Connection refused"}) {
         INFO(text);
         CHECK_FALSE(report_from(text).has_value());
     }
