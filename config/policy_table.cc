@@ -242,6 +242,13 @@ void add_consolidation(Rows& rows) {
                                 &ConsolidationOptions::min_time_off,
                                 "a host stays off for this long, unless it is needed for overload, maintenance, the "
                                 "reserve or a minimum above");
+    add_consolidation(rows, "rotation_cost", ratio(0, 1), &ConsolidationOptions::rotation_cost,
+                      "hosts whose VMs cost at most this much more to move than those of the cheapest host, and one VM "
+                      "more at most, are off in turns; 0%: always the cheapest");
+    add_consolidation(rows, "max_time_off", or_word(duration(hours{1}, hours{24 * 366}), "unlimited"),
+                      &ConsolidationOptions::max_time_off,
+                      "a host that was off for this long is switched on and takes the VMs of one that then has its "
+                      "turn to be off");
     add_consolidation<Duration>(rows, "boot_time", duration(seconds{0}, hours{2}), &ConsolidationOptions::boot_time,
                                 "a host takes VMs this long after it was switched on; with the forecast it is switched "
                                 "on so much earlier than it is wanted");

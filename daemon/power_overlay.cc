@@ -4,6 +4,13 @@
 
 namespace ballast::daemon {
 
+namespace {
+// The same moment on the other clock; one in the future is now.
+Instant before(Instant now, WallTime wall_now, WallTime then) {
+    return now - std::max(Duration{}, Duration(wall_now - then));
+}
+}  // namespace
+
 bool can_be_switched(const PowerControl& power, const HostId& host) {
     const auto known = power.host(host);
     return known && known->switches && known->soft;
@@ -21,7 +28,9 @@ void show_power(Inventory& inventory, const std::vector<PowerRecord>& records, c
         if (found == inventory.hosts.end()) continue;
         Host& host = found->second;
         host.power = record.state;
-        host.power_since = now - std::max(Duration{}, Duration(wall_now - record.since));
+        host.power_since = before(now, wall_now, record.since);
+        if (record.went_off) host.went_off = before(now, wall_now, *record.went_off);
+        if (record.came_back) host.came_back = before(now, wall_now, *record.came_back);
         host.power_managed = host.power_managed && !record.quarantined;
         host.lost = record.state == PowerState::lost;
         const bool told = host.power == PowerState::on || host.power == PowerState::switching_off;

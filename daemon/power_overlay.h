@@ -15,8 +15,8 @@ bool can_be_switched(const PowerControl& power, const HostId& host);
 /// It came back after being switched off, lately enough.
 bool is_proven(const PowerRecord& record, const config::PowerOptions& options, WallTime wall_now);
 
-/// Sets power, power_since and power_managed of every host. Managed: Ballast can switch it and it is not quarantined.
-/// Whether it is proven only decides how it is switched off: first in a drill.
+/// Sets power, power_since, when it went off and came back, and power_managed of every host. Managed: Ballast can
+/// switch it and it is not quarantined. Whether it is proven only decides how it is switched off: first in a drill.
 void show_power(Inventory& inventory, const std::vector<PowerRecord>& records, const PowerControl& power, Instant now,
                 WallTime wall_now);
 

@@ -24,6 +24,14 @@ WallTime time(const json::value& value) {
 std::optional<Duration> maybe_duration(const json::object& o, const char* key) {
     return o.at(key).is_null() ? std::nullopt : std::optional(Duration(o.at(key).to_number<std::int64_t>()));
 }
+// Versions before these fields did not write them.
+std::optional<WallTime> maybe_time(const json::object& o, const char* key) {
+    const json::value* value = o.if_contains(key);
+    return value == nullptr || value->is_null() ? std::nullopt : std::optional(time(*value));
+}
+json::value optional_time(const std::optional<WallTime>& time) {
+    return time ? json::value(time->time_since_epoch().count()) : json::value();
+}
 PowerState state_from(const std::string& name) {
     if (const auto state = power_state_from(name)) return *state;
     throw std::invalid_argument("unknown state " + name);
@@ -45,7 +53,9 @@ PowerRecord parse(const json::object& o) {
     if (!o.at("proven_ms").is_null()) record.proven = time(o.at("proven_ms"));
     record.shutdown = maybe_duration(o, "shutdown_ms");
     record.boot = maybe_duration(o, "boot_ms");
-    if (o.contains("lost_ms") && !o.at("lost_ms").is_null()) record.lost = time(o.at("lost_ms"));
+    record.lost = maybe_time(o, "lost_ms");
+    record.went_off = maybe_time(o, "went_off_ms");
+    record.came_back = maybe_time(o, "came_back_ms");
     return record;
 }
 
@@ -81,10 +91,12 @@ json::object to_json(const PowerRecord& r) {
             {"drill", r.drill},
             {"asked", r.asked},
             {"attempt", r.attempt},
-            {"proven_ms", r.proven ? json::value(r.proven->time_since_epoch().count()) : json::value()},
+            {"proven_ms", optional_time(r.proven)},
             {"shutdown_ms", optional_duration(r.shutdown)},
             {"boot_ms", optional_duration(r.boot)},
-            {"lost_ms", r.lost ? json::value(r.lost->time_since_epoch().count()) : json::value()}};
+            {"lost_ms", optional_time(r.lost)},
+            {"went_off_ms", optional_time(r.went_off)},
+            {"came_back_ms", optional_time(r.came_back)}};
 }
 
 Result<PowerRecord> power_record_from_json(const json::value& value) {

@@ -276,6 +276,7 @@ boost::asio::awaitable<void> PowerSwitch::is_off(RunPtr run) {
     run->began = clock_.now();
     const bool again = run->record.drill;
     run->record.attempt = 0;
+    if (!again) run->record.went_off = clock_.wall_now();
     if (again) run->record.reason = "a wake drill: it went off, and is switched on again";
     co_await settle(run, again ? PowerState::switching_on : PowerState::off, again ? "is to be switched on" : "is off");
 }
@@ -298,6 +299,7 @@ boost::asio::awaitable<void> PowerSwitch::come_up(RunPtr run) {
             if (up) {
                 run->record.boot = clock_.now() - run->began;
                 run->record.proven = clock_.wall_now();
+                if (!run->record.drill) run->record.came_back = clock_.wall_now();
                 run->record.drill = run->record.alarm = false;
                 co_await settle(run, PowerState::on, "is on again");
                 co_return;
@@ -380,6 +382,7 @@ void PowerSwitch::notice_on(const RunPtr& run) {
 boost::asio::awaitable<void> PowerSwitch::found_on(RunPtr run) {
     run->record.requested_by = "somebody else";
     run->record.reason = "it was found on";
+    run->record.came_back = clock_.wall_now();
     co_await settle(run, PowerState::on, "was switched on by somebody else");
     run->driven = false;
 }

@@ -79,6 +79,8 @@ struct Described<Host> {
         field("power", &T::power),
         field("power_since_ms", &T::power_since),
         field("power_managed", &T::power_managed),
+        field("went_off_ms", &T::went_off),
+        field("came_back_ms", &T::came_back),
         field("health", &T::health),
     };
     static constexpr std::size_t not_written = 1;  // facts_revision
@@ -435,6 +437,8 @@ struct Described<policy::ConsolidationOptions> {
         field("never_off", &T::never_off),
         field("min_time_on_ms", &T::min_time_on),
         field("min_time_off_ms", &T::min_time_off),
+        field("rotation_cost", &T::rotation_cost, {0, 1}),
+        field("max_time_off_ms", &T::max_time_off),
         field("watch_ms", &T::watch),
         field("boot_time_ms", &T::boot_time),
         field("max_moves_per_cycle", &T::max_moves_per_cycle),

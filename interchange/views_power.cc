@@ -19,6 +19,8 @@ json::object power(const PowerRecord& record, bool bmc, bool switchable, bool pr
             {"switchable", switchable},
             {"proven", proven},
             {"proven_at", time(record.proven)},
+            {"went_off", time(record.went_off)},
+            {"came_back", time(record.came_back)},
             {"shutdown_ms", milliseconds(record.shutdown)},
             {"boot_ms", milliseconds(record.boot)}};
 }

@@ -96,6 +96,8 @@ struct Host {
     PowerState power = PowerState::on;
     std::optional<Instant> power_since;  // of that state; absent: for as long as it is known
     bool power_managed = false;          // Ballast may switch it off and knows how to switch it on again
+    std::optional<Instant> went_off;     // when Ballast last switched it off, drills aside; absent: never
+    std::optional<Instant> came_back;    // when it was on again after one of those times; absent: never
     std::vector<HealthProblem> health;   // what is wrong with it although it answers; by source and subject
     std::uint64_t facts_revision = 0;    // stands for these facts of this host and no others; 0: nobody counts
 };

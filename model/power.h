@@ -26,6 +26,8 @@ struct PowerRecord {
     std::optional<WallTime> proven;          // when it last came back after Ballast had switched it off
     std::optional<Duration> shutdown, boot;  // what that took the last time
     std::optional<WallTime> lost;            // when it was last certain that it was dead
+    // When it last was off, drills aside, and on again after one of those times.
+    std::optional<WallTime> went_off, came_back;
 
     friend bool operator==(const PowerRecord&, const PowerRecord&) = default;
 };

@@ -42,6 +42,9 @@ public:
         const auto later = ahead.until_paid ? decide(ahead.until_paid) : soon;
         if (opens(later)) return {};  // too full before it would have paid to empty one
         Tried best = best_of_tries(later);
+        options_.rotation_cost = context_.options.consolidation.rotation_cost;
+        const auto in_turns = consolidation::consolidate(work_.problem(), options_);
+        if (in_turns != later) take_turns(in_turns, best);
         view = best.view;
         return told(std::move(best));
     }
@@ -50,6 +53,22 @@ private:
     consolidation::Decision decide(const std::optional<Foresight>& foreseen) {
         work_.expect(foreseen);
         return consolidation::consolidate(work_.problem(), options_);
+    }
+
+    // Taking turns must not cost much: no host fewer is emptied, and no more than one VM a host is moved beyond what
+    // the cheapest way moves.
+    void take_turns(const consolidation::Decision& in_turns, Tried& best) {
+        Tried turns = best_of_tries(in_turns);
+        const std::size_t most_moves = best.drafts.size() + consolidation::rotation_moves * best.emptied.size();
+        if (turns.emptied.size() < best.emptied.size() || turns.drafts.size() > most_moves) return;
+        for (Draft& draft : turns.drafts) {
+            const HostId& host = context_.inventory.vms.at(draft.vm).host;
+            const bool anyway = std::any_of(best.emptied.begin(), best.emptied.end(), [&](std::size_t index) {
+                return work_.host(static_cast<HostIndex>(index)).id == host;
+            });
+            if (!anyway) draft.cause += "; it is its turn to be off";
+        }
+        best = std::move(turns);
     }
 
     Tried best_of_tries(const consolidation::Decision& first) {
@@ -197,6 +216,37 @@ std::string staying_text(const Fleet& fleet, const ConsolidationOptions& options
            std::to_string(options.min_hosts_on) + ", spare_hosts " + std::to_string(options.spare_hosts) + ")";
 }
 
+// Could it take over all VMs of the other one, and with them its place?
+bool could_change_places(const ClusterView& view, const Fleet::Member& off, const Fleet::Member& on) {
+    const Context& context = view.context();
+    const bool may_go = on.on && on.settled && !on.never_off && on.host->power_managed;
+    const double most_cpu = context.options.overload.cpu.below * off.cpus;
+    if (!may_go || on.committed > off.allocatable || on.demand > most_cpu) return false;
+    const VmSet& vms = view.at(on.host->id).occupants;
+    if (vms.size() > context.options.consolidation.max_moves_per_cycle) return false;
+    return std::all_of(vms.begin(), vms.end(), [&](const VmId& id) {
+        const Vm& vm = context.inventory.vms.at(id);
+        return vm_refusals(context, vm, Purpose::relief).empty() && statically_accepts(context, vm, *off.host);
+    });
+}
+
+// One that was off for long comes back, so that another has its turn: one at a time, when all is quiet, and only where
+// another could go. That one is emptied into it once it is there (Fleet::Member::takes_over).
+void change_turns(const Fleet& fleet, const ClusterView& view, Consolidation& found) {
+    const Context& context = view.context();
+    const auto& most = context.options.consolidation.max_time_off;
+    if (!most || fleet.any_coming()) return;
+    const auto is_due = [&](const Fleet::Member& off) {
+        const auto& members = fleet.members();
+        return !off.failing && off.host->power_since && context.now - *off.host->power_since >= *most &&
+               std::any_of(members.begin(), members.end(),
+                           [&](const Fleet::Member& on) { return could_change_places(view, off, on); });
+    };
+    if (const auto index = fleet.to_wake(fleet.none(), is_due))
+        found.power.push_back({fleet.members()[*index].host->id, true, 0,
+                               "it was off for " + to_string(*most) + " (max_time_off): another takes its turn"});
+}
+
 void switch_off(const Fleet& fleet, const ConsolidationOptions& options, Consolidation& found) {
     const auto hosts = fleet.not_needed();
     const std::string staying = staying_text(fleet, options, hosts.size());
@@ -224,6 +274,7 @@ Consolidation consolidate(ClusterView& view, const Unmet& unmet, bool others_wai
     if (static_cast<Duration::rep>(slots_watched(context.memory)) < options.watch / demand_slot) return found;
     found = Planner(ClusterView(view), fleet).run(view);
     if (found.idle()) switch_off(fleet, options, found);
+    if (found.idle()) change_turns(fleet, view, found);
     return found;
 }
 

@@ -92,6 +92,8 @@ void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {
     slot.on = member.on && !member.empty;
     slot.warm = member.empty;
     slot.failing = member.failing;
+    slot.takes_over = member.takes_over;
+    if (const auto& off = use.host->went_off) slot.went_off = static_cast<double>(off->time_since_epoch().count());
     slot.receives = member.on || (member.wakeable && member.rested);
     problem_.hosts.push_back(slot);
     hosts_.push_back(use.host);

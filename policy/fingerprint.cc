@@ -98,11 +98,11 @@ void add(Hash& hash, const HostLoad& load) {
 
 void add(Hash& hash, const Host& host) {
     const auto& [id, facts, load, connection, sampled_at, stale, maintenance, lost, accepts_vms, labels, problem, power,
-                 power_since, power_managed, health, revision] = host;
+                 power_since, power_managed, went_off, came_back, health, revision] = host;
     hash.add(id, connection, stale, maintenance, lost, accepts_vms, labels, problem, power, power_managed, health,
              revision);
-    (void)power_since;                 // for consolidation, see fingerprint_of()
-    hash.add(sampled_at.has_value());  // when: see add_past()
+    (void)power_since, (void)went_off, (void)came_back;  // for consolidation, see fingerprint_of()
+    hash.add(sampled_at.has_value());                    // when: see add_past()
     if (revision == 0) add(hash, facts);
     add(hash, load);
 }

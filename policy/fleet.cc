@@ -62,6 +62,10 @@ bool lasts(const std::optional<Instant>& since, Duration time, Instant now) {
     return !since || now - *since >= time;
 }
 
+// A host that came back for its turn keeps what it took over for so long, and goes off again if that is nothing: as
+// long as min_time_on lasts by default, but also where that is less, or two could hand VMs to and fro.
+constexpr Duration turn_time = std::chrono::hours{1};
+
 // The sum without the largest few.
 double sum_after_loss(std::vector<double> values, unsigned lost) {
     const auto kept = values.begin() + std::min<std::ptrdiff_t>(lost, std::ssize(values));
@@ -99,8 +103,10 @@ Fleet::Fleet(const ClusterView& view, Foresights ahead) : context_(&view.context
     const auto& never = context_->options.consolidation.never_off;
     for (const auto& [id, use] : view.hosts()) {
         Member member = member_of(view, use);
-        member.empty = member.empty && !holding.contains(id);
-        member.settled = member.settled && !recent.contains(id);
+        const bool begins = begins_its_turn(*use.host);
+        member.takes_over = member.empty && !holding.contains(id) && begins;
+        member.empty = member.empty && !holding.contains(id) && !begins;
+        member.settled = member.settled && !recent.contains(id) && !begins;
         member.never_off = std::find(never.begin(), never.end(), id) != never.end();
         if (member.wakeable) wake_order_.push_back(members_.size());
         members_.push_back(member);
@@ -111,8 +117,16 @@ Fleet::Fleet(const ClusterView& view, Foresights ahead) : context_(&view.context
     std::stable_sort(wake_order_.begin(), wake_order_.end(), [&](std::size_t a, std::size_t b) {
         if (members_[a].failing != members_[b].failing) return members_[b].failing;
         if (members_[a].rested != members_[b].rested) return members_[a].rested;
-        return efficiency(a) > efficiency(b);
+        if (efficiency(a) != efficiency(b)) return efficiency(a) > efficiency(b);
+        return members_[a].host->went_off < members_[b].host->went_off;
     });
+}
+
+// It was off for so long that it is another's turn, and has just come back.
+bool Fleet::begins_its_turn(const Host& host) const {
+    const auto& most = context_->options.consolidation.max_time_off;
+    if (!most || !host.went_off || !host.came_back || *host.came_back < *host.went_off) return false;
+    return *host.came_back - *host.went_off >= *most && context_->now - *host.came_back < turn_time;
 }
 
 Fleet::Member Fleet::member_of(const ClusterView& view, const HostUse& use) const {
@@ -225,7 +239,10 @@ std::vector<std::size_t> Fleet::not_needed() const {
     std::size_t on = hosts_on(), empty = hosts_empty();
     std::vector<std::size_t> order(members_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_partition(order.begin(), order.end(), [&](std::size_t index) { return members_[index].failing; });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        if (members_[a].failing != members_[b].failing) return members_[a].failing;
+        return members_[a].host->went_off < members_[b].host->went_off;
+    });
     for (const std::size_t index : order) {
         const Member& member = members_[index];
         if (!member.empty || member.never_off || !member.settled) continue;

@@ -28,12 +28,13 @@ public:
         bool empty = false;   // on, and holds no VM of any state; none comes or goes; and it does not take over
         bool coming = false;  // being switched on, and of use then
         bool never_off = false;
-        bool failing = false;    // its health is bad: the first to be off, the last to be woken
-        bool settled = false;    // on and left alone for min_time_on: may be emptied or switched off
-        bool wakeable = false;   // off, of use, and Ballast may switch it on
-        bool rested = false;     // off for min_time_off
-        double allocatable = 0;  // bytes it may promise
-        double committed = 0;    // bytes promised to VMs that stay on it
+        bool failing = false;     // its health is bad: the first to be off, the last to be woken
+        bool settled = false;     // on and left alone for min_time_on: may be emptied or switched off
+        bool wakeable = false;    // off, of use, and Ballast may switch it on
+        bool rested = false;      // off for min_time_off
+        bool takes_over = false;  // on again after max_time_off, and still to be filled so that another can be off
+        double allocatable = 0;   // bytes it may promise
+        double committed = 0;     // bytes promised to VMs that stay on it
         double cpus = 0, demand = 0;
     };
 
@@ -60,11 +61,11 @@ public:
     bool keeps_largest_piece(const HostFlags& without) const;
     /// May these hold nothing any more, and all but the spares among the empty ones be off?
     bool can_do_without(const HostFlags& emptied) const;
-    /// Positions of the empty hosts that nothing asks to be on.
+    /// Positions of the empty hosts that nothing asks to be on, those that were off least lately first.
     std::vector<std::size_t> not_needed() const;
 
     /// The best wakeable host outside of `taken` that `suits`: healthy and rested before others, the most CPU for its
-    /// power first.
+    /// power first, and of those that are alike the one that has been off longest.
     template <class Suits>
     std::optional<std::size_t> to_wake(const HostFlags& taken, Suits suits) const {
         for (const std::size_t index : wake_order_)
@@ -74,6 +75,7 @@ public:
 
 private:
     Member member_of(const ClusterView& view, const HostUse& use) const;
+    bool begins_its_turn(const Host& host) const;
     std::size_t in_use() const { return hosts_on() - hosts_empty(); }
 
     /// Both the reserve and what is foreseen are kept without these.

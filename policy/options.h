@@ -216,6 +216,11 @@ struct ConsolidationOptions {
     // Before it is emptied or switched off; a boot and the moves there and back have to pay.
     Duration min_time_on = std::chrono::hours{1};
     Duration min_time_off = std::chrono::minutes{10};  // unless it is needed at once
+    // What taking turns may cost: hosts whose VMs cost up to this much more to move than those of the cheapest one are
+    // off in turns, so that it is not always the same one that is switched. Demand differs as much from hour to hour.
+    double rotation_cost = 0.25;
+    // Then another one takes its turn, so that it shows that it still comes: as long as a drill holds [PowerOptions].
+    std::optional<Duration> max_time_off = std::chrono::hours{24 * 30};  // none: unlimited
     // From the command to switch it on until VMs can come to it: servers test their memory for minutes first.
     Duration boot_time = std::chrono::minutes{5};
     unsigned max_moves_per_cycle = 32;

@@ -9,6 +9,7 @@ namespace {
 struct Emptying {
     Draft& draft;
     std::vector<double> cost;  // of emptying each host, as it was at first
+    std::vector<double> keep;  // the hosts with most of it are filled first
     std::vector<bool> emptied;
 
     const Load& load() const { return draft.load; }
@@ -21,7 +22,7 @@ double cost_of(const Load& load, HostIndex host) {
     return sum;
 }
 
-/// The best filled of those that receive already; else the one that would be dearest to empty itself.
+/// The best filled of those that receive already; else the one that would be the last to be emptied itself.
 std::optional<HostIndex> target_for(const Emptying& work, VmIndex vm) {
     const auto& load = work.load();
     const double margin = work.draft.options.margin();
@@ -29,10 +30,11 @@ std::optional<HostIndex> target_for(const Emptying& work, VmIndex vm) {
     double lowest = 0;
     bool best_receives = false;
     for (HostIndex host = 0; host < work.emptied.size(); ++host) {
-        if (host == load.host_of(vm) || work.emptied[host] || !load.in_use(host)) continue;
+        const bool used = load.in_use(host) || load.problem().hosts[host].takes_over;
+        if (host == load.host_of(vm) || work.emptied[host] || !used) continue;
         const bool receives = load.at(host).receives;
         if ((best_receives && !receives) || !load.fits(vm, host, margin)) continue;
-        const double rank = receives ? load.free_with(host, vm, margin) : -work.cost[host];
+        const double rank = receives ? load.free_with(host, vm, margin) : -work.keep[host];
         if (best && receives == best_receives && rank >= lowest) continue;
         best = host;
         lowest = rank;
@@ -58,6 +60,26 @@ bool empty_one(Emptying& work, HostIndex host) {
     return complete;
 }
 
+/// About as dear to empty as the cheapest of them, and about as many moves.
+bool is_alike(const Emptying& work, HostIndex cheapest, HostIndex host) {
+    const auto& hosts = work.problem().hosts;
+    return hosts[host].failing == hosts[cheapest].failing && hosts[host].core == hosts[cheapest].core &&
+           work.cost[host] <= (1 + work.draft.options.rotation_cost) * work.cost[cheapest] &&
+           work.load().at(host).vms.size() <= work.load().at(cheapest).vms.size() + rotation_moves;
+}
+
+/// Among hosts that are alike, the one that was off least lately comes first. Requires: the cheapest one is first.
+void take_turns(const Emptying& work, std::vector<HostIndex>& order) {
+    if (work.draft.options.rotation_cost <= 0) return;
+    const auto& hosts = work.problem().hosts;
+    for (auto first = order.begin(); first != order.end();) {
+        const auto last = std::stable_partition(
+            first, order.end(), [&, cheapest = *first](HostIndex host) { return is_alike(work, cheapest, host); });
+        std::stable_sort(first, last, [&](HostIndex a, HostIndex b) { return hosts[a].went_off < hosts[b].went_off; });
+        first = last;
+    }
+}
+
 /// Failing hosts first, then slow ones, then those that are cheap to empty.
 std::vector<HostIndex> order_of(const Emptying& work) {
     std::vector<HostIndex> order;
@@ -70,6 +92,7 @@ std::vector<HostIndex> order_of(const Emptying& work) {
         if (hosts[a].core != hosts[b].core) return hosts[a].core < hosts[b].core;
         return work.cost[a] < work.cost[b];
     });
+    take_turns(work, order);
     return order;
 }
 
@@ -96,9 +119,11 @@ bool may_be_emptied(const Emptying& work, HostIndex host, double most) {
 
 void empty_hosts(Draft& draft) {
     const auto hosts = draft.load.problem().hosts.size();
-    Emptying work{draft, std::vector<double>(hosts), std::vector<bool>(hosts)};
+    Emptying work{draft, std::vector<double>(hosts), std::vector<double>(hosts, -1), std::vector<bool>(hosts)};
     for (HostIndex host = 0; host < hosts; ++host) work.cost[host] = cost_of(draft.load, host);
     const auto order = order_of(work);
+    for (std::size_t i = 0; i < order.size(); ++i)
+        work.keep[order[i]] = draft.options.rotation_cost > 0 ? static_cast<double>(i) : work.cost[order[i]];
     const double most = most_vms(work, order);
     for (const auto host : order) {
         if (may_be_emptied(work, host, most)) work.emptied[host] = empty_one(work, host);

@@ -13,6 +13,10 @@ struct Options {
     /// A VM is not moved again within this, unless its host is overloaded.
     double cooldown_s = 3600;
 
+    /// Hosts that cost up to this share more to empty than the cheapest one are emptied in turns; 0: always the
+    /// cheapest.
+    double rotation_cost = 0;
+
     double margin() const { return 4 - 2.5 * aggressiveness; }
 };
 
@@ -41,6 +45,8 @@ inline constexpr std::size_t relief_moves = 5;
 inline constexpr double opening_margin_share = 0.83;
 /// VMs that a newly opened host takes over at most.
 inline constexpr int opening_moves = 12;
+/// Hosts that are emptied in turns differ by at most so many VMs.
+inline constexpr std::size_t rotation_moves = 1;
 /// A host is emptied when it has at most so many VMs, and so many more for each percent of free CPU in the cluster.
 inline constexpr double emptying_moves = 10;
 inline constexpr double emptying_moves_per_percent = 1;

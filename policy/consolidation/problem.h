@@ -21,10 +21,12 @@ struct HostSlot {
     double memory = 0;      // MiB it can give to VMs; `unlimited` where memory does not limit
     double full_watts = 0;  // at full load: what its CPU costs when it is well used
     bool on = false;
-    bool warm = false;            // without VMs but running: opened before one that has to be switched on
-    bool receives = true;         // may be a target; if it is off, it may be switched on
-    bool failing = false;         // emptied before others
-    double most_now = unlimited;  // what its VMs want right now may reach this when one comes
+    bool warm = false;             // without VMs but running: opened before one that has to be switched on
+    bool receives = true;          // may be a target; if it is off, it may be switched on
+    bool failing = false;          // emptied before others
+    bool takes_over = false;       // without VMs, but filled as if it were in use, so that another one has its turn
+    double went_off = -unlimited;  // when it went off last, in any unit: the least is the next whose turn it is
+    double most_now = unlimited;   // what its VMs want right now may reach this when one comes
 };
 
 struct VmSlot {

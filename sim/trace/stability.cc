@@ -74,6 +74,8 @@ private:
     }
 
     void become(Host& host, PowerState state) {
+        if (state == PowerState::off) host.went_off = now_;
+        if (state == PowerState::on) host.came_back = now_;
         host.power = state;
         host.power_since = now_;
         host.connection = is_on(host) ? Connection::up : Connection::down;

@@ -99,13 +99,14 @@ template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);
 bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOptions& b) {
     // Where the list stood is not written: it is another place after it was.
-    const auto& [enabled, windows, aggressiveness, on, spare, never_off, origin, column, watch, time_on, time_off, boot,
-                 moves] = a;
+    const auto& [enabled, windows, aggressiveness, on, spare, never_off, origin, column, watch, time_on, time_off,
+                 rotation, most_off, boot, moves] = a;
     (void)origin, (void)column;
     return same(windows, b.windows) &&
-           std::tie(enabled, aggressiveness, on, spare, never_off, watch, time_on, time_off, boot, moves) ==
-               std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.watch, b.min_time_on,
-                        b.min_time_off, b.boot_time, b.max_moves_per_cycle);
+           std::tie(enabled, aggressiveness, on, spare, never_off, watch, time_on, time_off, rotation, most_off, boot,
+                    moves) == std::tie(b.enabled, b.aggressiveness, b.min_hosts_on, b.spare_hosts, b.never_off, b.watch,
+                                       b.min_time_on, b.min_time_off, b.rotation_cost, b.max_time_off, b.boot_time,
+                                       b.max_moves_per_cycle);
 }
 bool same(const policy::FailoverOptions& a, const policy::FailoverOptions& b) {
     const auto& [enabled, after, grace, back, restarts] = a;

@@ -22,6 +22,31 @@ TEST_CASE("An idle host goes down cleanly, is verified to be off, and comes back
     CHECK(record.proven);
     CHECK_FALSE(record.alarm);
     CHECK_FALSE(lab.locked("h3"));
+    REQUIRE(record.went_off);
+    REQUIRE(record.came_back);
+    CHECK(*record.came_back - *record.went_off >= 90s);
+    CHECK(*record.came_back == record.since);
+}
+
+TEST_CASE(
+    "When a host was off is on record, a drill and a host that stayed on are not such times, and older records are "
+    "read") {
+    PowerLab lab;
+    REQUIRE(lab.off("h3", true));
+    REQUIRE(lab.settles("h3"));
+    CHECK_FALSE(lab.record("h3").went_off);
+    CHECK_FALSE(lab.record("h3").came_back);
+    REQUIRE(lab.off("h1"));
+    REQUIRE(lab.settles("h1"));
+    CHECK_FALSE(lab.record("h1").went_off);
+    PowerRecord record = lab.record("h3");
+    record.went_off = WallTime{} + 5s;
+    record.came_back = WallTime{} + 9s;
+    auto written = executor::to_json(record);
+    CHECK(executor::power_record_from_json(written).value() == record);
+    for (const char* key : {"lost_ms", "went_off_ms", "came_back_ms"}) written.erase(key);
+    record.lost = record.went_off = record.came_back = std::nullopt;
+    CHECK(executor::power_record_from_json(written).value() == record);
 }
 
 TEST_CASE("A host with a VM on it is not asked to go down") {

@@ -253,3 +253,28 @@ TEST_CASE("The same state gives the same bytes") {
     CHECK(views::hosts(look.seen())[0].at("id") == "h1");
     CHECK(views::vms(look.seen())[0].at("name") == "a");
 }
+
+TEST_CASE("Each host's energy names its source") {
+    std::vector<HostEnergy> accounts(1);
+    accounts[0].host = {"h1"};
+    accounts[0].watts = 105;
+    accounts[0].source = EnergySource::rapl;
+    accounts[0].rest_watts = 45;
+    const auto host = views::energy(accounts).at("hosts").at(0).as_object();
+    CHECK(host.at("source") == "rapl");
+    CHECK(host.at("measured") == true);
+    CHECK(host.at("rest_of_host_watts") == 45.0);
+    accounts[0].source = EnergySource::table;
+    CHECK(views::energy(accounts).at("hosts").at(0).at("measured") == false);
+}
+
+TEST_CASE("A host's power tells when it was off last") {
+    PowerRecord record;
+    record.host = {"h1"};
+    CHECK(views::power(record, true, true, true).at("went_off").is_null());
+    record.went_off = WallTime{} + 20h;
+    record.came_back = WallTime{} + 30h;
+    const auto power = views::power(record, true, true, true);
+    CHECK(power.at("went_off") == "1970-01-01T20:00:00Z");
+    CHECK(power.at("came_back") == "1970-01-02T06:00:00Z");
+}
