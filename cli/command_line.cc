@@ -24,7 +24,8 @@ BALLAST_SOCKET names another socket, NO_COLOR switches colours off.
 Every verb has its own --help; see also docs/ballastctl.md.)";
 
 constexpr const char* what_if_help =
-    "Suppose it first: maintenance HOST, lose HOST, add-host 32cpu,256GiB, remove-host HOST; several joined by ;";
+    "Suppose it first: maintenance HOST [to-site SITE], lose HOST, add-host 32cpu,256GiB, remove-host HOST; several "
+    "joined by ;";
 
 const std::map<std::string, Format> formats = {
     {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
@@ -44,6 +45,7 @@ struct Said {
     std::vector<std::string> names;  // ID... and FILE...
     std::vector<std::string> words;  // of `complete`
     std::string what_if;
+    MaintenanceWish maintenance;
     RollingWish rolling;
     bool skip = false;
     ReplayWish replay;
@@ -219,13 +221,20 @@ void CommandLine::add_explain() {
 void CommandLine::add_maintenance() {
     CLI::App* group = group_of_verbs("maintenance", "Empty a host to work on it");
     CLI::App* enter = verb(*group, "enter", "Move the VMs away and let none come", [this](Session& session) {
-        return maintenance_enter(session, said_.name, WaitWish{said_.wait});
+        said_.maintenance.wait = said_.wait;
+        return maintenance_enter(session, said_.maintenance);
     });
-    positional(enter, "HOST", "Name of the host");
+    enter
+        ->add_option("--to-site", said_.maintenance.to_site,
+                     "Let them leave for hosts of that site only, with copies of disks that are not seen there")
+        ->type_name("SITE");
     enter->add_flag("--wait", said_.wait, "Until it is empty, or only VMs that cannot be moved are left (exit 3)");
-    positional(
-        verb(*group, "leave", "Let VMs come again", [this](Session& s) { return maintenance_leave(s, said_.name); }),
-        "HOST", "Name of the host");
+    CLI::App* leave = verb(*group, "leave", "Let VMs come again",
+                           [this](Session& s) { return maintenance_leave(s, said_.maintenance); });
+    for (CLI::App* one : {enter, leave}) {
+        one->add_option("HOST", said_.maintenance.hosts, "Names of the hosts")->type_name("");
+        one->add_option("--site", said_.maintenance.site, "All hosts of this site")->type_name("SITE");
+    }
     verb(*group, "list", "Hosts in maintenance and how far they are", maintenance_list);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <algorithm>
 #include <ostream>
 
 #include "cli/follow.h"
@@ -169,21 +170,42 @@ Exit rolling_stop(Session& session) {
     return rolling(session, object{{"action", "stop"}}, WaitWish{});
 }
 
-Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish) {
-    const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", true}});
+namespace {
+
+// Those that are named, and those of the site.
+std::optional<std::vector<std::string>> hosts_of(Session& session, const MaintenanceWish& wish) {
+    std::vector<std::string> hosts = wish.hosts;
+    if (wish.site.empty() && hosts.empty()) session.complain("Name a host, or a site by --site.");
+    if (wish.site.empty()) return hosts.empty() ? std::nullopt : std::optional(hosts);
+    const Fetched answer = session.fetch("/v1/hosts");
+    if (!answer) return std::nullopt;
+    const std::size_t named = hosts.size();
+    for (const value& host : list(answer.body, "hosts"))
+        if (text(host, "site") == wish.site && std::find(hosts.begin(), hosts.end(), text(host, "id")) == hosts.end())
+            hosts.push_back(text(host, "id"));
+    if (hosts.size() > named) return hosts;
+    session.complain("No host is of site " + wish.site + ".");
+    return std::nullopt;
+}
+
+Exit enter(Session& session, const std::string& host, const MaintenanceWish& wish) {
+    object order{{"on", true}};
+    if (!wish.to_site.empty()) order["to_site"] = wish.to_site;
+    const Fetched answer = session.post(under("/v1/maintenance/", host), order);
     if (!answer) return answer.exit;
-    if (wish.wait) return follow_evacuation(session, host);
+    if (wish.wait) return Exit::ok;
+    const std::string where = wish.to_site.empty() ? "" : " for site " + wish.to_site;
     session.print(answer.body, [&](const value&, Page& page) {
-        page.say(Phrase(host, Tone::strong).add(" is in maintenance: no VM comes, and those it has are to leave."));
+        page.say(Phrase(host, Tone::strong)
+                     .add(" is in maintenance: no VM comes, and those it has are to leave" + where + "."));
         page.say(
             Phrase("How far it is: ballastctl maintenance list. What keeps it: ballastctl explain host " + host + ".",
                    Tone::faint));
     });
-    warn_if_nothing_moves(session);
     return Exit::ok;
 }
 
-Exit maintenance_leave(Session& session, const std::string& host) {
+Exit leave(Session& session, const std::string& host) {
     const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", false}});
     if (!answer) return answer.exit;
     session.print(answer.body, [&](const value& body, Page& page) {
@@ -194,6 +216,30 @@ Exit maintenance_leave(Session& session, const std::string& host) {
                                               " back as far as nothing speaks against it."
                                         : "Nothing moves back just for that."));
     });
+    return Exit::ok;
+}
+
+}  // namespace
+
+// All of them first: VMs must not go to a host that is to be left as well.
+Exit maintenance_enter(Session& session, const MaintenanceWish& wish) {
+    const auto hosts = hosts_of(session, wish);
+    if (!hosts) return Exit::failed;
+    for (const std::string& host : *hosts)
+        if (const Exit exit = enter(session, host, wish); exit != Exit::ok) return exit;
+    Exit worst = Exit::ok;
+    if (!wish.wait) warn_if_nothing_moves(session);
+    if (wish.wait)
+        for (const std::string& host : *hosts)
+            if (const Exit exit = follow_evacuation(session, host); exit != Exit::ok) worst = exit;
+    return worst;
+}
+
+Exit maintenance_leave(Session& session, const MaintenanceWish& wish) {
+    const auto hosts = hosts_of(session, wish);
+    if (!hosts) return Exit::failed;
+    for (const std::string& host : *hosts)
+        if (const Exit exit = leave(session, host); exit != Exit::ok) return exit;
     return Exit::ok;
 }
 

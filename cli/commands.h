@@ -31,8 +31,15 @@ Exit energy(Session& session);
 struct WaitWish {
     bool wait = false;
 };
-Exit maintenance_enter(Session& session, const std::string& host, WaitWish wish);
-Exit maintenance_leave(Session& session, const std::string& host);
+struct MaintenanceWish {
+    std::vector<std::string> hosts;
+    std::string site;     // and all hosts of it
+    std::string to_site;  // where their VMs leave for; empty: they stay in their own
+    bool wait = false;
+};
+/// One host after the other; the first that fails ends it.
+Exit maintenance_enter(Session& session, const MaintenanceWish& wish);
+Exit maintenance_leave(Session& session, const MaintenanceWish& wish);
 struct MigrateWish {
     std::string vm;
     std::string to;

@@ -15,7 +15,8 @@ struct HostOptions {
     HostId id;
     std::string uri = "qemu:///system";       // as the daemon reaches it; libvirt's uri_aliases are honoured
     std::optional<std::string> peer_uri;      // as the other hosts reach it; derived from uri when it is remote
-    std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts
+    std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts of its site
+    std::string site;                         // data centre; hosts that name none stand in one
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
     std::map<std::string, std::string> labels{};  // failure domains: rack -> r1
     bool target = true;                           // false: VMs may leave it but not come
@@ -67,7 +68,7 @@ struct RollingOptions {
 
 struct DaemonOptions {
     std::vector<HostOptions> hosts;                // default: the local host by qemu:///system under its hostname
-    std::vector<std::string> shared_storage;       // for all hosts
+    std::vector<std::string> shared_storage;       // for all hosts, of all sites
     Duration interval = std::chrono::seconds{10};  // sampling cadence
     Duration stale_after = std::chrono::seconds{30};
     Duration call_deadline = std::chrono::seconds{10};  // of one libvirt call

@@ -30,12 +30,15 @@ std::vector<Option<HostOptions>> host_rows() {
                             "how the other hosts reach it; default `derived`: a remote `uri` itself, or "
                             "qemu+ssh://HOSTNAME/system for the local host"),
         option<HostOptions>("shared_storage", list_of("absolute paths", path, 0), field(&HostOptions::shared_storage),
-                            "paths on it that the other hosts share, besides those for all hosts"),
+                            "paths on it that the other hosts of its site share, besides those for all hosts"),
+        option<HostOptions>("site", text("name", check_name), field(&HostOptions::site),
+                            "the data centre it stands in, which its VMs do not leave unasked; hosts that name none "
+                            "stand in one"),
         option<HostOptions>("cpu_share", ratio(0.01, 1), field(&HostOptions::cpu_share),
                             "how much of its CPUs guests may use, where a quota or other services take a part; "
                             "default 100%"),
         option<HostOptions>("labels", names_by_name(), field(&HostOptions::labels),
-                            "what it shares with others, for rules that spread VMs, such as `{rack: r1, site: s1}`"),
+                            "what it shares with others, for rules that spread VMs, such as `{rack: r1, row: a}`"),
         option<HostOptions>("target", boolean(), field(&HostOptions::target),
                             "false: VMs may leave it but not come; default true"),
         option<HostOptions>("idle_watts", or_word(number(1, 100000), "unknown"), field(&HostOptions::idle_watts),
@@ -82,7 +85,9 @@ void add(Rows& rows, const std::string& key, Codec<V> codec, V DaemonOptions::*m
 void add_sampling(Rows& rows) {
     add(rows, "shared_storage", list_of("absolute paths", text("absolute path", check_path), 0),
         &DaemonOptions::shared_storage,
-        "paths that all hosts share, such as an NFS mount; disks elsewhere keep a VM where it is");
+        "paths that all hosts share, those of other sites as well, such as an NFS mount; disks elsewhere keep a VM "
+        "where "
+        "it is");
     add<Duration>(rows, "interval", duration(seconds{1}, minutes{10}), &DaemonOptions::interval,
                   "how often every host is measured");
     add<Duration>(rows, "stale_after", duration(seconds{2}, hours{1}), &DaemonOptions::stale_after,

@@ -15,6 +15,7 @@ namespace ballast::config {
 namespace {
 
 using policy::AdmissionOptions;
+using policy::BetweenSitesOptions;
 using policy::BalanceOptions;
 using policy::ConsolidationOptions;
 using policy::CooldownOptions;
@@ -305,6 +306,26 @@ void add_limits(Rows& rows) {
 }
 
 template <class V>
+void add_between_sites(Rows& rows, const std::string& key, Codec<V> codec, V BetweenSitesOptions::*member,
+                       std::string doc) {
+    rows.push_back(option<Options>("migration.between_sites." + key, std::move(codec),
+                                   field(&Options::migration, &MigrationOptions::between_sites, member),
+                                   std::move(doc)));
+}
+
+void add_between_sites(Rows& rows) {
+    add_between_sites(rows, "bandwidth", or_word(rate(1, 102400), "as_within"),
+                      &BetweenSitesOptions::bandwidth_mib_per_s,
+                      "of one migration from site to site, its disks included; as_within: migration.bandwidth");
+    add_between_sites(rows, "slots", count(1, 64), &BetweenSitesOptions::slots,
+                      "migrations at the same time between two sites, both ways together");
+    add_between_sites(rows, "copy_disks", boolean(), &BetweenSitesOptions::copy_disks,
+                      "disks that the other site does not see are copied there; else their VMs stay");
+    add_between_sites(rows, "network_disks", boolean(), &BetweenSitesOptions::network_disks,
+                      "the other site reaches disks on rbd, iscsi, nfs and the like as well");
+}
+
+template <class V>
 void add_failover(Rows& rows, const std::string& key, Codec<V> codec, V FailoverOptions::*member, std::string doc) {
     rows.push_back(
         option<Options>("failover." + key, std::move(codec), field(&Options::failover, member), std::move(doc)));
@@ -427,6 +448,7 @@ Rows rows() {
     add_cooldown(all);
     add_migration_speed(all);
     add_migration_patience(all);
+    add_between_sites(all);
     add_health(all);
     add_rules(all);
     return all;

@@ -43,9 +43,20 @@ Result<MigrateOrder> migrate_order(const ApiRequest& request, const Inventory& i
     return MigrateOrder{*id, HostId{*to}, *force};
 }
 
-Result<bool> maintenance_order(const ApiRequest& request) {
-    if (const auto known = only_keys(request.fields, {"on"}); !known) return known.error();
-    return flag_field(request.fields, "on");
+struct MaintenanceOrder {
+    bool on = false;
+    std::string to_site;
+};
+
+Result<MaintenanceOrder> maintenance_order(const ApiRequest& request) {
+    if (const auto known = only_keys(request.fields, {"on", "to_site"}); !known) return known.error();
+    const auto on = flag_field(request.fields, "on");
+    if (!on) return on.error();
+    if (!request.fields.contains("to_site")) return MaintenanceOrder{*on, {}};
+    if (!*on) return Error{ErrorCode::invalid, "to_site", "goes with on: true only"};
+    const auto to_site = text_field(request.fields, "to_site");
+    if (!to_site) return to_site.error();
+    return MaintenanceOrder{*on, *to_site};
 }
 
 struct PowerOrder {
@@ -145,17 +156,20 @@ Result<std::optional<policy::Mode>> mode_order(const ApiRequest& request) {
 }  // namespace
 
 ApiChange::Answer ApiChange::maintenance(ApiRequest request) {
-    const auto on = maintenance_order(request);
-    if (!on) co_return failure(on.error());
+    const auto order = maintenance_order(request);
+    if (!order) co_return failure(order.error());
     HostId host{request.parameters.front()};
     const std::string name = host.value;
     std::string by = identity(request.caller);
-    const auto set = co_await controller_.set_maintenance(std::move(host), *on, std::move(by));
+    std::string to_site = order->to_site;
+    const auto set =
+        co_await controller_.set_maintenance(std::move(host), order->on, std::move(by), std::move(to_site));
     if (!set) co_return failure(set.error());
     json::object body;
     body["host"] = name;
-    body["maintenance"] = *on;
-    body["returning"] = *on || !controller_.policy().maintenance.return_home ? 0 : away_from(name);
+    body["maintenance"] = order->on;
+    body["to_site"] = order->to_site;
+    body["returning"] = order->on || !controller_.policy().maintenance.return_home ? 0 : away_from(name);
     co_return ok(std::move(body));
 }
 

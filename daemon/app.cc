@@ -83,7 +83,8 @@ hypervisor::LinkOptions link_to(const config::HostOptions& host, const config::D
         host.peer_uri ? *host.peer_uri : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
     link.cpu_share = host.cpu_share;
     link.call_deadline = options.call_deadline;
-    link.shared_paths = options.shared_storage;
+    link.stretched_paths = link.shared_paths = options.shared_storage;
+    link.site = host.site;
     link.shared_paths.insert(link.shared_paths.end(), host.shared_storage.begin(), host.shared_storage.end());
     return link;
 }

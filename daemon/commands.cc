@@ -5,6 +5,7 @@
 #include "daemon/controller.h"
 #include "daemon/keys.h"
 #include "policy/power_order.h"
+#include "policy/sites.h"
 
 namespace ballast::daemon {
 
@@ -55,18 +56,29 @@ Controller::Task<void> Controller::set_mode(std::optional<policy::Mode> mode, st
     co_return Result<void>();
 }
 
-Controller::Task<void> Controller::set_maintenance(HostId host, bool on, std::string by) {
+bool Controller::has_site(const std::string& site) const {
+    return std::any_of(options_.hosts.begin(), options_.hosts.end(),
+                       [&](const config::HostOptions& host) { return host.site == site; });
+}
+
+Controller::Task<void> Controller::set_maintenance(HostId host, bool on, std::string by, std::string to_site) {
     if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (!to_site.empty() && !has_site(to_site))
+        co_return Error{ErrorCode::not_found, to_site, "no host is of this site"};
+    if (!to_site.empty() && keeper_.site_of(host) == to_site)
+        co_return Error{ErrorCode::invalid, host.value, "is of site " + to_site + " itself"};
     const WallTime now = clock_.wall_now();
     const bool changes = on != maintenance_by_.contains(host);
     Transaction transaction;
     const auto kind = on ? Change::Kind::put : Change::Kind::erase;
     transaction.changes.push_back({kind, maintenance_prefix + host.value, on ? by : "", 0});
+    const auto leaves = to_site.empty() ? Change::Kind::erase : Change::Kind::put;
+    transaction.changes.push_back({leaves, to_site_prefix + host.value, to_site, 0});
     const auto homes = changes ? homes_.change_for(host, on, now) : std::nullopt;
     if (homes) transaction.changes.push_back(*homes);
     const auto written = co_await store_.commit(std::move(transaction));
     if (!written) co_return written.error();
-    keeper_.maintenance(host, on);
+    keeper_.maintenance(host, on, to_site);
     if (changes) homes_.maintenance(host, on, now);
     if (on)
         maintenance_by_[host] = std::move(by);
@@ -102,8 +114,16 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
     draft.reason = "asked for by " + by;
     draft.requested_by = by;
     const auto known = memory_.vms.find(id);
-    draft.prediction =
-        policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second, policy_.migration);
+    const auto on = seen.hosts.find(draft.from);
+    std::optional<Bytes> crossing;
+    if (on != seen.hosts.end()) {
+        const Host& there = seen.hosts.at(to);
+        crossing = policy::bytes_between_sites(vm->second, on->second, there, policy_.migration);
+        for (const VmDisk* disk : policy::copied_disks(vm->second, on->second, there, policy_.migration))
+            draft.disks.push_back(disk->target);
+    }
+    draft.prediction = policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second,
+                                       policy_.migration, crossing);
     co_return co_await executor_.submit(std::move(draft), false);
 }
 

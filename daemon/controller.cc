@@ -30,8 +30,11 @@ std::string cycle_id(std::uint64_t number) {
     return id;
 }
 
-executor::Settings settings_from(const policy::Options& policy) {
+executor::Settings settings_from(const policy::Options& policy, const config::DaemonOptions& options) {
     executor::Settings s;
+    for (const config::HostOptions& host : options.hosts) s.sites[host.id] = host.site;
+    s.between_sites_bandwidth_mib_per_s = policy.migration.between_sites.bandwidth_mib_per_s;
+    s.between_sites_slots = policy.migration.between_sites.slots;
     s.outgoing_per_host = policy.limits.outgoing_per_host;
     s.incoming_per_host = policy.limits.incoming_per_host;
     s.cluster = policy.limits.cluster;
@@ -177,14 +180,17 @@ Controller::Task<void> Controller::load_maintenance() {
     for (const KeyValue& entry : *maintenance) {
         const HostId host{entry.key.substr(std::string(maintenance_prefix).size())};
         if (!keeper_.knows(host)) continue;
-        keeper_.maintenance(host, true);
+        std::string key = to_site_prefix + host.value;
+        const auto to_site = co_await store_.get(std::move(key));
+        if (!to_site) co_return to_site.error();
+        keeper_.maintenance(host, true, *to_site ? (*to_site)->value : "");
         maintenance_by_[host] = entry.value;
     }
     co_return co_await homes_.load();
 }
 
 void Controller::configure_executor() {
-    executor_.configure(settings_from(policy_));
+    executor_.configure(settings_from(policy_, options_));
     failover_.configure(policy_.failover);
 }
 
@@ -539,6 +545,7 @@ boost::asio::awaitable<void> Controller::start_move(Cycle& cycle, Move move, std
     draft.cycle = cycle.id;
     draft.requested_by = "policy";
     draft.prediction = move.prediction;
+    draft.disks = move.disks;
     const auto id = co_await executor_.submit(std::move(draft), waiting);
     if (id)
         cycle.operations.push_back(*id);

@@ -90,7 +90,8 @@ public:
     // Changing; `by` is for the journal. Errors: not_found, conflict, invalid, and the store's.
     Task<void> set_paused(bool paused, std::string by);
     Task<void> set_mode(std::optional<policy::Mode> mode, std::string by);  // nothing: back to the policy's
-    Task<void> set_maintenance(HostId host, bool on, std::string by);
+    /// `to_site`: its VMs leave for hosts of that site only, with copies of their disks where these are not seen there.
+    Task<void> set_maintenance(HostId host, bool on, std::string by, std::string to_site = "");
     /// Refused with the reasons when the policy's constraints forbid it, unless `force` (memory and CPU model are
     /// checked by the executor all the same).
     Task<OperationId> migrate(VmId vm, HostId to, bool force, std::string by);
@@ -123,6 +124,7 @@ private:
     boost::asio::awaitable<void> switch_power(Cycle& cycle);
     boost::asio::awaitable<void> keep_power_known();
     bool in_use(const HostId& host) const;
+    bool has_site(const std::string& site) const;
     FailoverQuestions failover_questions();
     void sampled(const HostId& host, const collectors::Sample& sample);
     void presume_vms();

@@ -22,6 +22,8 @@ void InventoryKeeper::configure(const config::DaemonOptions& options) {
         host.accepts_vms = option.target;
         host.labels = option.labels;
         // Of a host that is dead already at the start, nothing else is known that its VMs need elsewhere.
+        host.site = option.site;
+        host.facts.stretched_paths = {options.shared_storage.begin(), options.shared_storage.end()};
         host.facts.shared_paths = {options.shared_storage.begin(), options.shared_storage.end()};
         host.facts.shared_paths.insert(option.shared_storage.begin(), option.shared_storage.end());
     }
@@ -120,8 +122,9 @@ void InventoryKeeper::connection(const HostId& id, Connection connection, std::s
     host.problem = std::move(problem);
 }
 
-void InventoryKeeper::maintenance(const HostId& host, bool on) {
+void InventoryKeeper::maintenance(const HostId& host, bool on, const std::string& to_site) {
     hosts_[host].maintenance = on;
+    hosts_[host].to_site = on ? to_site : "";
 }
 
 void InventoryKeeper::health(const HostId& host, std::vector<HealthProblem> problems) {

@@ -34,7 +34,8 @@ public:
     void vm_facts(const VmId& vm, VmFacts facts);
     void sampled(const HostId& host, const collectors::Sample& sample);
     void connection(const HostId& host, Connection connection, std::string problem);
-    void maintenance(const HostId& host, bool on);
+    /// `to_site`: where its VMs leave to; empty: they stay in its own.
+    void maintenance(const HostId& host, bool on, const std::string& to_site = "");
     void health(const HostId& host, std::vector<HealthProblem> problems);
     /// An operation ended: remembered for cooldown, and so that its move is not taken for one by hand.
     void operation_ended(const Operation& operation, Instant now);
@@ -59,6 +60,7 @@ public:
     Inventory build(Instant now, const std::vector<Operation>& active) const;
     std::vector<DoubleRun> double_runs() const;
     bool in_maintenance(const HostId& host) const { return hosts_.contains(host) && hosts_.at(host).maintenance; }
+    std::string site_of(const HostId& host) const { return knows(host) ? hosts_.at(host).site : ""; }
     bool knows(const HostId& host) const { return hosts_.contains(host); }
     bool is_up(const HostId& host) const { return knows(host) && hosts_.at(host).connection == Connection::up; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const;

@@ -140,6 +140,7 @@ Preflight::Preflight(asio::any_io_executor executor, const std::vector<hyperviso
         host.id = link.id;
         host.uri = link.uri;
         host.peer_uri = link.peer_uri;
+        host.site = link.site;
         host.local = config::is_local(link.uri);
         blank_.hosts.push_back(std::move(host));
     }

@@ -16,6 +16,7 @@ constexpr CheckEntry entries[] = {
     {"peers", check_peers},
     {"migration_ports", check_migration_ports},
     {"shared_storage", check_shared_storage},
+    {"sites", check_sites},
     {"cpu_model", check_cpu_model},
     {"networks", check_networks},
     {"lock_manager", check_lock_manager},

@@ -34,6 +34,7 @@ Finding check_versions(const PreflightCluster& cluster, const PreflightHost& hos
 Finding check_hostname(const PreflightCluster& cluster, const PreflightHost& host);
 Finding check_peers(const PreflightCluster& cluster, const PreflightHost& host);
 Finding check_shared_storage(const PreflightCluster& cluster, const PreflightHost& host);
+Finding check_sites(const PreflightCluster& cluster, const PreflightHost& host);
 Finding check_cpu_model(const PreflightCluster& cluster, const PreflightHost& host);
 
 // Its guests.

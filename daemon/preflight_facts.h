@@ -60,6 +60,7 @@ struct PreflightHost {
     HostId id;
     std::string uri;       // as this daemon reaches it
     std::string peer_uri;  // as the other hosts reach it
+    std::string site{};    // data centre it stands in
     bool local = false;    // it is this machine
     std::string problem;   // why libvirt could not be asked
     std::optional<hypervisor::PreflightFacts> libvirt;

@@ -105,8 +105,10 @@ Finding check_shared_storage(const PreflightCluster& cluster, const PreflightHos
         return warning("no storage is declared shared: no guest with a disk can be moved",
                        "list the paths that all hosts mount under shared_storage in ballast.yaml");
     std::vector<Finding> found;
+    const auto& stretched = host.libvirt->host.stretched_paths;
     for (const std::string& path : paths)
-        for (const PreflightHost* other : peers) found.push_back(judge_pair(host, *other, path));
+        for (const PreflightHost* other : peers)
+            if (other->site == host.site || stretched.contains(path)) found.push_back(judge_pair(host, *other, path));
     const Finding worst = worst_of(found, "");
     if (worst.status != Status::ok) return worst;
     return ok(listed({paths.begin(), paths.end()}) + " shared with " + counted(peers.size(), "other host"));

@@ -27,13 +27,14 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
         run->op.message = "migrating";
         run->op.started = clock_.wall_now();
         run->attempt.started = clock_.now();
-        run->attempt.deadline = run->attempt.started + deadline_for(run->op.memory, run->settings);
+        run->attempt.deadline = run->attempt.started + deadline_for(run->op, run->settings);
         ready = co_await journal(run);  // no action without a journal entry
     }
     if (!ready || run->cancelled()) {
         run->op.state = OperationState::planned;
+        co_await remove_images(run);
         if (run->cancelled()) co_return;
-        std::string message = "not started: " + to_string(ready.error());
+        std::string message = "not started: " + to_string(ready.error()) + images_left(*run);
         co_await give_up_or_retry(run, contact_lost(ready.error()) || ready.error().code == ErrorCode::no_space,
                                   std::move(message));
         co_return;
@@ -48,6 +49,8 @@ Executor::Task<void> Executor::prepare(RunPtr run) {
     auto request = request_for(*run);
     const auto accepted = co_await hypervisor_.can_accept(std::move(request));
     if (!accepted) co_return accepted.error();
+    const auto created = co_await create_images(run);
+    if (!created) co_return created.error();
     run->op.state = OperationState::prepared;
     co_return Result<void>();
 }
@@ -66,7 +69,7 @@ Executor::Task<void> Executor::check_source(RunPtr run) {
     run->op.autostart = facts->autostart;
     run->op.memory = facts->memory;
     run->settings.post_copy = run->settings.post_copy || facts->wishes.post_copy;
-    co_return Result<void>();
+    co_return find_disks(*run, *facts);
 }
 
 // A refusal stands. What may pass is tried again by a manual operation; the policy plans anew, with another target.
@@ -96,9 +99,10 @@ MigrationRequest Executor::request_for(const Run& run) const {
     request.post_copy = run.settings.post_copy;
     request.tls = run.settings.tls;
     request.parallel_connections = run.settings.parallel_connections;
-    request.bandwidth_mib_per_s = run.settings.bandwidth_mib_per_s;
+    request.bandwidth_mib_per_s = run.settings.bandwidth_for(run.op);
+    request.disks = run.disks;
     request.max_downtime = run.settings.downtime_steps.front();
-    request.give_up_after = deadline_for(run.op.memory, run.settings) + call_grace;
+    request.give_up_after = deadline_for(run.op, run.settings) + call_grace;
     return request;
 }
 

@@ -40,6 +40,25 @@ Duration deadline_for(Bytes memory, const Settings& settings) {
     return std::max(settings.deadline_min, Duration(by_size));
 }
 
+std::string Settings::site_of(const HostId& host) const {
+    const auto found = sites.find(host);
+    return found == sites.end() ? std::string() : found->second;
+}
+
+std::optional<double> Settings::bandwidth_for(const Operation& op) const {
+    if (between_sites(op) && between_sites_bandwidth_mib_per_s) return between_sites_bandwidth_mib_per_s;
+    return bandwidth_mib_per_s;
+}
+
+Duration deadline_for(const Operation& op, const Settings& settings) {
+    const Duration usual = deadline_for(op.memory + op.disk, settings);
+    const auto cap = settings.bandwidth_for(op);
+    if (!cap || !settings.between_sites(op)) return usual;
+    constexpr double slack = 3;  // what the guest writes meanwhile goes twice, and others use the line as well
+    const double seconds = slack * (op.memory + op.disk).mib() / *cap;
+    return std::max(usual, Duration(static_cast<Duration::rep>(seconds * 1000)));
+}
+
 Executor::Executor(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store,
                    std::function<void(const Operation&)> changed)
     : executor_(std::move(executor)),
@@ -72,9 +91,14 @@ std::vector<Operation> Executor::active() const {
 }
 
 bool Executor::slot_free(const HostId& from, const HostId& to) const {
-    unsigned outgoing = 0, incoming = 0, all = 0;
+    unsigned outgoing = 0, incoming = 0, all = 0, between = 0;
+    const auto sites = [&](const HostId& one, const HostId& other) {
+        return std::minmax({settings_.site_of(one), settings_.site_of(other)});
+    };
+    const auto own = sites(from, to);
     const auto count = [&](const HostId& source, const HostId& target) {
         ++all;
+        between += sites(source, target) == own;
         outgoing += source == from;
         incoming += target == to;
     };
@@ -82,7 +106,9 @@ bool Executor::slot_free(const HostId& from, const HostId& to) const {
         if (occupies_slot(run->op)) count(run->op.from, run->op.to);
     for (const auto& seat : seats_)
         if (const auto taken = seat.lock(); taken && taken->takes_slot) count(taken->from, taken->to);
-    return outgoing < settings_.outgoing_per_host && incoming < settings_.incoming_per_host && all < settings_.cluster;
+    const bool line_free = own.first == own.second || between < settings_.between_sites_slots;
+    return outgoing < settings_.outgoing_per_host && incoming < settings_.incoming_per_host &&
+           all < settings_.cluster && line_free;
 }
 
 // The journal refuses a second operation as well; this one knows also of those it has not confirmed.

@@ -46,11 +46,22 @@ struct Settings {
     Duration deadline_per_gib = std::chrono::seconds{150};
     unsigned attempts = 3;
     Duration retry_delay = std::chrono::seconds{10};
-    unsigned restarts_per_host = 4;  // VMs being started anew on one host at once
+    unsigned restarts_per_host = 4;                           // VMs being started anew on one host at once
+    std::map<HostId, std::string> sites;                      // in which each host stands; the others stand in one
+    std::optional<double> between_sites_bandwidth_mib_per_s;  // nothing: as within a site
+    unsigned between_sites_slots = 2;
+
+    std::string site_of(const HostId& host) const;
+    bool between_sites(const Operation& op) const { return site_of(op.from) != site_of(op.to); }
+    /// The cap of one migration, its disks included; nothing: none.
+    std::optional<double> bandwidth_for(const Operation& op) const;
 };
 
 /// The time a migration of this much memory may take before it is aborted: max(deadline_min, deadline_per_gib * GiB).
 Duration deadline_for(Bytes memory, const Settings& settings);
+/// The same of an operation, with the disks that are copied along; between sites at least three times as long as the
+/// cap makes it.
+Duration deadline_for(const Operation& op, const Settings& settings);
 
 class Executor {
 public:
@@ -131,10 +142,18 @@ private:
     MigrationRequest request_for(const Run& run) const;
     boost::asio::awaitable<void> call_hypervisor(RunPtr run);
 
+    // disks.cc: images of disks that are copied along
+    Result<void> find_disks(Run& run, const VmFacts& facts) const;
+    Task<void> create_images(RunPtr run);
+    Task<void> remove_images(RunPtr run);
+    static std::string images_left(const Run& run);
+    std::string leave_images(Run& run);
+
     // monitor.cc: while the migration runs
     boost::asio::awaitable<void> monitor(RunPtr run);
     boost::asio::awaitable<bool> still_under_way(RunPtr run);
     boost::asio::awaitable<void> follow(RunPtr run);
+    static void tell(Run& run, const MigrationProgress& progress);
     boost::asio::awaitable<void> steer(RunPtr run, MigrationProgress progress);
     boost::asio::awaitable<void> raise_downtime(RunPtr run);
     boost::asio::awaitable<void> switch_to_post_copy(RunPtr run);
@@ -151,6 +170,8 @@ private:
     boost::asio::awaitable<bool> commit_move(RunPtr run, Picture picture, bool last_try);
     boost::asio::awaitable<bool> roll_back(RunPtr run, Picture picture, bool last_try);
     boost::asio::awaitable<void> end_verified(RunPtr run, OperationState state, std::string message);
+    boost::asio::awaitable<void> end_shut_down(RunPtr run, Picture picture);
+    boost::asio::awaitable<void> resume_source(RunPtr run);
     boost::asio::awaitable<void> stop_source(RunPtr run);
     boost::asio::awaitable<void> end_double_run(RunPtr run);
     boost::asio::awaitable<void> end_lost(RunPtr run);

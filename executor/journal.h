@@ -22,10 +22,13 @@ Result<Operation> operation_from_json(const boost::json::value& value);
 
 /// What the executor must still know after a crash, beyond what people see of an operation.
 struct Notes {
-    std::string cancelled_by;     // not empty: was asked to end
-    bool ran_on_both = false;     // seen running on both hosts: ends as failed, with an alarm
-    bool stopped_source = false;  // we stopped the source's paused copy ourselves
-    bool post_copy = false;       // the switch to post-copy was, or was about to be, asked for
+    std::string cancelled_by;           // not empty: was asked to end
+    bool ran_on_both = false;           // seen running on both hosts: ends as failed, with an alarm
+    bool stopped_source = false;        // we stopped the source's paused copy ourselves
+    bool post_copy = false;             // the switch to post-copy was, or was about to be, asked for
+    std::vector<std::string> images{};  // created on the target by this operation: removed when it fails
+    std::vector<std::string> copied{};  // the images on the source of the disks that are copied along
+    bool keep_images = false;           // the guest may have run from those on the target: nobody removes them
 
     friend bool operator==(const Notes&, const Notes&) = default;
 };

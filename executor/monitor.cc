@@ -23,6 +23,18 @@ bool call_was_forgotten(Attempt& attempt, bool job, Instant now) {
 }
 }  // namespace
 
+// How far the copies of its disks are: predictions do not tell, as nobody knows what the line carries.
+void Executor::tell(Run& run, const MigrationProgress& progress) {
+    if (run.op.disks.empty() || progress.phase != MigrationPhase::copying || run.op.alarm) return;
+    if (progress.disk_total == Bytes{}) return;
+    run.op.message =
+        "migrating: " + to_string(progress.disk_processed) + " of " + to_string(progress.disk_total) + " of its disks";
+    if (progress.elapsed > Duration{} && progress.iteration == 0)
+        run.op.message +=
+            " at " + fixed(progress.disk_processed.mib() * 1000 / static_cast<double>(progress.elapsed.count()), 1) +
+            " MiB/s";
+}
+
 boost::asio::awaitable<void> Executor::monitor(RunPtr run) {
     for (;;) {
         const bool going_on = co_await still_under_way(run);
@@ -56,8 +68,9 @@ boost::asio::awaitable<void> Executor::follow(RunPtr run) {
     }
     if (!run->attempt.deadline) {  // adopted: it has had part of its time already
         run->attempt.started = clock_.now() - progress->elapsed;
-        run->attempt.deadline = run->attempt.started + deadline_for(run->op.memory, run->settings);
+        run->attempt.deadline = run->attempt.started + deadline_for(run->op, run->settings);
     }
+    tell(*run, *progress);
     co_await steer(run, *progress);
 }
 
@@ -99,7 +112,7 @@ boost::asio::awaitable<void> Executor::end_when_due(RunPtr run) {
     Attempt& attempt = run->attempt;
     const bool late = attempt.deadline && clock_.now() >= *attempt.deadline;
     if (!late && !run->cancelled()) co_return;
-    const std::string limit = to_string(deadline_for(run->op.memory, run->settings));
+    const std::string limit = to_string(deadline_for(run->op, run->settings));
     if (attempt.in_post_copy) {  // libvirt refuses an abort: the guest already runs on the target
         if (late) co_await raise_alarm(run, "in post-copy, not finished within " + limit + "; it can only go on");
         co_return;

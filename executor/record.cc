@@ -15,6 +15,7 @@ json::object to_json(const Prediction& p) {
     return {{"duration_ms", p.duration.count()},
             {"downtime_ms", p.downtime.count()},
             {"transferred_bytes", p.transferred.count},
+            {"disk_bytes", p.disk.count},
             {"converges", p.converges}};
 }
 
@@ -23,6 +24,7 @@ json::object to_json(const Outcome& o) {
     if (o.downtime) out["downtime_ms"] = o.downtime->count();
     if (o.transferred) out["transferred_bytes"] = o.transferred->count;
     if (o.iterations) out["iterations"] = *o.iterations;
+    if (o.disk) out["disk_bytes"] = o.disk->count;
     return out;
 }
 
@@ -35,6 +37,16 @@ Duration duration(const json::object& o, const char* key) {
 Bytes bytes(const json::object& o, const char* key) {
     return {o.at(key).to_number<std::uint64_t>()};
 }
+// Absent in records written before disks were copied.
+Bytes bytes_or_none(const json::object& o, const char* key) {
+    return o.contains(key) ? bytes(o, key) : Bytes{};
+}
+std::vector<std::string> texts_or_none(const json::object& o, const char* key) {
+    std::vector<std::string> texts;
+    if (!o.contains(key)) return texts;
+    for (const json::value& value : o.at(key).as_array()) texts.emplace_back(value.as_string());
+    return texts;
+}
 WallTime time(const json::object& o, const char* key) {
     return WallTime(duration(o, key));
 }
@@ -44,7 +56,7 @@ std::optional<WallTime> maybe_time(const json::object& o, const char* key) {
 
 Prediction prediction_from(const json::object& o) {
     return {duration(o, "duration_ms"), duration(o, "downtime_ms"), bytes(o, "transferred_bytes"),
-            o.at("converges").as_bool()};
+            o.at("converges").as_bool(), bytes_or_none(o, "disk_bytes")};
 }
 
 Outcome outcome_from(const json::object& o) {
@@ -52,6 +64,7 @@ Outcome outcome_from(const json::object& o) {
     outcome.duration = duration(o, "duration_ms");
     if (o.contains("downtime_ms")) outcome.downtime = duration(o, "downtime_ms");
     if (o.contains("transferred_bytes")) outcome.transferred = bytes(o, "transferred_bytes");
+    if (o.contains("disk_bytes")) outcome.disk = bytes(o, "disk_bytes");
     if (o.contains("iterations")) outcome.iterations = o.at("iterations").to_number<unsigned>();
     return outcome;
 }
@@ -87,6 +100,8 @@ Operation parse(const json::object& o) {
     op.persistent = o.at("persistent").as_bool();
     op.autostart = o.at("autostart").as_bool();
     op.memory = bytes(o, "memory_bytes");
+    op.disks = texts_or_none(o, "disks");
+    op.disk = bytes_or_none(o, "disk_bytes");
     op.created = time(o, "created_ms");
     op.updated = time(o, "updated_ms");
     op.started = maybe_time(o, "started_ms");
@@ -104,6 +119,9 @@ Notes notes_from(const json::object& record) {
     notes.ran_on_both = o.at("ran_on_both").as_bool();
     notes.stopped_source = o.at("stopped_source").as_bool();
     notes.post_copy = o.at("post_copy").as_bool();
+    notes.images = texts_or_none(o, "images");
+    notes.copied = texts_or_none(o, "copied");
+    if (o.contains("keep_images")) notes.keep_images = o.at("keep_images").as_bool();
     return notes;
 }
 
@@ -128,6 +146,8 @@ json::object to_json(const Operation& op) {
             {"persistent", op.persistent},
             {"autostart", op.autostart},
             {"memory_bytes", op.memory.count},
+            {"disks", json::array(op.disks.begin(), op.disks.end())},
+            {"disk_bytes", op.disk.count},
             {"created_ms", op.created.time_since_epoch().count()},
             {"updated_ms", op.updated.time_since_epoch().count()},
             {"started_ms", optional_time(op.started)},
@@ -147,7 +167,10 @@ json::object to_json(const Record& record) {
     out["notes"] = {{"cancelled_by", record.notes.cancelled_by},
                     {"ran_on_both", record.notes.ran_on_both},
                     {"stopped_source", record.notes.stopped_source},
-                    {"post_copy", record.notes.post_copy}};
+                    {"post_copy", record.notes.post_copy},
+                    {"images", json::array(record.notes.images.begin(), record.notes.images.end())},
+                    {"copied", json::array(record.notes.copied.begin(), record.notes.copied.end())},
+                    {"keep_images", record.notes.keep_images}};
     return out;
 }
 

@@ -169,7 +169,7 @@ boost::asio::awaitable<void> Executor::found_running(RunPtr run, HostId host, bo
     moved(run->op.vm, host);
     run->op.alarm = false;
     if (host == run->op.to && run->op.attempt > 0) {
-        run->op.outcome = Outcome{clock_.now() - run->attempt.started, {}, {}, {}};
+        run->op.outcome = Outcome{clock_.now() - run->attempt.started, {}, {}, {}, {}};
         std::string message = (paused ? "is paused on " : "runs on ") + host.value;
         co_await transition(run, OperationState::done, std::move(message));
         co_return;

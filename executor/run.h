@@ -53,6 +53,7 @@ struct Executor::Run {
     Notes notes;
     Settings settings;  // as they were when it was accepted
     Attempt attempt;
+    std::vector<DiskCopy> disks;  // those of op.disks, as found before this attempt
     bool writing = false;         // one write of the record at a time, so that the newest comes last
     std::string journal_problem;  // not empty: the record lags behind
     Pause pause;

@@ -99,7 +99,7 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
 
 // By the calendar, as it only makes an alarm come sooner: a daemon that dies again and again must raise it, too.
 bool Executor::overdue(const Run& run) const {
-    const Duration allowed = deadline_for(run.op.memory, run.settings) + patience;
+    const Duration allowed = deadline_for(run.op, run.settings) + patience;
     return run.op.started && clock_.wall_now() - *run.op.started > allowed;
 }
 
@@ -150,16 +150,13 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::moved: co_return co_await commit_move(run, picture, held >= patience);
         case Verdict::stayed:
         case Verdict::stayed_target_lost: co_return co_await roll_back(run, picture, held >= patience);
-        case Verdict::shut_down:
-            co_await end_without_moving(run, OperationState::cancelled,
-                                        "the guest shut down during the migration; it stays off");
-            co_return true;
+        case Verdict::shut_down: co_await end_shut_down(run, picture); co_return true;
         case Verdict::lost: co_await end_lost(run); co_return true;
         case Verdict::both_run: co_await end_double_run(run); co_return false;
         case Verdict::stop_source: co_await stop_source(run); co_return false;
         case Verdict::stop_target:
         case Verdict::drop_arrival: co_await hypervisor_.destroy(run->op.to, run->op.vm); co_return false;
-        case Verdict::resume_source: co_await hypervisor_.resume(run->op.from, run->op.vm); co_return false;
+        case Verdict::resume_source: co_await resume_source(run); co_return false;
         case Verdict::resume_target: co_await hypervisor_.resume(run->op.to, run->op.vm); co_return false;
         case Verdict::hands_off:
         case Verdict::unclear: co_return false;
@@ -186,7 +183,8 @@ boost::asio::awaitable<bool> Executor::commit_move(RunPtr run, Picture picture, 
     if (paused_by_io_error(picture.target)) left += "; paused there by an IO error";
     run->op.alarm = !left.empty();
     if (attempt.call_returned && !attempt.call) message += " although the call said: " + attempt.call.error().message;
-    message += left;
+    message += left + leave_images(*run);
+    run->notes.images.clear();  // they are the VM's disks now
     co_await end_verified(run, OperationState::done, std::move(message));
     co_return true;
 }
@@ -199,6 +197,12 @@ boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bo
         if (!undefined && !last_try) co_return false;
         if (!undefined) left = "; a definition is left on " + run->op.to.value + ": " + to_string(undefined.error());
     }
+    // Certain of both: the guest never ran from them, and nothing has them open.
+    if (picture.target && !run->notes.keep_images) {
+        const auto removed = co_await remove_images(run);
+        if (!removed && !last_try) co_return false;
+    }
+    left += images_left(*run);
     if (paused_by_io_error(picture.source)) left += "; paused there by an IO error";
     std::string message = "stays on " + run->op.from.value + ": " + how_it_failed(run->attempt) + left;
     if (!picture.target) message += "; " + run->op.to.value + " was lost, but the guest never stopped for it";
@@ -226,6 +230,24 @@ boost::asio::awaitable<void> Executor::end_verified(RunPtr run, OperationState s
     co_await transition(run, state, std::move(message));
 }
 
+// One that ended on the source before it was handed over left nothing on the target but a half copy.
+boost::asio::awaitable<void> Executor::end_shut_down(RunPtr run, Picture picture) {
+    const bool on_source = picture.source && picture.source->shut_down_by_guest && picture.target &&
+                           picture.target->state == Presence::State::absent;
+    if (on_source && !run->attempt.target_may_run_it && !run->notes.keep_images) co_await remove_images(run);
+    std::string message = "the guest shut down during the migration; it stays off" + images_left(*run);
+    co_await end_without_moving(run, OperationState::cancelled, std::move(message));
+}
+
+// Whether the target ran it for a while is not known: what it wrote there would be in its images alone.
+boost::asio::awaitable<void> Executor::resume_source(RunPtr run) {
+    if (!run->notes.images.empty()) {
+        run->notes.keep_images = true;
+        co_await journal(run);
+    }
+    co_await hypervisor_.resume(run->op.from, run->op.vm);
+}
+
 boost::asio::awaitable<void> Executor::stop_source(RunPtr run) {
     run->notes.stopped_source = true;  // else its end would look like the guest's own, should the target fail now
     co_await journal(run);
@@ -236,6 +258,7 @@ boost::asio::awaitable<void> Executor::stop_source(RunPtr run) {
 // because the guest's disks may have been written from both sides.
 boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
     run->notes.ran_on_both = true;
+    run->notes.keep_images = true;
     co_await raise_alarm(run, run->op.vm_name + " runs on both hosts; stopping the copy on " + run->op.to.value);
     co_await hypervisor_.destroy(run->op.to, run->op.vm);
 }
@@ -278,6 +301,7 @@ boost::asio::awaitable<void> Executor::measure(RunPtr run) {
         outcome.downtime = completed->downtime;
         if (completed->processed.count > 0) outcome.transferred = completed->processed;
         if (completed->iteration > 0) outcome.iterations = completed->iteration;
+        if (completed->disk_processed.count > 0) outcome.disk = completed->disk_processed;
     }
     run->op.outcome = outcome;
 }

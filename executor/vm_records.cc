@@ -32,6 +32,9 @@ VmRecord parse(const json::object& o) {
     record.down = o.at("down").as_bool();
     for (const json::value& host : o.at("left").as_array()) record.left.push_back({std::string(host.as_string())});
     if (const json::value* ended = o.if_contains("ended")) record.ended = ended->as_bool();
+    if (o.contains("images"))  // absent in records written before disks were copied
+        for (const json::value& image : o.at("images").as_array())
+            record.images.push_back({{text(image.as_object(), "host")}, text(image.as_object(), "file")});
     return record;
 }
 
@@ -53,11 +56,15 @@ std::string vm_record_key(const VmId& vm) {
 json::object to_json(const VmRecord& r) {
     json::array left;
     for (const HostId& host : r.left) left.emplace_back(host.value);
+    json::array images;
+    for (const LeftImage& image : r.images)
+        images.push_back(json::object{{"host", image.host.value}, {"file", image.file}});
     return {{"vm", r.vm.value},           {"name", r.name},
             {"host", r.host.value},       {"generation", r.generation},
             {"persistent", r.persistent}, {"autostart", r.autostart},
             {"definition", r.definition}, {"down", r.down},
-            {"left", std::move(left)},    {"ended", r.ended}};
+            {"left", std::move(left)},    {"images", std::move(images)},
+            {"ended", r.ended}};
 }
 
 Result<VmRecord> vm_record_from_json(const json::value& value) {

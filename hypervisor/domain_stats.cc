@@ -108,6 +108,8 @@ void read(MigrationProgress& progress, std::string_view name, std::uint64_t valu
     if (name == VIR_DOMAIN_JOB_DATA_TOTAL) progress.total = {value};
     if (name == VIR_DOMAIN_JOB_DATA_PROCESSED) progress.processed = {value};
     if (name == VIR_DOMAIN_JOB_DATA_REMAINING) progress.remaining = {value};
+    if (name == VIR_DOMAIN_JOB_DISK_TOTAL) progress.disk_total = {value};
+    if (name == VIR_DOMAIN_JOB_DISK_PROCESSED) progress.disk_processed = {value};
     if (name == VIR_DOMAIN_JOB_MEMORY_ITERATION) progress.iteration = static_cast<unsigned>(value);
     if (name == VIR_DOMAIN_JOB_DOWNTIME) progress.downtime = Duration(value);
     if (name == VIR_DOMAIN_JOB_MEMORY_BPS) progress.throughput_mib_per_s = as_double / mib_in_bytes;

@@ -136,6 +136,31 @@ void read_paths(VmFacts& facts, const pugi::xml_node& source) {
             facts.requirements.files.insert(path.as_string());
 }
 
+// What stands for the source where it is no path: "rbd vms/web", "pool vms, volume web.qcow2".
+std::string source_text(const std::string& type, const pugi::xml_node& source) {
+    for (const char* attribute : {"file", "dev", "dir"})
+        if (const char* path = source.attribute(attribute).as_string(); *path != '\0') return path;
+    if (type == "volume")
+        return std::string("pool ") + source.attribute("pool").as_string() + ", volume " +
+               source.attribute("volume").as_string();
+    const std::string protocol = source.attribute("protocol").as_string();
+    return protocol.empty() ? std::string() : protocol + " " + source.attribute("name").as_string();
+}
+
+// One without a source is an empty drive.
+void list_disk(VmFacts& facts, const pugi::xml_node& disk) {
+    VmDisk found;
+    found.type = disk.attribute("type").as_string();
+    found.source = source_text(found.type, disk.child("source"));
+    if (found.source.empty()) return;
+    found.target = disk.child("target").attribute("dev").as_string();
+    found.format = disk.child("driver").attribute("type").as_string();
+    found.read_only = disk.child("readonly") || std::strcmp(disk.attribute("device").as_string(), "cdrom") == 0;
+    found.shareable = !disk.child("shareable").empty();
+    found.has_backing = !disk.child("backingStore").child("source").empty();
+    facts.requirements.disks.push_back(std::move(found));
+}
+
 void read_disk(VmFacts& facts, const pugi::xml_node& disk) {
     const std::string type = disk.attribute("type").as_string();
     const std::string target = disk.child("target").attribute("dev").as_string("?");
@@ -146,6 +171,7 @@ void read_disk(VmFacts& facts, const pugi::xml_node& disk) {
     if (type == "volume") facts.requirements.pools.insert(source.attribute("pool").as_string());
     if (type == "vhostuser" || type == "nvme" || type == "vhostvdpa")
         block(facts, Reason::host_device, "disk " + target + " of type " + type);
+    list_disk(facts, disk);
     read_paths(facts, source);
     for (auto backing = disk.child("backingStore"); backing; backing = backing.child("backingStore"))
         read_paths(facts, backing.child("source"));

@@ -7,6 +7,7 @@ ErrorCode code_of(const virError& error) {
     switch (error.code) {
         case VIR_ERR_NO_DOMAIN:
         case VIR_ERR_NO_NETWORK:
+        case VIR_ERR_NO_STORAGE_VOL:
         case VIR_ERR_NO_STORAGE_POOL: return ErrorCode::not_found;
         case VIR_ERR_INVALID_CONN:
         case VIR_ERR_NO_CONNECT:
@@ -18,6 +19,7 @@ ErrorCode code_of(const virError& error) {
         case VIR_ERR_CONFIG_UNSUPPORTED: return ErrorCode::refused;
         case VIR_ERR_OPERATION_ABORTED: return ErrorCode::cancelled;
         case VIR_ERR_OPERATION_TIMEOUT: return ErrorCode::timed_out;
+        case VIR_ERR_STORAGE_VOL_EXIST:
         case VIR_ERR_OPERATION_INVALID: return ErrorCode::conflict;
         default: return ErrorCode::internal;
     }

@@ -17,6 +17,7 @@ struct Free {
     void operator()(virDomainPtr p) const { virDomainFree(p); }
     void operator()(virNetworkPtr p) const { virNetworkFree(p); }
     void operator()(virStoragePoolPtr p) const { virStoragePoolFree(p); }
+    void operator()(virStorageVolPtr p) const { virStorageVolFree(p); }
     void operator()(virNodeDevicePtr p) const { virNodeDeviceFree(p); }
     void operator()(char* p) const { std::free(p); }
 };
@@ -25,6 +26,7 @@ using ConnectHandle = std::unique_ptr<virConnect, Free>;
 using DomainHandle = std::unique_ptr<virDomain, Free>;
 using NetworkHandle = std::unique_ptr<virNetwork, Free>;
 using PoolHandle = std::unique_ptr<virStoragePool, Free>;
+using VolumeHandle = std::unique_ptr<virStorageVol, Free>;
 using NodeDeviceHandle = std::unique_ptr<virNodeDevice, Free>;
 using Text = std::unique_ptr<char, Free>;
 

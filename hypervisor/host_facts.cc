@@ -101,6 +101,9 @@ void read_pool(HostFacts& facts, virStoragePoolPtr pool) {
     facts.pools[virStoragePoolGetName(pool)] = path;
     if (shared_pool_types.contains(root.attribute("type").as_string()) && !path.empty())
         facts.shared_paths.insert(path);
+    // As of libvirt's last look: it is not told to look again for this, as it deactivates a pool where that fails.
+    virStoragePoolInfo info{};
+    if (virStoragePoolGetInfo(pool, &info) == 0) facts.pool_free[virStoragePoolGetName(pool)] = {info.available};
 }
 
 void read_pools(virConnectPtr connection, HostFacts& facts) {

@@ -22,7 +22,9 @@ struct LinkOptions {
     std::string uri;       // from here
     std::string peer_uri;  // from the other hosts, for peer-to-peer migration
     Duration call_deadline = std::chrono::seconds{10};
-    std::vector<std::string> shared_paths;
+    std::vector<std::string> shared_paths;     // with the hosts of its site
+    std::vector<std::string> stretched_paths;  // with those of all sites
+    std::string site;
     double cpu_share = 1;  // of the host's CPUs that guests may use
 };
 

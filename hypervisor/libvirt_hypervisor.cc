@@ -4,13 +4,15 @@
 #include "hypervisor/domain_xml.h"
 #include "hypervisor/event_loop.h"
 #include "hypervisor/host_facts.h"
+#include "hypervisor/images.h"
 #include "hypervisor/migration.h"
 #include "hypervisor/reading.h"
 
 namespace ballast::hypervisor {
 
 namespace {
-constexpr unsigned most_abandoned_probes = 16;  // threads left in calls to peers that do not answer
+constexpr Duration image_deadline = std::chrono::seconds{60};  // storage may be slow, and its pool is looked through
+constexpr unsigned most_abandoned_probes = 16;                 // threads left in calls to peers that do not answer
 
 Error unknown(const HostId& host) {
     return {ErrorCode::not_found, host.value, "no such host is configured"};
@@ -82,6 +84,7 @@ Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
     auto facts = co_await link->call<HostFacts>(HostLink::Kind::statistics, std::move(work));
     if (facts) {
         for (const std::string& path : link->options().shared_paths) facts->shared_paths.insert(path);
+        for (const std::string& path : link->options().stretched_paths) facts->stretched_paths.insert(path);
         facts->cpus *= link->options().cpu_share;
         page_pools_[host] = page_pools(*facts);
     }
@@ -142,6 +145,20 @@ Hypervisor::Task<void> LibvirtHypervisor::start(StartRequest request) {
         return start_domain(connection, request);
     };
     co_return co_await link->blocking_call<void>(std::move(work), deadline);
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::create_image(HostId host, DiskCopy disk) {
+    std::function<Result<void>(virConnectPtr)> work = [disk = std::move(disk)](virConnectPtr connection) {
+        return hypervisor::create_image(connection, disk);
+    };
+    return with_worker<void>(std::move(host), std::move(work), image_deadline);
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::remove_image(HostId host, std::string file) {
+    std::function<Result<void>(virConnectPtr)> work = [file = std::move(file)](virConnectPtr connection) {
+        return hypervisor::remove_image(connection, file);
+    };
+    return with_worker<void>(std::move(host), std::move(work), image_deadline);
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request) {
@@ -243,6 +260,7 @@ Hypervisor::Task<PreflightFacts> LibvirtHypervisor::preflight_facts(HostId host,
     if (facts) {
         const HostLink* link = find(host);
         for (const std::string& path : link->options().shared_paths) facts->host.shared_paths.insert(path);
+        for (const std::string& path : link->options().stretched_paths) facts->host.stretched_paths.insert(path);
     }
     co_return facts;
 }

@@ -2,6 +2,7 @@
 
 #include "hypervisor/domain_xml.h"
 #include "hypervisor/host_facts.h"
+#include "hypervisor/images.h"
 
 namespace ballast::hypervisor {
 
@@ -77,6 +78,9 @@ public:
     void add(const char* name, unsigned long long value) {
         virTypedParamsAddULLong(&list_, &count_, &capacity_, name, value);
     }
+    void add(const char* name, const std::string& value) {
+        virTypedParamsAddString(&list_, &count_, &capacity_, name, value.c_str());
+    }
     void add(const char* name, int value) { virTypedParamsAddInt(&list_, &count_, &capacity_, name, value); }
     virTypedParameterPtr list() const { return list_; }
     unsigned count() const { return static_cast<unsigned>(count_); }
@@ -91,10 +95,17 @@ bool in_parallel(const MigrationRequest& request) {
     return request.parallel_connections > 0 && !request.post_copy;
 }
 
+// libvirt gives as much to each disk as to the memory, and copies all disks at once: so that they keep to it together,
+// each gets its share.
+unsigned long long bandwidth_of_each(double whole, std::size_t disks) {
+    return static_cast<unsigned long long>(std::max(1.0, whole / static_cast<double>(std::max<std::size_t>(1, disks))));
+}
+
 void fill(Parameters& parameters, const MigrationRequest& request) {
     if (request.bandwidth_mib_per_s)
         parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH,
-                       static_cast<unsigned long long>(std::max(1.0, *request.bandwidth_mib_per_s)));
+                       bandwidth_of_each(*request.bandwidth_mib_per_s, request.disks.size()));
+    for (const DiskCopy& disk : request.disks) parameters.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, disk.target);
     if (request.auto_converge) {
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, auto_converge_initial);
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, auto_converge_increment);
@@ -113,6 +124,7 @@ Result<void> check_target(virConnectPtr target, const MigrationRequest& request,
     if (checked) checked = check_cpu(target, request, *facts, domain_xml);
     if (checked) checked = check_networks(target, request, *facts);
     if (checked) checked = check_pools(target, request, *facts);
+    if (checked) checked = check_images(target, request);
     virResetLastError();
     return checked;
 }
@@ -141,6 +153,7 @@ unsigned migration_flags(const MigrationRequest& request) {
     if (request.post_copy) flags |= VIR_MIGRATE_POSTCOPY;
     if (in_parallel(request)) flags |= VIR_MIGRATE_PARALLEL;
     if (request.tls) flags |= VIR_MIGRATE_TLS;
+    if (!request.disks.empty()) flags |= VIR_MIGRATE_NON_SHARED_DISK;
     return flags;
 }
 

@@ -94,6 +94,17 @@ bool runs_a_block_job(virDomainPtr domain) {
             operation == VIR_DOMAIN_JOB_OPERATION_SNAPSHOT || operation == VIR_DOMAIN_JOB_OPERATION_SAVE);
 }
 
+// Sizes of disks that could be copied; what cannot be told stays zero.
+void read_sizes(virDomainPtr domain, VmFacts& facts) {
+    for (VmDisk& disk : facts.requirements.disks) {
+        virDomainBlockInfo info{};
+        if (disk.type != "file" || disk.read_only) continue;
+        if (virDomainGetBlockInfo(domain, disk.target.c_str(), &info, 0) < 0) continue;
+        disk.capacity = {info.capacity};
+        disk.allocated = {info.allocation};
+    }
+}
+
 }  // namespace
 
 PagePools page_pools(const HostFacts& facts) {
@@ -139,6 +150,7 @@ Result<VmFacts> read_vm_facts(virDomainPtr domain) {
     if (const int snapshots = virDomainSnapshotNum(domain, 0); snapshots > 0)
         facts->blockers.push_back(
             {Reason::snapshots, std::to_string(snapshots) + (snapshots == 1 ? " snapshot" : " snapshots")});
+    read_sizes(domain, *facts);
     if (runs_a_block_job(domain)) facts->blockers.push_back({Reason::block_job, "a backup, dump or save is running"});
     virResetLastError();
     return facts;

@@ -35,7 +35,9 @@ struct Described<HostFacts> {
         field("networks", &T::networks),
         field("bridges", &T::bridges),
         field("pools", &T::pools),
+        field("pool_free_bytes", &T::pool_free),
         field("shared_paths", &T::shared_paths),
+        field("stretched_paths", &T::stretched_paths),
         field("cells", &T::cells),
         field("libvirt_version", &T::libvirt_version),
         field("hypervisor_version", &T::hypervisor_version),
@@ -72,8 +74,10 @@ struct Described<Host> {
         field("sampled_at_ms", &T::sampled_at),
         field("stale", &T::stale),
         field("maintenance", &T::maintenance),
+        field("to_site", &T::to_site),
         field("lost", &T::lost),
         field("accepts_vms", &T::accepts_vms),
+        field("site", &T::site),
         field("labels", &T::labels),
         field("problem", &T::problem),
         field("power", &T::power),
@@ -97,6 +101,21 @@ struct Described<CpuRequirement> {
         std::tuple{field("mode", &T::mode), field("model", &T::model), field("required", &T::required)};
 };
 template <>
+struct Described<VmDisk> {
+    using T = VmDisk;
+    static constexpr auto fields = std::tuple{
+        required("target", &T::target),
+        required("type", &T::type),
+        field("source", &T::source),
+        field("format", &T::format),
+        field("read_only", &T::read_only),
+        field("shareable", &T::shareable),
+        field("has_backing", &T::has_backing),
+        field("capacity_bytes", &T::capacity),
+        field("allocated_bytes", &T::allocated),
+    };
+};
+template <>
 struct Described<VmRequirements> {
     using T = VmRequirements;
     static constexpr auto fields = std::tuple{
@@ -111,6 +130,7 @@ struct Described<VmRequirements> {
         field("huge_pages", &T::huge_pages),
         field("pinned_cpus", &T::pinned_cpus),
         field("strict_cells", &T::strict_cells),
+        field("disks", &T::disks),
     };
 };
 template <>
@@ -395,6 +415,13 @@ struct Described<policy::CooldownOptions> {
                    field("after_failure_ms", &T::after_failure), field("by_hand_ms", &T::by_hand)};
 };
 template <>
+struct Described<policy::BetweenSitesOptions> {
+    using T = policy::BetweenSitesOptions;
+    static constexpr auto fields =
+        std::tuple{field("bandwidth_mib_per_s", &T::bandwidth_mib_per_s), field("slots", &T::slots),
+                   field("copy_disks", &T::copy_disks), field("network_disks", &T::network_disks)};
+};
+template <>
 struct Described<policy::MigrationOptions> {
     using T = policy::MigrationOptions;
     static constexpr auto fields = std::tuple{
@@ -409,6 +436,7 @@ struct Described<policy::MigrationOptions> {
         field("deadline_per_gib_ms", &T::deadline_per_gib),
         field("attempts", &T::attempts),
         field("retry_delay_ms", &T::retry_delay),
+        field("between_sites", &T::between_sites),
     };
 };
 template <>
@@ -481,9 +509,9 @@ struct Described<Rejection> {
 template <>
 struct Described<Prediction> {
     using T = Prediction;
-    static constexpr auto fields =
-        std::tuple{field("duration_ms", &T::duration), field("downtime_ms", &T::downtime),
-                   field("transferred_bytes", &T::transferred), field("converges", &T::converges)};
+    static constexpr auto fields = std::tuple{field("duration_ms", &T::duration), field("downtime_ms", &T::downtime),
+                                              field("transferred_bytes", &T::transferred),
+                                              field("converges", &T::converges), field("disk_bytes", &T::disk)};
 };
 template <>
 struct Described<Effect> {
@@ -512,6 +540,7 @@ struct Described<Move> {
         field("prediction", &T::prediction),
         field("effect", &T::effect),
         field("refused_targets", &T::refused_targets),
+        field("disks", &T::disks),
     };
 };
 template <>

@@ -101,6 +101,7 @@ json::object prediction(const Prediction& prediction) {
     return {{"duration_ms", prediction.duration.count()},
             {"downtime_ms", prediction.downtime.count()},
             {"transferred_bytes", prediction.transferred.count},
+            {"disk_bytes", prediction.disk.count},
             {"converges", prediction.converges}};
 }
 
@@ -125,6 +126,7 @@ json::object move(const Move& move, const VmNames& names) {
             {"reason", move.reason},
             {"prediction", prediction(move.prediction)},
             {"effect", effect(move.effect)},
+            {"disks", texts(move.disks)},
             {"refused_targets", rejections(move.refused_targets, names)}};
 }
 
@@ -180,6 +182,8 @@ json::object operation(const Operation& operation, WallTime now) {
             {"message", operation.message},
             {"alarm", operation.alarm},
             {"memory_bytes", operation.memory.count},
+            {"disks", texts(operation.disks)},
+            {"disk_bytes", operation.disk.count},
             {"created_at", to_string(operation.created)},
             {"updated_at", to_string(operation.updated)},
             {"started_at", time(operation.started)},

@@ -56,6 +56,7 @@ json::object facts(const HostFacts& facts) {
             {"bridges", sorted(facts.bridges)},
             {"pools", std::move(pools)},
             {"shared_paths", sorted(facts.shared_paths)},
+            {"stretched_paths", sorted(facts.stretched_paths)},
             {"cpu", std::move(cpus)}};
 }
 
@@ -183,6 +184,8 @@ json::object host(const Seen& seen, const Host& host) {
             {"connection", to_string(host.connection)},
             {"stale", host.stale},
             {"maintenance", host.maintenance},
+            {"site", host.site},
+            {"to_site", host.to_site},
             {"accepts_vms", host.accepts_vms},
             {"power", to_string(host.power)},
             {"power_managed", host.power_managed},

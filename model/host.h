@@ -45,7 +45,9 @@ struct HostFacts {
     std::set<std::string> networks;            // active libvirt networks
     std::set<std::string> bridges;             // host interfaces a guest could be bridged to
     std::map<std::string, std::string> pools;  // active storage pools: name -> target path (may be empty)
-    std::set<std::string> shared_paths;        // path prefixes the operator or the pool type declares shared
+    std::map<std::string, Bytes> pool_free;    // what is left in them; a missing one: not known
+    std::set<std::string> shared_paths;        // path prefixes that the hosts of its site share, as declared
+    std::set<std::string> stretched_paths;     // those of them that the hosts of all sites share
     std::map<unsigned, NumaCell> cells;        // by libvirt's id; empty: not known
     std::string libvirt_version;               // "9.0.0"
     std::string hypervisor_version;            // QEMU's, "7.2.0"
@@ -89,8 +91,10 @@ struct Host {
     std::optional<Instant> sampled_at;  // when the last complete sample ended
     bool stale = true;                  // no sample recent enough to act on; set by the inventory's keeper
     bool maintenance = false;           // in or entering maintenance: leave, do not come
+    std::string to_site;                // in maintenance its VMs leave for that site only; empty: they stay in theirs
     bool lost = false;                  // dead for certain (fenced): nothing runs there, its VMs may be restarted
     bool accepts_vms = true;            // false: never a target (operator's `target: false`)
+    std::string site;                   // data centre it stands in; hosts that name none stand in one
     std::map<std::string, std::string> labels;  // the operator's: failure domains such as rack -> r1
     std::string problem;                        // why it is down or stale, for people; empty when fine
     PowerState power = PowerState::on;

@@ -3,11 +3,21 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/ids.h"
 #include "model/units.h"
 
 namespace ballast {
+
+/// A disk whose content is copied to the target while the guest runs, into an image of the same path.
+struct DiskCopy {
+    std::string target;  // "vda"
+    std::string file;    // absolute path
+    std::string format;
+    Bytes capacity, allocated;  // see VmDisk
+    bool overwrite = false;     // the image there is what this VM left behind when it was copied away
+};
 
 struct MigrationRequest {
     VmId vm;
@@ -21,6 +31,7 @@ struct MigrationRequest {
     std::optional<double> bandwidth_mib_per_s;  // nothing: libvirt's default (unlimited)
     Duration max_downtime{};                    // the first step of the ladder
     Duration give_up_after{};                   // stop waiting for the call, not for the migration itself
+    std::vector<DiskCopy> disks{};              // those that the target cannot see, and no others
 };
 
 /// A VM that is started from its definition, not moved.
@@ -39,6 +50,7 @@ struct MigrationProgress {
     MigrationPhase phase = MigrationPhase::none;  // none: no migration of this VM is under way
     Duration elapsed{};
     Bytes total, processed, remaining;
+    Bytes disk_total, disk_processed;  // the part of these that is disks
     unsigned iteration = 0;
     std::optional<Duration> downtime;  // measured at the end, expected before
     std::optional<double> dirty_rate_mib_per_s;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/ids.h"
 #include "model/plan.h"
@@ -32,6 +33,7 @@ struct Outcome {
     std::optional<Duration> downtime;  // as libvirt reports it; absent when it does not
     std::optional<Bytes> transferred;
     std::optional<unsigned> iterations;
+    std::optional<Bytes> disk{};  // of what was transferred
 };
 
 struct Operation {
@@ -48,11 +50,13 @@ struct Operation {
     unsigned attempt = 0;  // 1 on the first run
     Prediction prediction;
     std::optional<Outcome> outcome;
-    std::string message;      // how it ended or what it waits for, for people
-    bool alarm = false;       // a person has to look: message says at what
-    bool persistent = false;  // the VM's definition is kept on disk, and moves with it
-    bool autostart = false;   // carried over: it does not travel with a migration
-    Bytes memory;             // the VM's memory, for the deadline
+    std::string message;             // how it ended or what it waits for, for people
+    bool alarm = false;              // a person has to look: message says at what
+    bool persistent = false;         // the VM's definition is kept on disk, and moves with it
+    bool autostart = false;          // carried over: it does not travel with a migration
+    Bytes memory;                    // the VM's memory, for the deadline
+    std::vector<std::string> disks;  // names of those that are copied along: the target does not see them
+    Bytes disk;                      // capacity of these, for the deadline
     WallTime created{};
     WallTime updated{};
     std::optional<WallTime> started;  // of the last attempt

@@ -35,6 +35,7 @@ struct Prediction {
     Duration downtime{};
     Bytes transferred;
     bool converges = true;  // false: the guest dirties memory faster than the link carries it
+    Bytes disk{};           // the part of what is transferred that is disks
 };
 
 /// Demand over usable capacity of one host, before and after the move (ratio; 1.0 is full).
@@ -55,6 +56,7 @@ struct Move {
     Prediction prediction;
     Effect effect;
     std::vector<Rejection> refused_targets;  // why not the others
+    std::vector<std::string> disks{};        // names of those that are copied along
 };
 
 /// A VM of a lost host that is to be started anew on another one: nothing of it runs any more.

@@ -36,6 +36,8 @@ enum class Reason {
     machine_type,   // emulator, architecture or machine type is missing
     network,        // a network or bridge is missing or inactive
     storage,        // a storage path or pool is missing on the target
+    disk_space,     // a disk would have to be copied, and the target has no room for it
+    site,           // the target is in another site, and nobody asked for that
     pinned,         // rule or wish: only certain hosts
     keep_apart,     // hard anti-affinity
     keep_together,  // hard affinity
@@ -53,6 +55,7 @@ enum class Reason {
     limit_outgoing,  // too many migrations leave the source
     limit_incoming,  // too many migrations reach the target
     limit_cluster,   // too many migrations in the cluster
+    limit_sites,     // too many migrations between the two sites
     no_benefit,      // would not relieve anything, or would only shift the problem
     no_target,       // every target was refused
     mode_observe,    // the mode allows recommendations only

@@ -33,6 +33,20 @@ struct CpuRequirement {
 };
 std::string to_string(CpuRequirement::Mode mode);
 
+/// One disk with a source, as the live definition has it.
+struct VmDisk {
+    std::string target;         // its name in the guest's definition: "vda"
+    std::string type;           // libvirt's: "file", "block", "network", "volume", ...
+    std::string source;         // absolute path; for people where it is none: "rbd vms/web"
+    std::string format;         // "raw", "qcow2", ...
+    bool read_only = false;     // CD-ROMs among them
+    bool shareable = false;     // other VMs may write to it as well
+    bool has_backing = false;   // its image holds only what differs from another one
+    Bytes capacity, allocated;  // as the guest sees it, and what its image occupies; zero: not known
+
+    friend bool operator==(const VmDisk&, const VmDisk&) = default;
+};
+
 struct VmRequirements {
     std::string virt_type;  // "kvm" or "qemu"
     std::string arch;
@@ -45,6 +59,7 @@ struct VmRequirements {
     std::map<Bytes, Bytes> huge_pages{};  // page size -> memory on such pages; size 0: the host's default size
     std::set<unsigned> pinned_cpus{};     // host CPUs named by its pinning: all have to exist
     std::set<unsigned> strict_cells{};    // host NUMA cells that all its memory has to come from; empty: any
+    std::vector<VmDisk> disks{};
 
     friend bool operator==(const VmRequirements&, const VmRequirements&) = default;
 };

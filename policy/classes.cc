@@ -11,6 +11,7 @@
 
 #include "policy/constraints/constraint.h"
 #include "policy/hash.h"
+#include "policy/sites.h"
 
 namespace ballast::policy {
 
@@ -78,9 +79,10 @@ struct Wanted {
     Names virt_types, networks, bridges, pools;
     std::set<unsigned> cpus, cells;
     std::set<Bytes> pages;
-    bool own_cpu = false;                     // somebody sees its host's CPU as it is
-    bool pinned = false;                      // somebody has CPUs or cells pinned
-    Folders folders;                          // shared on any host
+    bool own_cpu = false;  // somebody sees its host's CPU as it is
+    bool pinned = false;   // somebody has CPUs or cells pinned
+    Folders folders;       // shared on any host
+    bool several_sites = false;
     std::vector<std::set<HostId>> host_sets;  // what rules and wishes that name hosts come down to
 };
 
@@ -100,6 +102,7 @@ using Parts = std::array<std::uint32_t, static_parts>;  // a number for each par
 class Builder {
 public:
     explicit Builder(const Context& context) : context_(context), inventory_(context.inventory) {
+        collect_sites();
         collect_folders();
         collect_host_sets();
     }
@@ -146,9 +149,17 @@ private:
         return true;
     }
 
+    void collect_sites() {
+        std::set<std::string_view> sites;
+        for (const auto& [id, host] : inventory_.hosts) sites.insert(host.site);
+        wanted_.several_sites = sites.size() > 1;
+        for (const Home& home : inventory_.homes) homes_.insert(home.host);
+    }
+
     void collect_folders() {
         for (const auto& [id, host] : inventory_.hosts)
-            for (const std::string& path : host.facts.shared_paths) wanted_.folders.insert(trimmed(path));
+            for (const auto* paths : {&host.facts.shared_paths, &host.facts.stretched_paths})
+                for (const std::string& path : *paths) wanted_.folders.insert(trimmed(path));
     }
 
     // Only what some VM has to heed makes a host different from others. A set of hosts becomes a number.
@@ -215,6 +226,7 @@ private:
         };
         const VmRequirements& needs = vm.facts.requirements;
         part(StaticPart::pins, [&] { add_host_sets(vm); });
+        part(StaticPart::site, [&] { add_way_out(guest); });
         part(StaticPart::machine, [&] { add_machine(guest); });
         part(StaticPart::numa, [&] {
             key_.add_all(needs.pinned_cpus).add_all(needs.strict_cells);
@@ -228,6 +240,7 @@ private:
         part(StaticPart::storage, [&] {
             key_.add_all(needs.pools);
             add_places(needs.files);
+            add_disks(guest);
         });
         return parts;
     }
@@ -246,6 +259,25 @@ private:
         std::sort(places.begin(), places.end());
         places.erase(std::unique(places.begin(), places.end()), places.end());
         key_.add_all(places);
+    }
+
+    void add_way_out(const Guest& guest) {
+        if (!wanted_.several_sites || guest.on == nullptr) return;
+        const std::string* ordered = ordered_site(*guest.on);
+        key_.add(guest.on->site).add(ordered == nullptr ? "" : *ordered);
+        key_.add(guest.home == nullptr ? "" : std::string_view(guest.home->id.value));
+    }
+
+    // What storage_between_sites() asks of them.
+    void add_disks(const Guest& guest) {
+        if (!wanted_.several_sites || guest.on == nullptr) return;
+        key_.add(guest.on->site);
+        const bool may_leave = ordered_site(*guest.on) != nullptr || guest.home != nullptr;
+        if (!may_leave) return;  // site() keeps it from leaving anyway
+        add_storage(*guest.on, key_);
+        for (const VmDisk& disk : guest.vm->facts.requirements.disks)
+            key_.add(disk.source).add(disk.type).add(disk.target).add(uncopyable(disk));
+        key_.add_all(guest.vm->facts.requirements.files);
     }
 
     void add_host_sets(const Vm& vm) {
@@ -267,6 +299,9 @@ private:
         };
         part(StaticPart::pins, [&] {
             if (const auto sets = sets_with_.find(host.id); sets != sets_with_.end()) key_.add_all(sets->second);
+        });
+        part(StaticPart::site, [&] {
+            if (wanted_.several_sites) key_.add(host.site).add(homes_.contains(host.id) ? host.id.value : "");
         });
         part(StaticPart::machine, [&] { add_offers(host, key_); });
         part(StaticPart::numa, [&] { add_cells(host, key_); });
@@ -293,6 +328,10 @@ private:
         Folders folders;
         for (const std::string& path : host.facts.shared_paths) folders.insert(trimmed(path));
         key.add_all(folders);
+        if (!wanted_.several_sites) return;
+        key.add(host.site).add_all(host.facts.stretched_paths);
+        for (const auto& [pool, path] : host.facts.pools) key.add(path);
+        key.end();
     }
 
     void add_cpu(const std::string& type, const CpuSupport& offer, Key& key) const {
@@ -332,6 +371,7 @@ private:
     const Context& context_;
     const Inventory& inventory_;
     Wanted wanted_;
+    std::set<HostId> homes_;                              // of VMs that are away from them
     std::map<std::set<HostId>, std::uint32_t> numbers_;   // of wanted_.host_sets
     std::map<std::uint32_t, std::uint32_t> set_of_rule_;  // by position in the rule book
     std::map<HostId, std::vector<std::uint32_t>> sets_with_;

@@ -7,6 +7,7 @@
 
 #include "policy/capacity.h"
 #include "policy/estimators.h"
+#include "policy/sites.h"
 
 namespace ballast::policy {
 
@@ -89,6 +90,11 @@ Context make_context(const Inventory& inventory, const Memory& memory, const Opt
     for (const auto& [vm, moves] : context.past)
         if (const auto guest = context.guests.find(vm); guest != context.guests.end())
             guest->second.moved_before = true;
+    for (const Home& home : inventory.homes) {
+        const auto guest = context.guests.find(home.vm);
+        const auto host = inventory.hosts.find(home.host);
+        if (guest != context.guests.end() && host != inventory.hosts.end()) guest->second.home = &host->second;
+    }
     for (const auto& [id, guest] : context.guests)
         if (guest.occupies) context.largest_vm = std::max(context.largest_vm, guest.ordinary_memory);
     return context;
@@ -114,6 +120,14 @@ Prediction predict(const Vm& vm, const Context& context) {
     static const VmMemory nothing;
     const VmMemory* memory = context.guest_of(vm.id).memory;
     return predict(vm, memory == nullptr ? nothing : *memory, context.options.migration);
+}
+
+Prediction predict(const Vm& vm, const Host& to, const Context& context) {
+    static const VmMemory nothing;
+    const Guest& guest = context.guest_of(vm.id);
+    const MigrationOptions& options = context.options.migration;
+    const auto crossing = guest.on == nullptr ? std::nullopt : bytes_between_sites(vm, *guest.on, to, options);
+    return predict(vm, guest.memory == nullptr ? nothing : *guest.memory, options, crossing);
 }
 
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {
@@ -191,6 +205,14 @@ void ClusterView::arrive(HostUse& use, const Vm& vm) {
     occupy(use, vm);
 }
 
+void ClusterView::bring_disks(HostUse& use, const Vm& vm, const HostId& from) {
+    const auto source = hosts_.find(from);
+    if (source == hosts_.end()) return;
+    for (const VmDisk* disk : copied_disks(vm, *source->second.host, *use.host, context_->options.migration))
+        if (const std::string* pool = pool_for(*disk, *use.host))
+            use.pool_taken[*pool] = add(use.pool_taken[*pool], room_for_copy(*disk));
+}
+
 // Its load goes at once, its memory only when the move has ended.
 void ClusterView::leave(HostUse& use, const Vm& vm) {
     const Guest& figures = guest(vm);
@@ -214,7 +236,10 @@ void ClusterView::add_in_flight(const InFlight& move) {
     if (from != hosts_.end()) ++from->second.outgoing;
     if (to != hosts_.end()) ++to->second.incoming;
     if (vm == context_->inventory.vms.end()) return;
-    if (to != hosts_.end() && !to->second.occupants.contains(move.vm)) arrive(to->second, vm->second);
+    if (to != hosts_.end() && !to->second.occupants.contains(move.vm)) {
+        arrive(to->second, vm->second);
+        bring_disks(to->second, vm->second, move.from);
+    }
     if (from == hosts_.end()) return;
     HostUse& source = from->second;
     // Seen on its target already, but not yet verified: the source may still hold its memory.
@@ -245,6 +270,7 @@ void ClusterView::apply(const Vm& vm, const HostId& to) {
     HostUse& target = hosts_.at(to);
     leave(source, vm);
     arrive(target, vm);
+    bring_disks(target, vm, vm.host);
     moving_.emplace(vm.id, to);
     if (room_.empty()) return;  // nobody asks for it
     update_room(source);
@@ -306,6 +332,26 @@ Bytes ClusterView::huge_pages_free(const HostId& host, Bytes page) const {
     if (pool == pools.end()) return {};
     const Bytes by_allocation = pool->second.total - pool->second.committed;
     return pool->second.measured ? std::min(by_allocation, *pool->second.measured) : by_allocation;
+}
+
+std::optional<Bytes> ClusterView::pool_left(const HostId& host, const std::string& pool) const {
+    const HostUse& use = at(host);
+    const auto free = use.host->facts.pool_free.find(pool);
+    if (free == use.host->facts.pool_free.end()) return std::nullopt;
+    const auto taken = use.pool_taken.find(pool);
+    return taken == use.pool_taken.end() ? free->second : free->second - taken->second;
+}
+
+unsigned ClusterView::between_sites(const std::string& one, const std::string& other) const {
+    const auto site_of = [&](const HostId& host) {
+        const auto found = hosts_.find(host);
+        return found == hosts_.end() ? nullptr : &found->second.host->site;
+    };
+    const auto counts = [&](const InFlight& move) {
+        const std::string *from = site_of(move.from), *to = site_of(move.to);
+        return from != nullptr && to != nullptr && std::minmax(*from, *to) == std::minmax(one, other);
+    };
+    return static_cast<unsigned>(std::count_if(context_->in_flight.begin(), context_->in_flight.end(), counts));
 }
 
 const std::set<VmId>& ClusterView::members_in(std::uint32_t group, const std::string& place) const {

@@ -39,6 +39,7 @@ struct Guest {
     const Vm* vm = nullptr;
     const Host* on = nullptr;          // null: its host is not in the inventory
     std::uint32_t host = 0;            // its position there, where it is
+    const Host* home = nullptr;        // where it belongs after a maintenance; null: nobody moved it for one
     bool occupies = false;             // occupies_host()
     bool on_huge_pages = false;        // asks for some
     const VmMemory* memory = nullptr;  // null: nothing is remembered
@@ -79,6 +80,8 @@ Purpose purpose_of_leaving(const Context& context, const Host& host);
 const HostMemory& remembered(const Context& context, const HostId& host);
 /// By what is remembered of the VM.
 Prediction predict(const Vm& vm, const Context& context);
+/// Of a move to this host, which may stand in another site.
+Prediction predict(const Vm& vm, const Host& to, const Context& context);
 
 struct HostUse {
     const Host* host = nullptr;
@@ -96,8 +99,9 @@ struct HostUse {
     std::map<Bytes, HugePages> huge_pages;  // by page size: of all sizes the host has
     double memory_now = 0;   // bytes in use before anything under way or planned: measured, else committed
     double memory_used = 0;  // bytes in use after it
-    VmSet occupants;         // running there, coming and leaving
-    unsigned incoming = 0;   // migrations under way now
+    std::map<std::string, Bytes> pool_taken;  // by copies of disks that are coming
+    VmSet occupants;                          // running there, coming and leaving
+    unsigned incoming = 0;                    // migrations under way now
     unsigned outgoing = 0;
 };
 
@@ -128,6 +132,10 @@ public:
     /// Bytes on huge pages of this size that a newcomer may take, by the tighter of the two views.
     Bytes huge_pages_free(const HostId& host, Bytes page) const;
     /// Members of a group (RuleBook::spread) in a place (place_of), coming and leaving ones included.
+    /// Room left in a storage pool for copies of disks; nothing: not known.
+    std::optional<Bytes> pool_left(const HostId& host, const std::string& pool) const;
+    /// Migrations under way now between the two sites, either way.
+    unsigned between_sites(const std::string& one, const std::string& other) const;
     const std::set<VmId>& members_in(std::uint32_t group, const std::string& place) const;
     /// Room for VMs that would have to be started elsewhere, once everything under way and planned has ended.
     const RoomIndex& room() const { return room_; }
@@ -145,6 +153,7 @@ private:
     void occupy(HostUse& use, const Vm& vm);
     void arrive(HostUse& use, const Vm& vm);
     void leave(HostUse& use, const Vm& vm);
+    void bring_disks(HostUse& use, const Vm& vm, const HostId& from);
     void update_room(const HostUse& use);
     Bytes free_by_allocation(const HostUse& use) const;
 

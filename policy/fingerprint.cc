@@ -69,6 +69,10 @@ public:
         const auto& [source, subject, text] = problem;
         add(source, subject, text);
     }
+    void add(const VmDisk& disk) {
+        const auto& [target, type, source, format, read_only, shareable, has_backing, capacity, allocated] = disk;
+        add(target, type, source, format, read_only, shareable, has_backing, capacity, allocated);
+    }
     void add(const CpuRequirement& cpu) {
         const auto& [mode, model, required] = cpu;
         add(mode, model, required);
@@ -83,10 +87,10 @@ private:
 };
 
 void add(Hash& hash, const HostFacts& facts) {
-    const auto& [uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, shared_paths,
-                 cells, libvirt_version, hypervisor_version] = facts;
-    hash.add(uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, shared_paths, cells,
-             libvirt_version, hypervisor_version);
+    const auto& [uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, pool_free,
+                 shared_paths, stretched_paths, cells, libvirt_version, hypervisor_version] = facts;
+    hash.add(uuid, hostname, cpus, memory_total, arch, cpu_by_virt_type, networks, bridges, pools, pool_free,
+             shared_paths, stretched_paths, cells, libvirt_version, hypervisor_version);
 }
 
 void add(Hash& hash, const HostLoad& load) {
@@ -97,10 +101,10 @@ void add(Hash& hash, const HostLoad& load) {
 }
 
 void add(Hash& hash, const Host& host) {
-    const auto& [id, facts, load, connection, sampled_at, stale, maintenance, lost, accepts_vms, labels, problem, power,
-                 power_since, power_managed, went_off, came_back, health, revision] = host;
-    hash.add(id, connection, stale, maintenance, lost, accepts_vms, labels, problem, power, power_managed, health,
-             revision);
+    const auto& [id, facts, load, connection, sampled_at, stale, maintenance, to_site, lost, accepts_vms, site, labels,
+                 problem, power, power_since, power_managed, went_off, came_back, health, revision] = host;
+    hash.add(id, connection, stale, maintenance, to_site, lost, accepts_vms, site, labels, problem, power,
+             power_managed, health, revision);
     (void)power_since, (void)went_off, (void)came_back;  // for consolidation, see fingerprint_of()
     hash.add(sampled_at.has_value());                    // when: see add_past()
     if (revision == 0) add(hash, facts);
@@ -108,9 +112,10 @@ void add(Hash& hash, const Host& host) {
 }
 
 void add(Hash& hash, const VmRequirements& needs) {
-    const auto& [virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus,
-                 strict_cells] = needs;
-    hash.add(virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus, strict_cells);
+    const auto& [virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus, strict_cells,
+                 disks] = needs;
+    hash.add(virt_type, arch, machine, cpu, networks, bridges, pools, files, huge_pages, pinned_cpus, strict_cells,
+             disks);
 }
 
 void add(Hash& hash, const VmWishes& wishes) {

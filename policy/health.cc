@@ -128,7 +128,9 @@ bool is_left_for_health(const HealthVerdicts& verdicts, const Host& host) {
 }
 
 std::string leaving_text(const HealthVerdicts& verdicts, const Host& host) {
-    if (!is_left_for_health(verdicts, host)) return host.id.value + " is in maintenance";
+    if (!is_left_for_health(verdicts, host))
+        return host.id.value + " is in maintenance" +
+               (host.to_site.empty() ? "" : ", to be left for site " + host.to_site);
     return host.id.value + " is degraded: " + verdicts.hosts.at(host.id).text;
 }
 

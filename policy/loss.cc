@@ -60,6 +60,7 @@ void forbid_twice(Vm& vm) {
 // The evacuation planner empties hosts in maintenance that report: to it the lost host is one.
 void make_empty(Host& host, Instant now) {
     host.maintenance = true;
+    host.to_site.clear();  // its disks are copied nowhere any more
     host.lost = false;
     host.power = PowerState::on;
     host.connection = Connection::up;

@@ -144,6 +144,14 @@ struct CooldownOptions {
     Duration by_hand = std::chrono::hours{2};  // an operator's own move is respected for this long
 };
 
+/// Migrations from one site to another, which only operators ask for.
+struct BetweenSitesOptions {
+    std::optional<double> bandwidth_mib_per_s;  // of one migration, its disks included; none: as within a site
+    unsigned slots = 2;                         // at the same time between two sites: they share one line
+    bool copy_disks = true;                     // those on storage that the other site does not see
+    bool network_disks = false;                 // the other site reaches disks on rbd, iscsi, nfs and so on as well
+};
+
 struct MigrationOptions {
     std::optional<double> bandwidth_mib_per_s;  // of one migration; none: unlimited
     double assumed_link_mib_per_s = 110;        // what a prediction assumes without a limit: 1 Gbit/s
@@ -157,6 +165,7 @@ struct MigrationOptions {
     Duration deadline_per_gib = std::chrono::seconds{150};
     unsigned attempts = 3;                            // on different targets where there are any
     Duration retry_delay = std::chrono::seconds{10};  // doubles with each attempt
+    BetweenSitesOptions between_sites;
 };
 
 /// Names for several VMs or several hosts, used in rules as "group:NAME".

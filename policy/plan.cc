@@ -183,7 +183,9 @@ bool advisory(Reason reason) {
         case Reason::no_benefit:
         case Reason::limit_outgoing:
         case Reason::limit_incoming:
-        case Reason::limit_cluster: return true;
+        case Reason::limit_cluster:
+        case Reason::limit_sites:
+        case Reason::site: return true;
         default: return false;
     }
 }

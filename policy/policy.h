@@ -103,8 +103,10 @@ std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory
 /// them (cooldown, cpu, no_benefit) or has to wait for them (limit_outgoing, limit_incoming, limit_cluster).
 bool advisory(Reason reason);
 
-/// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009].
-Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options);
+/// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009]. `crossing`: it goes to
+/// another site, and so many bytes of disks go before its memory.
+Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options,
+                   std::optional<Bytes> crossing = {});
 
 /// What a move costs, as a time: users notice its downtime, ten times as dear as its duration, which occupies a slot.
 Duration cost_of(const Prediction& prediction);

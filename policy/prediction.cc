@@ -30,8 +30,10 @@ double dirty_rate(const Vm& vm, const VmMemory& memory) {
     return assumed_idle_dirty + assumed_dirty_per_cpu * cpus;
 }
 
-double bandwidth(const MigrationOptions& options) {
-    const double mib_per_s = known(options.bandwidth_mib_per_s).value_or(options.assumed_link_mib_per_s);
+double bandwidth(const MigrationOptions& options, bool crossing) {
+    const auto between = crossing ? options.between_sites.bandwidth_mib_per_s : std::nullopt;
+    const auto limit = between ? known(between) : known(options.bandwidth_mib_per_s);
+    const double mib_per_s = limit.value_or(options.assumed_link_mib_per_s);
     return std::isfinite(mib_per_s) && mib_per_s > 0 ? mib_per_s : MigrationOptions{}.assumed_link_mib_per_s;
 }
 
@@ -45,9 +47,14 @@ Duration from_seconds(double value, Duration most) {
                                   : Duration{static_cast<Duration::rep>(std::lround(std::max(0.0, value) * 1000))};
 }
 
+// Of what a capped link between sites needs at least [executor::deadline_for].
+constexpr double slack = 3;
+
 // The executor gives up, or forces the guest, after this: predicting more than it means nothing.
-Duration longest(const MigrationOptions& options, double memory_mib) {
-    const double by_size = seconds(options.deadline_per_gib) * std::min(memory_mib / 1024, 1e6);
+Duration longest(const MigrationOptions& options, double mib, double link, bool crossing) {
+    const double per_gib =
+        crossing ? std::max(seconds(options.deadline_per_gib), slack * 1024 / link) : seconds(options.deadline_per_gib);
+    const double by_size = per_gib * std::min(mib / 1024, 1e6);
     return std::max(options.deadline_min, from_seconds(by_size, std::chrono::hours{24 * 365}));
 }
 
@@ -69,17 +76,19 @@ Copying copy(double memory_mib, double dirty, double link, double allowed_s) {
 
 }  // namespace
 
-Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options) {
+Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options,
+                   std::optional<Bytes> crossing) {
     const auto& steps = options.downtime_steps;
     const Duration first_step = steps.empty() ? MigrationOptions{}.downtime_steps.front() : steps.front();
     const Duration last_step = steps.empty() ? MigrationOptions{}.downtime_steps.back() : steps.back();
-    const double link = bandwidth(options);
+    const double link = bandwidth(options, crossing.has_value());
+    const double disk_mib = crossing.value_or(Bytes{}).mib();
     const double memory_mib = memory_to_copy(vm).mib();
     const double dirty = dirty_rate(vm, memory);
     const Copying state = copy(memory_mib, dirty, link, seconds(first_step));
     // What is still too much for the first step of the ladder may fit the last one.
     const bool converges = dirty < link && state.remaining_mib <= link * seconds(last_step);
-    const Duration most = longest(options, memory_mib);
+    const Duration most = longest(options, memory_mib + disk_mib, link, crossing.has_value());
     const double sent_mib =
         converges ? state.sent_mib + state.remaining_mib : std::max(state.sent_mib, link * seconds(most));
 
@@ -88,8 +97,10 @@ Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions&
     const Duration pause = switch_over + (converges ? from_seconds(state.remaining_mib / link, last_step) : last_step);
     prediction.downtime = from_seconds(seconds(pause) * memory.downtime_factor, most);
     prediction.duration =
-        converges ? from_seconds((state.elapsed_s + seconds(pause)) * memory.duration_factor, most) : most;
-    prediction.transferred = {static_cast<std::uint64_t>(std::min(sent_mib, 1e12) * 1024 * 1024)};
+        converges ? from_seconds((disk_mib / link + state.elapsed_s + seconds(pause)) * memory.duration_factor, most)
+                  : most;
+    prediction.transferred = {static_cast<std::uint64_t>(std::min(disk_mib + sent_mib, 1e12) * 1024 * 1024)};
+    prediction.disk = crossing.value_or(Bytes{});
     return prediction;
 }
 

@@ -26,7 +26,7 @@ std::vector<Rejection> objections(const ClusterView& view, const Vm& vm, const H
     if (all.empty()) all = target_refusals(view, vm, home, Purpose::return_home);
     if (!all.empty()) return all;
     if (!context.guest_of(vm.id).demand_known) return refused(vm, home.id, "its load was not measured yet");
-    if (!predict(vm, context).converges)
+    if (!predict(vm, home, context).converges)
         return refused(vm, home.id, "it writes to its memory faster than the link carries it: the move would not end");
     const auto there = broken_preferences(view, vm, home);
     const auto here = broken_preferences(view, vm, *view.at(vm.host).host);

@@ -4,29 +4,50 @@
 
 #include "policy/draft.h"
 #include "policy/estimators.h"
+#include "policy/sites.h"
 
 namespace ballast::policy {
 
 namespace {
 
 // Slots in use during one wave.
-struct Wave {
-    std::map<HostId, unsigned> outgoing, incoming;
-    unsigned cluster = 0;
+class Wave {
+public:
+    explicit Wave(const Context& context) : context_(&context) {}
 
     void take(const HostId& from, const HostId& to) {
-        ++outgoing[from];
-        ++incoming[to];
-        ++cluster;
+        ++outgoing_[from];
+        ++incoming_[to];
+        ++cluster_;
+        if (const auto sites = crossed(from, to)) ++between_[*sites];
     }
-    bool has_room(const HostId& from, const HostId& to, const LimitOptions& limits) const {
-        const auto used = [](const auto& counts, const HostId& host) {
-            const auto found = counts.find(host);
+    bool has_room(const HostId& from, const HostId& to) const {
+        const auto used = [](const auto& counts, const auto& key) {
+            const auto found = counts.find(key);
             return found == counts.end() ? 0U : found->second;
         };
-        return cluster < limits.cluster && used(outgoing, from) < limits.outgoing_per_host &&
-               used(incoming, to) < limits.incoming_per_host;
+        const LimitOptions& limits = context_->options.limits;
+        const auto sites = crossed(from, to);
+        return cluster_ < limits.cluster && used(outgoing_, from) < limits.outgoing_per_host &&
+               used(incoming_, to) < limits.incoming_per_host &&
+               (!sites || used(between_, *sites) < context_->options.migration.between_sites.slots);
     }
+
+private:
+    using Sites = std::pair<std::string, std::string>;
+
+    // Both ways share the line. Nothing within a site.
+    std::optional<Sites> crossed(const HostId& from, const HostId& to) const {
+        const auto& hosts = context_->inventory.hosts;
+        const auto one = hosts.find(from), other = hosts.find(to);
+        if (one == hosts.end() || other == hosts.end() || one->second.site == other->second.site) return std::nullopt;
+        return std::minmax(one->second.site, other->second.site);
+    }
+
+    const Context* context_;
+    std::map<HostId, unsigned> outgoing_, incoming_;
+    std::map<Sites, unsigned> between_;
+    unsigned cluster_ = 0;
 };
 
 std::string amount(const Vm& vm, const Memory& memory) {
@@ -72,6 +93,14 @@ std::string sentence(const Draft& draft, const Vm& vm, const Effect& effect, con
            percent(effect.target_cpu_after) + " CPU, " + percent(effect.target_memory_after) + " memory" + wish;
 }
 
+std::string copies(const Move& move) {
+    if (move.disks.empty()) return {};
+    std::string names;
+    for (const std::string& disk : move.disks) names += (names.empty() ? "" : ", ") + disk;
+    return std::string(move.disks.size() == 1 ? "; disk " : "; disks ") + names + " (" +
+           to_string(move.prediction.disk) + ") copied along";
+}
+
 Move finish(Draft draft, unsigned wave, ClusterView& view) {
     const Context& context = view.context();
     const Vm& vm = context.inventory.vms.at(draft.vm);
@@ -84,8 +113,10 @@ Move finish(Draft draft, unsigned wave, ClusterView& view) {
     move.effect = before_of(view, move.from, move.to);
     view.apply(vm, draft.to);
     complete(move.effect, view, move.from, move.to);
-    move.prediction = predict(vm, context);
-    move.reason = sentence(draft, vm, move.effect, context.memory);
+    const Host &from = *view.at(move.from).host, &to = *view.at(move.to).host;
+    move.prediction = predict(vm, to, context);
+    for (const VmDisk* disk : copied_disks(vm, from, to, context.options.migration)) move.disks.push_back(disk->target);
+    move.reason = sentence(draft, vm, move.effect, context.memory) + copies(move);
     move.refused_targets = std::move(draft.refused_targets);
     return move;
 }
@@ -93,15 +124,15 @@ Move finish(Draft draft, unsigned wave, ClusterView& view) {
 }  // namespace
 
 std::vector<unsigned> waves_of(const std::vector<Draft>& drafts, const Context& context) {
-    std::vector<Wave> waves(1);
+    std::vector<Wave> waves(1, Wave(context));
     for (const InFlight& move : context.in_flight) waves[0].take(move.from, move.to);
     std::vector<unsigned> result;
     for (const Draft& draft : drafts) {
         const HostId& from = context.inventory.vms.at(draft.vm).host;
         std::size_t wave = earliest(draft, drafts, result);
-        if (wave >= waves.size()) waves.resize(wave + 1);
-        while (wave < waves.size() && !waves[wave].has_room(from, draft.to, context.options.limits)) ++wave;
-        if (wave == waves.size()) waves.emplace_back();
+        if (wave >= waves.size()) waves.resize(wave + 1, Wave(context));
+        while (wave < waves.size() && !waves[wave].has_room(from, draft.to)) ++wave;
+        if (wave == waves.size()) waves.emplace_back(context);
         waves[wave].take(from, draft.to);
         result.push_back(static_cast<unsigned>(wave));
     }

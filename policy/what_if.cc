@@ -79,7 +79,10 @@ Result<Supposition> parse_one(std::string_view clause) {
         return wrong(parts[0], "expected maintenance HOST, lose HOST, add-host SIZE or remove-host HOST");
     Supposition one;
     one.kind = word->kind;
-    const std::size_t least = 2, most = one.kind == Kind::add_host ? 3 : 2;
+    const bool to_site = one.kind == Kind::maintenance && parts.size() >= 3 && parts[2] == "to-site";
+    if (to_site && parts.size() == 3) return wrong(parts[2], "needs the name of a site");
+    if (to_site) one.to_site = parts[3];
+    const std::size_t least = 2, most = to_site ? 4 : one.kind == Kind::add_host ? 3 : 2;
     if (parts.size() < least)
         return wrong(parts[0], one.kind == Kind::add_host ? std::string("needs a size, as in ") + example
                                                           : "needs the name of a host");
@@ -137,6 +140,11 @@ void lose(Host& host, Hypothesis& out) {
     out.assumptions.push_back(host.id.value + " is lost with everything that runs on it");
 }
 
+bool has_site(const Inventory& inventory, const std::string& site) {
+    return std::any_of(inventory.hosts.begin(), inventory.hosts.end(),
+                       [&](const auto& entry) { return entry.second.site == site; });
+}
+
 Result<void> apply(const Supposition& one, Hypothesis& out, Instant now) {
     if (one.kind == Kind::add_host) return add_host(one, out, now);
     const auto host = out.inventory.hosts.find(one.host);
@@ -145,9 +153,13 @@ Result<void> apply(const Supposition& one, Hypothesis& out, Instant now) {
         lose(host->second, out);
         return {};
     }
+    if (!one.to_site.empty() && !has_site(out.inventory, one.to_site))
+        return Error{ErrorCode::not_found, one.to_site, "no host is of this site"};
     host->second.maintenance = true;
+    host->second.to_site = one.to_site;
     out.assumptions.push_back(one.host.value +
-                              (one.kind == Kind::maintenance ? " is in maintenance" : " is emptied and then removed"));
+                              (one.kind == Kind::maintenance ? " is in maintenance" : " is emptied and then removed") +
+                              (one.to_site.empty() ? "" : ", its VMs leave for site " + one.to_site));
     return {};
 }
 

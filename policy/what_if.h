@@ -15,12 +15,13 @@ namespace ballast::policy {
 struct Supposition {
     enum class Kind { maintenance, lose, add_host, remove_host } kind = Kind::maintenance;
     HostId host;
-    double cpus = 0;  // of an added host
+    std::string to_site;  // of a maintenance; empty: the VMs stay in their site
+    double cpus = 0;      // of an added host
     Bytes memory;
 };
 
-/// "maintenance HOST", "lose HOST", "remove-host HOST", "add-host [NAME] 32cpu,256GiB", several of them joined by ';';
-/// at most 16. Error invalid: the subject is the word that is wrong.
+/// "maintenance HOST", "maintenance HOST to-site SITE", "lose HOST", "remove-host HOST", "add-host [NAME]
+/// 32cpu,256GiB", several of them joined by ';'; at most 16. Error invalid: the subject is the word that is wrong.
 Result<std::vector<Supposition>> parse_what_if(std::string_view text);
 
 struct Hypothesis {

@@ -69,8 +69,15 @@ public:
     /// is defined, where it is persistent, and started. After any other error it may run all the same: look.
     virtual Task<void> start(StartRequest request) = 0;
 
+    /// Creates an empty image of this size and format for a disk to be copied to. Error conflict: something of this
+    /// name exists, which is left as it is; any other: it may exist all the same.
+    virtual Task<void> create_image(HostId host, DiskCopy disk) = 0;
+    /// Removes an image. Done as well when there is none.
+    virtual Task<void> remove_image(HostId host, std::string file) = 0;
+
     // Migration. `migrate` returns when libvirt's call returns, whatever that means for the guest: look at both hosts.
-    /// Asked of the target just before the start: memory, CPU, name and UUID free, storage and networks present.
+    /// Asked of the target just before the start: memory, CPU, name and UUID free, storage and networks present,
+    /// and a place with enough room for each disk to be copied.
     /// An error of code `refused` says why not.
     virtual Task<void> can_accept(MigrationRequest request) = 0;
     virtual Task<void> migrate(MigrationRequest request) = 0;

@@ -121,6 +121,7 @@ Hypervisor::Task<VmFacts> SimHypervisor::vm_facts(HostId host, VmId vm) {
     facts.persistent = domain->persistent;
     facts.autostart = domain->autostart;
     facts.wishes.post_copy = domain->allows_post_copy;
+    facts.requirements.disks = domain->disks;
     co_return facts;
 }
 
@@ -170,6 +171,22 @@ Hypervisor::Task<void> SimHypervisor::start(StartRequest request) {
     const bool lost = co_await answer_is_lost(on);
     if (lost) co_return no_answer(on);
     co_return started;
+}
+
+Hypervisor::Task<void> SimHypervisor::create_image(HostId host, DiskCopy disk) {
+    std::function<Result<void>()> act = [this, host, disk]() -> Result<void> {
+        if (world_.host(host)->images.insert(disk.file).second) return {};
+        return Error{ErrorCode::conflict, disk.file, "exists there already"};
+    };
+    return change(std::move(host), std::move(act));
+}
+
+Hypervisor::Task<void> SimHypervisor::remove_image(HostId host, std::string file) {
+    std::function<Result<void>()> act = [this, host, file]() -> Result<void> {
+        world_.host(host)->images.erase(file);
+        return {};
+    };
+    return change(std::move(host), std::move(act));
 }
 
 Hypervisor::Task<void> SimHypervisor::can_accept(MigrationRequest request) {

@@ -28,6 +28,9 @@ public:
 
     Task<void> start(StartRequest request) override;
 
+    Task<void> create_image(HostId host, DiskCopy disk) override;
+    Task<void> remove_image(HostId host, std::string file) override;
+
     Task<void> can_accept(MigrationRequest request) override;
     Task<void> migrate(MigrationRequest request) override;
     Task<MigrationProgress> progress(HostId host, VmId vm) override;

@@ -39,6 +39,7 @@ void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
     domain.autostart = spec.autostart;
     domain.allows_post_copy = spec.allows_post_copy;
     domain.dirty_mib_per_s = spec.dirty_mib_per_s;
+    domain.disks = spec.disks;
     hosts_.at(host).domains[id] = domain;
 }
 
@@ -249,6 +250,10 @@ void World::migrate(const MigrationRequest& request, std::function<void(Result<v
     Domain* const moved = domain(request.from, request.vm);
     if (moved == nullptr || !moved->active()) return ended(no_domain(request.vm));
     if (moved->job) return ended(Error{ErrorCode::timed_out, request.vm.value, "another job holds the domain"});
+    const auto& images = hosts_.at(request.to).images;
+    const auto missing = [&](const DiskCopy& disk) { return !images.contains(disk.file); };
+    if (std::any_of(request.disks.begin(), request.disks.end(), missing))
+        return ended(Error{ErrorCode::internal, request.vm.value, "no image to copy a disk to"});
     std::erase_if(migrations_, [](const auto& one) { return !one->under_way(); });
     const Fault fault = fault_of(request.vm);
     faults_.erase(request.vm);

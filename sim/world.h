@@ -28,6 +28,7 @@ struct Domain {
     bool autostart = false;
     bool allows_post_copy = false;
     double dirty_mib_per_s = 0;
+    std::vector<VmDisk> disks{};
     Presence::State state = Presence::State::running;
     Presence::PauseReason reason = Presence::PauseReason::none;
     bool shut_down_by_guest = false;
@@ -49,6 +50,7 @@ struct SimHost {
     Instant booted{};
     Instant calls_time_out_until{};
     std::map<VmId, Domain> domains;
+    std::set<std::string> images;  // created for disks that are copied here
 
     bool answers() const { return powered && libvirtd && reachable; }
 };
@@ -60,6 +62,7 @@ struct VmSpec {
     bool persistent = true;
     bool autostart = false;
     bool allows_post_copy = false;
+    std::vector<VmDisk> disks{};
 };
 
 class Migration;

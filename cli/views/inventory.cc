@@ -91,12 +91,12 @@ void show_hosts(const value& hosts, Page& page) {
 
 void show_maintenance_list(const value& hosts, Page& page) {
     using enum Column::Align;
-    Table table({{"Host"}, {"State"}, {"VMs left", right}, {"Migrations"}});
+    Table table({{"Host"}, {"State"}, {"VMs left", right}, {"Migrations"}, {"To site", left, 1}});
     table.set_note_title("Problem");
     for (const value& host : list(hosts, "hosts"))
         if (flag(host, "maintenance"))
             table.add({Phrase(text(host, "id"), Tone::strong), state_phrase(text(host, "state")),
-                       std::to_string(whole(host, "vms")), migrations(host)},
+                       std::to_string(whole(host, "vms")), migrations(host), text(host, "to_site")},
                       host_note(host));
     if (table.empty())
         page.say("No host is in maintenance.");

@@ -36,8 +36,8 @@ bool accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose 
 /// The two parts of accepts(). What statically_accepts() says holds for a whole plan.
 bool statically_accepts(const Context& context, const Vm& vm, const Host& target);
 /// What static checks ask about; classes.cc knows what each part reads of VMs and of hosts.
-enum class StaticPart : std::uint8_t { pins, machine, numa, pages, network, storage };
-inline constexpr std::size_t static_parts = 6;
+enum class StaticPart : std::uint8_t { pins, site, machine, numa, pages, network, storage };
+inline constexpr std::size_t static_parts = 7;
 bool statically_accepts(const Context& context, const Vm& vm, const Host& target, StaticPart part);
 bool dynamically_accepts(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose);
 
@@ -56,15 +56,19 @@ void windows(const Context&, const Vm&, Purpose, Objections&);
 void local_storage(const Context&, const Vm&, Purpose, Objections&);
 
 void pins(const Context&, const Vm&, const Host&, Objections&);
+void site(const Context&, const Vm&, const Host&, Objections&);
 void machine_type(const Context&, const Vm&, const Host&, Objections&);
 void cpu_model(const Context&, const Vm&, const Host&, Objections&);
 void numa(const Context&, const Vm&, const Host&, Objections&);
 void page_sizes(const Context&, const Vm&, const Host&, Objections&);
 void network(const Context&, const Vm&, const Host&, Objections&);
 void storage(const Context&, const Vm&, const Host&, Objections&);
+void storage_between_sites(const Context&, const Vm&, const Host&, Objections&);
 
 void same_host(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void host_state(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
+void site_asked_for(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
+void unshared(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void spread(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void keep_together(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void memory(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
@@ -76,6 +80,8 @@ void admission(const ClusterView&, const Vm&, const Host&, Purpose, Objections&)
 void no_return(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void after_failure(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 void limits(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
+void limit_sites(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
+void disk_space(const ClusterView&, const Vm&, const Host&, Purpose, Objections&);
 
 void soft_pins(const ClusterView&, const Vm&, const Host&, std::vector<std::string>&);
 void soft_spread(const ClusterView&, const Vm&, const Host&, std::vector<std::string>&);

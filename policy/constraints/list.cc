@@ -22,16 +22,22 @@ constexpr struct {
     StaticPart part;
     StaticCheck check;
 } static_checks[] = {
-    {StaticPart::pins, constraints::pins},         {StaticPart::machine, constraints::machine_type},
-    {StaticPart::machine, constraints::cpu_model}, {StaticPart::numa, constraints::numa},
-    {StaticPart::pages, constraints::page_sizes},  {StaticPart::network, constraints::network},
+    {StaticPart::pins, constraints::pins},
+    {StaticPart::site, constraints::site},
+    {StaticPart::machine, constraints::machine_type},
+    {StaticPart::machine, constraints::cpu_model},
+    {StaticPart::numa, constraints::numa},
+    {StaticPart::pages, constraints::page_sizes},
+    {StaticPart::network, constraints::network},
     {StaticPart::storage, constraints::storage},
+    {StaticPart::storage, constraints::storage_between_sites},
 };
 
 constexpr DynamicCheck load_checks[] = {
-    constraints::spread,     constraints::keep_together, constraints::memory, constraints::huge_pages,
-    constraints::overcommit, constraints::reservation,   constraints::cpu,    constraints::admission,
-    constraints::no_return,  constraints::after_failure, constraints::limits,
+    constraints::site_asked_for, constraints::unshared,      constraints::disk_space, constraints::limit_sites,
+    constraints::spread,         constraints::keep_together, constraints::memory,     constraints::huge_pages,
+    constraints::overcommit,     constraints::reservation,   constraints::cpu,        constraints::admission,
+    constraints::no_return,      constraints::after_failure, constraints::limits,
 };
 
 constexpr PreferenceCheck preference_checks[] = {

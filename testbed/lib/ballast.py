@@ -60,9 +60,9 @@ def share_of_cpus(host):
     return max(1, round(100 * host.settings()["cpu"] / os.cpu_count()))
 
 
-def host_entry(host, local, uri=None, peer_uri=None):
+def host_entry(host, local, uri=None, peer_uri=None, site=None):
     """The host's line in ballast.yaml."""
-    parts = [f"name: {host.name}"]
+    parts = [f"name: {host.name}"] + ([f"site: {site}"] if site else [])
     if host.name == local:
         parts += ['uri: "qemu:///system"', f'peer_uri: "{peer_uri or outer(host)}"']
     else:
@@ -121,11 +121,13 @@ class Ballast:
 
     # -- configuring
 
-    def configure(self, policy, uris=None, **options):
-        """Writes ballast.yaml for all hosts of the cluster, and the policy. `uris`: {host: other uri than tcp}."""
+    def configure(self, policy, uris=None, sites=None, **options):
+        """Writes ballast.yaml for all hosts of the cluster, and the policy. `uris`: {host: other uri than tcp}; `sites`:
+        {host: site}."""
         settings = {"interval": "1s", "stale_after": "8s", "call_deadline": "5s", "log_level": "debug",
                     "health": "{probe: []}", **options}  # a container says what the machine around it is like
-        lines = "".join(host_entry(host, self.host.name, (uris or {}).get(host.name)) for host in all_hosts())
+        lines = "".join(host_entry(host, self.host.name, (uris or {}).get(host.name), site=(sites or {}).get(host.name))
+                        for host in all_hosts())
         text = "hosts:\n" + lines + "shared_storage: [/srv/vms]\n" + "".join(f"{key}: {value}\n" for key, value in settings.items())
         write_text(self.host.path("/etc/ballast/ballast.yaml"), text, 0o644)
         for name in os.listdir(self.host.path(_POLICY_DIR)):

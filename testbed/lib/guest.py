@@ -46,7 +46,7 @@ _XML = """<domain type='{type}'>
 
 _LOCAL_DISK = ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{path}'/>"
                "<target dev='vda' bus='virtio'/></disk>")
-_LOCAL_DISK_SIZE = 8 << 20
+_LOCAL_DISK_SIZE = 16 << 20
 _NETWORK = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 # Debian's kernel unpacks itself to 16 MiB and needs 51.5 MiB from there (its header's pref_address and init_size).
 LEAST_MEMORY = 72 << 20
@@ -99,8 +99,8 @@ def _disk_xml(options):
 def _create_local_disk(host, name):
     path = host.path(_local_disk(name))
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.truncate(_LOCAL_DISK_SIZE)
+    with open(path, "wb") as file:  # no zeros: what copies it has something to copy
+        file.write(os.urandom(_LOCAL_DISK_SIZE))
 
 
 def create(options, host):

@@ -50,9 +50,16 @@ bool same(const policy::CooldownOptions& a, const policy::CooldownOptions& b) {
     const auto& [vm, no_return, failure, hand] = a;
     return std::tie(vm, no_return, failure, hand) == std::tie(b.vm, b.no_return, b.after_failure, b.by_hand);
 }
+bool same(const policy::BetweenSitesOptions& a, const policy::BetweenSitesOptions& b) {
+    const auto& [bandwidth, slots, copy_disks, network_disks] = a;
+    return std::tie(bandwidth, slots, copy_disks, network_disks) ==
+           std::tie(b.bandwidth_mib_per_s, b.slots, b.copy_disks, b.network_disks);
+}
 bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) {
-    const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay] = a;
-    return std::tie(bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay) ==
+    const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay,
+                 between_sites] = a;
+    return same(between_sites, b.between_sites) &&
+           std::tie(bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay) ==
            std::tie(b.bandwidth_mib_per_s, b.assumed_link_mib_per_s, b.downtime_steps, b.auto_converge, b.post_copy,
                     b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
 }
@@ -126,9 +133,9 @@ bool same(const policy::MaintenanceOptions& a, const policy::MaintenanceOptions&
     return std::tie(return_home, within) == std::tie(b.return_home, b.within);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest] = a;
-    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest) ==
-           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target, b.idle_watts,
+    const auto& [id, uri, peer_uri, storage, site, cpu_share, labels, target, idle, full, rest] = a;
+    return std::tie(id, uri, peer_uri, storage, site, cpu_share, labels, target, idle, full, rest) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.site, b.cpu_share, b.labels, b.target, b.idle_watts,
                     b.full_watts, b.rest_of_host_watts);
 }
 bool same(const PowerOptions& a, const PowerOptions& b) {

@@ -145,11 +145,25 @@ public:
         co_return Result<void>();
     }
 
+    /// Images on each host, by file.
+    std::map<HostId, std::set<std::string>> images;
+    std::optional<MigrationRequest> last_migration;
+
+    Task<void> create_image(HostId host, DiskCopy disk) override {
+        if (!images[host].insert(disk.file).second) co_return Error{ErrorCode::conflict, disk.file, "exists already"};
+        co_return Result<void>();
+    }
+    Task<void> remove_image(HostId host, std::string file) override {
+        images[host].erase(file);
+        co_return Result<void>();
+    }
+
     Task<void> can_accept(MigrationRequest) override {
         if (refusal) co_return *refusal;
         co_return Result<void>();
     }
     Task<void> migrate(MigrationRequest request) override {
+        last_migration = request;
         migrating_.insert(request.vm);
         const Duration time = migration_time;
         co_await clock_.sleep_for(time);

@@ -1,0 +1,97 @@
+#include "policy/sites.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace ballast::policy {
+
+namespace {
+
+bool is_under(std::string_view file, std::string_view folder) {
+    while (!folder.empty() && folder.back() == '/') folder.remove_suffix(1);
+    return file.size() > folder.size() && file.starts_with(folder) && file[folder.size()] == '/' &&
+           file.find("/../") == file.npos;
+}
+
+bool any_elsewhere(const Context& context, const std::string& site) {
+    const auto& hosts = context.inventory.hosts;
+    return std::any_of(hosts.begin(), hosts.end(), [&](const auto& entry) { return entry.second.site != site; });
+}
+
+}  // namespace
+
+std::string site_name(const std::string& site) {
+    return site.empty() ? "the site without a name" : "site " + site;
+}
+
+const std::string* ordered_site(const Host& host) {
+    return host.maintenance && !host.to_site.empty() && host.to_site != host.site ? &host.to_site : nullptr;
+}
+
+bool may_leave_site(const Context& context, const Guest& guest, Purpose purpose) {
+    if (guest.on == nullptr) return false;
+    if (empties_host(purpose)) return ordered_site(*guest.on) != nullptr;
+    if (purpose == Purpose::return_home) return guest.home != nullptr && guest.home->site != guest.on->site;
+    return purpose == Purpose::manual && any_elsewhere(context, guest.on->site);
+}
+
+bool lies_in(const std::set<std::string>& folders, const std::string& file) {
+    return std::any_of(folders.begin(), folders.end(),
+                       [&](const std::string& folder) { return is_under(file, folder); });
+}
+
+std::string folder_of(const std::string& file) {
+    const auto slash = file.rfind('/');
+    return slash == file.npos ? std::string() : file.substr(0, slash);
+}
+
+bool is_stretched(const VmDisk& disk, const Host& host, const MigrationOptions& options) {
+    if (disk.type == "network") return options.between_sites.network_disks;
+    return lies_in(host.facts.stretched_paths, disk.source);
+}
+
+std::string uncopyable(const VmDisk& disk) {
+    if (disk.read_only) return "read-only, and only disks that are written to are copied";
+    if (disk.shareable) return "shared with other VMs";
+    if (disk.type == "network") return "reached over the network";
+    if (disk.type != "file") return "a " + disk.type + " device, and only images in files are copied";
+    if (disk.has_backing) return "based on another image";
+    if (disk.format != "raw" && disk.format != "qcow2")
+        return "in format " + (disk.format.empty() ? "?" : disk.format) + ", and only raw and qcow2 are copied";
+    if (disk.capacity == Bytes{}) return "of a size that is not known";
+    return {};
+}
+
+const std::string* pool_for(const VmDisk& disk, const Host& host) {
+    std::string folder = folder_of(disk.source);
+    for (const auto& [pool, path] : host.facts.pools) {
+        std::string_view at = path;
+        while (at.size() > 1 && at.back() == '/') at.remove_suffix(1);
+        if (!at.empty() && at == folder) return &pool;
+    }
+    return nullptr;
+}
+
+Bytes room_for_copy(const VmDisk& disk) {
+    return disk.format == "raw" || disk.allocated == Bytes{} ? disk.capacity : disk.allocated;
+}
+
+std::vector<const VmDisk*> copied_disks(const Vm& vm, const Host& from, const Host& to,
+                                        const MigrationOptions& options) {
+    std::vector<const VmDisk*> disks;
+    if (from.site == to.site) return disks;
+    for (const VmDisk& disk : vm.facts.requirements.disks)
+        if (!(is_stretched(disk, from, options) && is_stretched(disk, to, options))) disks.push_back(&disk);
+    return disks;
+}
+
+std::optional<Bytes> bytes_between_sites(const Vm& vm, const Host& from, const Host& to,
+                                         const MigrationOptions& options) {
+    if (from.site == to.site) return std::nullopt;
+    Bytes sum;
+    for (const VmDisk* disk : copied_disks(vm, from, to, options))
+        sum += disk->allocated == Bytes{} ? disk->capacity : disk->allocated;
+    return sum;
+}
+
+}  // namespace ballast::policy

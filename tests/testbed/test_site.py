@@ -1,0 +1,97 @@
+"""Guests that leave for another site with copies of their disks: host1 and host2 are site a, host3 is site b."""
+
+import os
+import re
+import time
+
+from support import AUTOMATIC, ClusterTest, create, named, virsh, wait_until, where
+
+SITES = {"host1": "a", "host2": "a", "host3": "b"}
+IMAGES = "/var/lib/libvirt/images"
+CAP = 4  # MiB/s
+POLICY = AUTOMATIC + "maintenance: {return_home: true}\n"
+POLICY = POLICY.replace("migration: {", "migration: {between_sites: {bandwidth: %dMiB/s, network_disks: true}, " % CAP)
+WRITTEN = 256 * 512  # what the guest itself writes to, at the beginning of its disk
+
+
+def image(host, name):
+    """The image of a guest's local disk as the host sees it, mounts included."""
+    with open(f"/proc/{named(host).need_on()}/root{IMAGES}/{name}.raw", "rb") as file:
+        return file.read()
+
+
+def exists(host, name):
+    return os.path.exists(f"/proc/{named(host).need_on()}/root{IMAGES}/{name}.raw")
+
+
+def disk_progress(host, name):
+    """MiB of the guest's disks that were copied, while no memory was yet; None when no copy is under way."""
+    text = named(host).virsh("domjobinfo", name, check=False)
+    found = re.search(r"File processed:\s+([\d.]+) (\S+)", text)
+    memory = re.search(r"Memory processed:\s+([\d.]+) (\S+)", text)
+    if not found or (memory and float(memory[1]) > 0):
+        return None
+    return float(found[1]) * {"B": 1 / 1024 / 1024, "KiB": 1 / 1024, "MiB": 1}[found[2]]
+
+
+class Site(ClusterTest):
+    """One guest with a disk of its own, one with its disk on NFS, which both sites reach."""
+
+    def setUp(self):
+        super().setUp()
+        self.guests()
+        for host in ("host2", "host3"):
+            self.give_pool(host)
+
+    def give_pool(self, host):
+        """A storage pool in whose folder a copy can lie."""
+        named(host).run(["mkdir", "-p", IMAGES])
+        virsh(host, "pool-create-as", "images", "dir", "--target", IMAGES)
+        self.addCleanup(lambda: named(host).virsh("pool-destroy", "images", check=False))
+
+    def fill(self, host, size):
+        """The folder gets a file system of this size."""
+        named(host).run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", IMAGES])
+        self.addCleanup(lambda: named(host).run(["umount", "-l", IMAGES], check=False))
+
+    def ended(self, vm, trigger):
+        return next((op for op in self.ballast.operations() if op["vm_name"] == vm and op["trigger"] == trigger and op["final"]), None)
+
+    def test_guests_leave_for_the_other_site_with_copies_of_their_disks_within_the_cap_and_come_home(self):
+        create("pet", "host2", disk="local")
+        create("web", "host2", disk="nfs")
+        self.fill("host3", "12m")  # the disk has 16 MiB
+        self.start(POLICY, sites=SITES)
+        wait_until("both to be known", lambda: [self.ballast.vm(vm) for vm in ("pet", "web")],
+                   lambda vms: all(vm and vm["facts_known"] for vm in vms))
+        self.ballast.ctl("maintenance", "enter", "host2", "--to-site", "b")
+
+        wait_until("web to be in site b", lambda: where("web"), lambda hosts: hosts == ["host3"], timeout=60)
+        refused = self.ballast.ctl("explain", "vm", "pet")
+        self.assertIn("disk_space", str(refused["refused_by_plan"]))
+        self.assertEqual((where("pet"), exists("host3", "pet")), (["host2"], False))
+
+        named("host3").run(["mount", "-o", "remount,size=64m", IMAGES])
+        virsh("host3", "pool-refresh", "images")
+        before = image("host2", "pet")
+        self.ballast.kill()  # and another daemon goes on
+        self.began = time.time()
+        wait_until("its disk to be copied", lambda: disk_progress("host2", "pet"), lambda mib: mib and mib > 0, step=0.1)
+        first, then = disk_progress("host2", "pet"), time.monotonic()
+        time.sleep(1.5)
+        second, now = disk_progress("host2", "pet"), time.monotonic()
+        if first and second:
+            print(f"({(second - first) / (now - then):.1f} MiB/s of {CAP}) ", end="")
+            self.assertLess((second - first) / (now - then), CAP * 1.3)
+        wait_until("pet to be in site b", lambda: where("pet"), lambda hosts: hosts == ["host3"], timeout=60)
+        self.assert_runs_once("pet", "host3")
+        self.assertEqual(image("host3", "pet")[WRITTEN:], before[WRITTEN:])
+        self.assertTrue(exists("host2", "pet"))
+        ended = wait_until("its end", lambda: self.ended("pet", "maintenance"))
+        self.assertEqual(ended["disks"], ["vda"])
+        self.assertIn(f"the images on host2 stay as they were then: {IMAGES}/pet.raw", ended["message"])
+
+        self.ballast.ctl("maintenance", "leave", "host2")
+        wait_until("pet to be at home", lambda: where("pet"), lambda hosts: hosts == ["host2"], timeout=60)
+        self.assert_runs_once("pet", "host2")
+        self.assertEqual(image("host2", "pet")[WRITTEN:], before[WRITTEN:])
