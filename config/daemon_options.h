@@ -16,13 +16,13 @@ struct HostOptions {
     std::string uri = "qemu:///system";       // as the daemon reaches it; libvirt's uri_aliases are honoured
     std::optional<std::string> peer_uri;      // as the other hosts reach it; derived from uri when it is remote
     std::vector<std::string> shared_storage;  // path prefixes on it that are shared with the other hosts of its site
-    std::string site;                         // data centre; hosts that name none stand in one
     double cpu_share = 1;  // of its CPUs that guests may use, 0-1: below 1 where a quota or other services take a part
     std::map<std::string, std::string> labels{};  // failure domains: rack -> r1
     bool target = true;                           // false: VMs may leave it but not come
     // What it draws, in watts, where its BMC does not tell; both or neither.
     std::optional<double> idle_watts{}, full_watts{};
     double rest_of_host_watts = 0;  // what it draws besides processors and memory, added to RAPL's readings
+    std::string site{};             // data centre; hosts that name none stand in one
 };
 
 /// Hosts' power: where the broker is, and how long hosts take. See docs/power.md.

@@ -120,7 +120,8 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
         const Host& there = seen.hosts.at(to);
         crossing = policy::bytes_between_sites(vm->second, on->second, there, policy_.migration);
         for (const VmDisk* disk : policy::copied_disks(vm->second, on->second, there, policy_.migration))
-            draft.disks.push_back(disk->target);
+            if (policy_.migration.between_sites.copy_disks && policy::uncopyable(*disk).empty())
+                draft.disks.push_back(disk->target);  // with `force` libvirt is asked without the others
     }
     draft.prediction = policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second,
                                        policy_.migration, crossing);

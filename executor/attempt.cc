@@ -14,8 +14,8 @@ constexpr unsigned most_doublings = 10;
 
 boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
     if (run->cancelled()) {
-        co_await end_without_moving(run, OperationState::cancelled,
-                                    "cancelled by " + run->notes.cancelled_by + " before it started");
+        std::string message = "cancelled by " + run->notes.cancelled_by + " before it started" + images_left(*run);
+        co_await end_without_moving(run, OperationState::cancelled, std::move(message));
         co_return;
     }
     run->attempt = Attempt();

@@ -198,7 +198,7 @@ boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bo
         if (!undefined) left = "; a definition is left on " + run->op.to.value + ": " + to_string(undefined.error());
     }
     // Certain of both: the guest never ran from them, and nothing has them open.
-    if (picture.target && !run->notes.keep_images) {
+    if (picture.target && !run->notes.keep_images && !is_lost(run->op.to)) {
         const auto removed = co_await remove_images(run);
         if (!removed && !last_try) co_return false;
     }

@@ -101,7 +101,10 @@ private:
         networks_.add_all(host.facts.networks);
         bridges_.add_all(host.facts.bridges);
         for (const auto& [pool, path] : host.facts.pools) pools_.add(pool), gather_path(path);
+        for (const auto& [pool, free] : host.facts.pool_free) pools_.add(pool);
         for (const std::string& path : host.facts.shared_paths) gather_path(path);
+        for (const std::string& path : host.facts.stretched_paths) gather_path(path);
+        sites_.add(host.site), sites_.add(host.to_site);
     }
     void gather(const Vm& vm) {
         vms_.add(vm.id.value);
@@ -111,7 +114,10 @@ private:
         bridges_.add_all(vm.facts.requirements.bridges);
         pools_.add_all(vm.facts.requirements.pools);
         for (const std::string& file : vm.facts.requirements.files) gather_path(file);
+        for (const VmDisk& disk : vm.facts.requirements.disks)
+            if (is_path(disk.source)) gather_path(disk.source);
     }
+    static bool is_path(const std::string& source) { return source.starts_with('/'); }
     void gather_path(const std::string& path) { folders_.add_all(parts_of(path)); }
 
     template <class Map, class Rename>
@@ -154,7 +160,16 @@ private:
         std::map<std::string, std::string> pools;
         for (const auto& [pool, target] : facts.pools) pools[pools_.of(pool)] = path(target);
         facts.pools = std::move(pools);
+        std::map<std::string, Bytes> free;
+        for (const auto& [pool, bytes] : facts.pool_free) free[pools_.of(pool)] = bytes;
+        facts.pool_free = std::move(free);
         facts.shared_paths = paths(facts.shared_paths);
+        facts.stretched_paths = paths(facts.stretched_paths);
+        rename_site(host.site), rename_site(host.to_site);
+    }
+    // One without a name is one like the others.
+    void rename_site(std::string& site) {
+        if (!site.empty()) site = sites_.of(site);
     }
     void rename(Vm& vm) {
         rename(vm.id), rename(vm.host);
@@ -169,6 +184,7 @@ private:
         needs.bridges = bridges_.of(needs.bridges);
         needs.pools = pools_.of(needs.pools);
         needs.files = paths(needs.files);
+        for (VmDisk& disk : needs.disks) disk.source = is_path(disk.source) ? path(disk.source) : "(left out)";
     }
 
     // Patterns would match nothing any more: each rule names its VMs.
@@ -193,7 +209,7 @@ private:
 
     Record& record_;
     Names hosts_{"host-"}, vms_{"vm-"}, networks_{"net-"}, bridges_{"br-"}, pools_{"pool-"}, folders_{"p"},
-        groups_{"group-"}, operations_{"op-"}, subjects_{"subject-"};
+        groups_{"group-"}, operations_{"op-"}, subjects_{"subject-"}, sites_{"site-"};
 };
 
 }  // namespace

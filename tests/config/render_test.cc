@@ -60,8 +60,8 @@ bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) 
                  between_sites] = a;
     return same(between_sites, b.between_sites) &&
            std::tie(bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay) ==
-           std::tie(b.bandwidth_mib_per_s, b.assumed_link_mib_per_s, b.downtime_steps, b.auto_converge, b.post_copy,
-                    b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
+               std::tie(b.bandwidth_mib_per_s, b.assumed_link_mib_per_s, b.downtime_steps, b.auto_converge, b.post_copy,
+                        b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
 }
 bool same(const policy::Rule& a, const policy::Rule& b) {
     const auto& [kind, name, vms, hosts, origin, column, hard, over, at_most] = a;
@@ -133,10 +133,10 @@ bool same(const policy::MaintenanceOptions& a, const policy::MaintenanceOptions&
     return std::tie(return_home, within) == std::tie(b.return_home, b.within);
 }
 bool same(const HostOptions& a, const HostOptions& b) {
-    const auto& [id, uri, peer_uri, storage, site, cpu_share, labels, target, idle, full, rest] = a;
-    return std::tie(id, uri, peer_uri, storage, site, cpu_share, labels, target, idle, full, rest) ==
-           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.site, b.cpu_share, b.labels, b.target, b.idle_watts,
-                    b.full_watts, b.rest_of_host_watts);
+    const auto& [id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest, site] = a;
+    return std::tie(id, uri, peer_uri, storage, cpu_share, labels, target, idle, full, rest, site) ==
+           std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target, b.idle_watts,
+                    b.full_watts, b.rest_of_host_watts, b.site);
 }
 bool same(const PowerOptions& a, const PowerOptions& b) {
     const auto& [broker, shutdown, boot, tries, drill] = a;
