@@ -15,8 +15,8 @@ namespace ballast::config {
 namespace {
 
 using policy::AdmissionOptions;
-using policy::BetweenSitesOptions;
 using policy::BalanceOptions;
+using policy::BetweenSitesOptions;
 using policy::ConsolidationOptions;
 using policy::CooldownOptions;
 using policy::CpuMethod;
@@ -481,6 +481,8 @@ const Table<Options>& policy_table() {
          {"failover", "Hosts that do not answer any more: fencing them and starting their VMs elsewhere."},
          {"cooldown", "How long VMs are left alone after a move."},
          {"migration", "How a VM is moved."},
+         {"migration.between_sites",
+          "From one site to another, which only operators ask for. See docs/maintenance.md."},
          {"health",
           "What is done about hosts that fail although they answer: nothing, cordon (no VM comes), evacuate (those it "
           "has leave), evacuate_now (before all else, whatever cooldowns and windows say). See docs/faults.md."}},

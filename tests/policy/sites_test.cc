@@ -257,16 +257,16 @@ TEST_CASE("The time of a copy is that of its bytes at the cap between sites") {
 TEST_CASE("What if VMs left for another site is a question") {
     const Cluster cluster = two_sites();
     const auto asked = policy::parse_what_if("maintenance h1 to-site b");
-    REQUIRE(asked);
+    REQUIRE(asked.has_value());
     const auto supposed = policy::suppose(*asked, cluster.inventory, cluster.memory, cluster.now);
-    REQUIRE(supposed);
+    REQUIRE(supposed.has_value());
     CHECK(supposed->assumptions == std::vector<std::string>{"h1 is in maintenance, its VMs leave for site b"});
     const Plan plan = policy::plan(supposed->inventory, supposed->memory, cluster.options, cluster.now);
     CHECK(plan.moves.size() == 2);
-    CHECK_FALSE(policy::parse_what_if("maintenance h1 to-site"));
-    CHECK_FALSE(policy::parse_what_if("maintenance h1 to-site b c"));
-    CHECK_FALSE(policy::parse_what_if("lose h1 to-site b"));
+    CHECK_FALSE(policy::parse_what_if("maintenance h1 to-site").has_value());
+    CHECK_FALSE(policy::parse_what_if("maintenance h1 to-site b c").has_value());
+    CHECK_FALSE(policy::parse_what_if("lose h1 to-site b").has_value());
     const auto nowhere = policy::parse_what_if("maintenance h1 to-site c");
-    REQUIRE(nowhere);
-    CHECK_FALSE(policy::suppose(*nowhere, cluster.inventory, cluster.memory, cluster.now));
+    REQUIRE(nowhere.has_value());
+    CHECK_FALSE(policy::suppose(*nowhere, cluster.inventory, cluster.memory, cluster.now).has_value());
 }
