@@ -12,7 +12,7 @@ namespace {
 
 VmDisk only_disk(const std::string& disk) {
     const auto facts = vm_facts_from_xml("<domain type='qemu'><devices>" + disk + "</devices></domain>");
-    REQUIRE(facts);
+    REQUIRE(facts.has_value());
     REQUIRE(facts->requirements.disks.size() == 1);
     return facts->requirements.disks.front();
 }
@@ -50,7 +50,7 @@ TEST_CASE("What makes a disk another matter is told") {
 TEST_CASE("An empty drive is no disk") {
     const auto facts = vm_facts_from_xml(
         "<domain type='qemu'><devices><disk type='file' device='cdrom'><target dev='sda'/></disk></devices></domain>");
-    REQUIRE(facts);
+    REQUIRE(facts.has_value());
     CHECK(facts->requirements.disks.empty());
 }
 
