@@ -98,7 +98,7 @@ Finding judge_pair(const PreflightHost& host, const PreflightHost& other, const 
 }  // namespace
 
 Finding check_shared_storage(const PreflightCluster& cluster, const PreflightHost& host) {
-    const auto peers = others(cluster, host);
+    auto peers = others(cluster, host);
     const auto& paths = host.libvirt->host.shared_paths;
     if (peers.empty()) return ok("no other host to share storage with");
     if (paths.empty())
@@ -111,6 +111,7 @@ Finding check_shared_storage(const PreflightCluster& cluster, const PreflightHos
             if (other->site == host.site || stretched.contains(path)) found.push_back(judge_pair(host, *other, path));
     const Finding worst = worst_of(found, "");
     if (worst.status != Status::ok) return worst;
+    std::erase_if(peers, [&](const PreflightHost* other) { return other->site != host.site; });
     return ok(listed({paths.begin(), paths.end()}) + " shared with " + counted(peers.size(), "other host"));
 }
 

@@ -6,6 +6,7 @@
 #include "interchange/fields.h"
 #include "interchange/health_tables.h"
 #include "interchange/record.h"
+#include "interchange/site_tables.h"
 #include "interchange/time_tables.h"
 
 namespace ballast::interchange {
@@ -99,21 +100,6 @@ struct Described<CpuRequirement> {
     using T = CpuRequirement;
     static constexpr auto fields =
         std::tuple{field("mode", &T::mode), field("model", &T::model), field("required", &T::required)};
-};
-template <>
-struct Described<VmDisk> {
-    using T = VmDisk;
-    static constexpr auto fields = std::tuple{
-        required("target", &T::target),
-        required("type", &T::type),
-        field("source", &T::source),
-        field("format", &T::format),
-        field("read_only", &T::read_only),
-        field("shareable", &T::shareable),
-        field("has_backing", &T::has_backing),
-        field("capacity_bytes", &T::capacity),
-        field("allocated_bytes", &T::allocated),
-    };
 };
 template <>
 struct Described<VmRequirements> {
@@ -413,13 +399,6 @@ struct Described<policy::CooldownOptions> {
     static constexpr auto fields =
         std::tuple{field("vm_ms", &T::vm), field("no_return_ms", &T::no_return),
                    field("after_failure_ms", &T::after_failure), field("by_hand_ms", &T::by_hand)};
-};
-template <>
-struct Described<policy::BetweenSitesOptions> {
-    using T = policy::BetweenSitesOptions;
-    static constexpr auto fields =
-        std::tuple{field("bandwidth_mib_per_s", &T::bandwidth_mib_per_s), field("slots", &T::slots),
-                   field("copy_disks", &T::copy_disks), field("network_disks", &T::network_disks)};
 };
 template <>
 struct Described<policy::MigrationOptions> {

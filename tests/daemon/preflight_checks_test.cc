@@ -202,6 +202,36 @@ const std::vector<Row>& cluster_rows() {
              b.facts1().pools.clear();
              b.shell1().file_systems["/srv/vms"].source = "elsewhere:/vms";
          }},
+        {"shared_storage", "not that of another site", good, "/srv/vms shared with 1 other host",
+         [](Bench& b) {
+             b.host2().site = "b";
+             b.facts2().host.shared_paths = {"/srv/other"};
+         }},
+        {"shared_storage", "stretched, and not declared there", warn, "not declared shared on host2",
+         [](Bench& b) {
+             b.host2().site = "b";
+             b.facts1().host.stretched_paths = {"/srv/vms"};
+             b.facts2().host.shared_paths = {"/srv/other"};
+         }},
+        {"sites", "only one", good, "all hosts stand in one site", [](Bench&) {}},
+        {"sites", "a place for the copies", good, "could leave for another site",
+         [](Bench& b) {
+             b.host2().site = "b";
+             b.guest1().facts.requirements.disks = {
+                 {"vda", "file", "/srv/vms/a.raw", "raw", false, false, false, gib(1), gib(1)}};
+         }},
+        {"sites", "no pool for the copies", warn, "no host of site b has an active storage pool in /images",
+         [](Bench& b) {
+             b.host2().site = "b";
+             b.guest1().facts.requirements.disks = {
+                 {"vda", "file", "/images/a.raw", "raw", false, false, false, gib(1), gib(1)}};
+         }},
+        {"sites", "a CD-ROM", warn, "not copied to another site",
+         [](Bench& b) {
+             b.host2().site = "b";
+             b.guest1().facts.requirements.disks = {
+                 {"sda", "file", "/srv/vms/a.iso", "raw", true, false, false, {}, {}}};
+         }},
         {"cpu_model", "alike", good, "which all other hosts can offer", [](Bench&) {}},
         {"cpu_model", "alone", good, "host CPU model Intel Haswell", [](Bench& b) { b.only_one_host(); }},
         {"cpu_model", "others are older", warn, "cannot move to host2, host3",
