@@ -5,8 +5,8 @@
 
 #include "interchange/fields.h"
 #include "interchange/health_tables.h"
+#include "interchange/migration_tables.h"
 #include "interchange/record.h"
-#include "interchange/site_tables.h"
 #include "interchange/time_tables.h"
 
 namespace ballast::interchange {
@@ -401,24 +401,6 @@ struct Described<policy::CooldownOptions> {
                    field("after_failure_ms", &T::after_failure), field("by_hand_ms", &T::by_hand)};
 };
 template <>
-struct Described<policy::MigrationOptions> {
-    using T = policy::MigrationOptions;
-    static constexpr auto fields = std::tuple{
-        field("bandwidth_mib_per_s", &T::bandwidth_mib_per_s),
-        field("assumed_link_mib_per_s", &T::assumed_link_mib_per_s),
-        field("downtime_steps_ms", &T::downtime_steps),
-        field("auto_converge", &T::auto_converge),
-        field("post_copy", &T::post_copy),
-        field("tls", &T::tls),
-        field("parallel_connections", &T::parallel_connections),
-        field("deadline_min_ms", &T::deadline_min),
-        field("deadline_per_gib_ms", &T::deadline_per_gib),
-        field("attempts", &T::attempts),
-        field("retry_delay_ms", &T::retry_delay),
-        field("between_sites", &T::between_sites),
-    };
-};
-template <>
 struct Described<policy::Rule> {
     using T = policy::Rule;
     static constexpr auto fields =
@@ -484,13 +466,6 @@ struct Described<Rejection> {
     using T = Rejection;
     static constexpr auto fields = std::tuple{required("vm", &T::vm), field("target", &T::target),
                                               required("reason", &T::reason), field("detail", &T::detail)};
-};
-template <>
-struct Described<Prediction> {
-    using T = Prediction;
-    static constexpr auto fields = std::tuple{field("duration_ms", &T::duration), field("downtime_ms", &T::downtime),
-                                              field("transferred_bytes", &T::transferred),
-                                              field("converges", &T::converges), field("disk_bytes", &T::disk)};
 };
 template <>
 struct Described<Effect> {

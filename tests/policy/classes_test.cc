@@ -2,7 +2,7 @@
 #include "policy/classes.h"
 
 #include "policy/constraints/constraint.h"
-#include "tests/policy/random_rules.h"
+#include "tests/policy/random_sites.h"
 
 using namespace ballast;
 using namespace ballast::policy;
@@ -58,6 +58,24 @@ TEST_CASE("Classes give the verdict of asking each VM on each host") {
     CHECK(allowed > forbidden / 10);
     CHECK(forbidden > allowed / 10);
     CHECK(classes_of_vms < vms);
+}
+
+TEST_CASE("Classes give the verdict of asking also where hosts stand in several sites, and some are left for another") {
+    for (std::uint64_t seed = 0; seed < cases / 4; ++seed) {
+        const Cluster cluster = random_sites(seed);
+        const Context context = context_of(cluster);
+        const Classes classes = classes_of(context);
+        std::size_t v = 0;
+        for (const auto& [vm_id, vm] : cluster.inventory.vms) {
+            std::size_t h = 0;
+            for (const auto& [host_id, host] : cluster.inventory.hosts) {
+                const bool direct = statically_accepts(context, vm, host);
+                if (classes.accepts(classes.of_vm[v], classes.of_host[h++]) != direct)
+                    FAIL_CHECK("seed " << seed << ": " << vm.facts.name << " on " << host_id.value);
+            }
+            ++v;
+        }
+    }
 }
 
 TEST_CASE("VMs that differ in nothing but their own disks are one class, on hosts that are one") {

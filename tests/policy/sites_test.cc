@@ -2,7 +2,7 @@
 #include "policy/sites.h"
 
 #include "policy/what_if.h"
-#include "tests/policy/cluster_builder.h"
+#include "tests/policy/random_sites.h"
 
 using namespace ballast;
 using namespace ballast::test;
@@ -252,6 +252,31 @@ TEST_CASE("The time of a copy is that of its bytes at the cap between sites") {
     CHECK(between.disk == gib(2));
     CHECK(between.duration > within.duration + 204s);
     CHECK(between.transferred >= gib(2) + within.transferred);
+}
+
+TEST_CASE("No plan takes a VM out of its site but by an order, or home") {
+    std::size_t ordered = 0;
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        Cluster cluster = random_sites(seed);
+        cluster.persist(1min);
+        const Plan plan = cluster.plan();
+        for (const Move& move : plan.moves) {
+            const Host &from = cluster.at(move.from.value), &to = cluster.at(move.to.value);
+            if (from.site == to.site) {
+                CHECK(move.disks.empty());
+                continue;
+            }
+            const std::string* order = policy::ordered_site(from);
+            const bool by_order = order != nullptr && *order == to.site;
+            ordered += by_order ? 1 : 0;
+            if (!by_order && move.trigger != Trigger::return_home)
+                FAIL_CHECK("seed " << seed << ": " << move.reason << " from " << from.site << " to " << to.site);
+        }
+        for (const Restart& restart : plan.restarts)
+            if (cluster.at(restart.from.value).site != cluster.at(restart.to.value).site)
+                FAIL_CHECK("seed " << seed << ": " << restart.reason);
+    }
+    CHECK(ordered > 0);
 }
 
 TEST_CASE("What if VMs left for another site is a question") {

@@ -8,7 +8,7 @@ from support import AUTOMATIC, ClusterTest, create, named, virsh, wait_until, wh
 
 SITES = {"host1": "a", "host2": "a", "host3": "b"}
 IMAGES = "/var/lib/libvirt/images"
-CAP = 4  # MiB/s
+CAP = 8  # MiB/s
 POLICY = AUTOMATIC + "maintenance: {return_home: true}\n"
 POLICY = POLICY.replace("migration: {", "migration: {between_sites: {bandwidth: %dMiB/s, network_disks: true}, " % CAP)
 WRITTEN = 256 * 512  # what the guest itself writes to, at the beginning of its disk
@@ -40,6 +40,7 @@ class Site(ClusterTest):
     def setUp(self):
         super().setUp()
         self.guests()
+        self.fill("host3", "12m")  # the disk has 16 MiB
         for host in ("host2", "host3"):
             self.give_pool(host)
 
@@ -51,6 +52,7 @@ class Site(ClusterTest):
 
     def fill(self, host, size):
         """The folder gets a file system of this size."""
+        named(host).run(["mkdir", "-p", IMAGES])
         named(host).run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", IMAGES])
         self.addCleanup(lambda: named(host).run(["umount", "-l", IMAGES], check=False))
 
@@ -60,7 +62,6 @@ class Site(ClusterTest):
     def test_guests_leave_for_the_other_site_with_copies_of_their_disks_within_the_cap_and_come_home(self):
         create("pet", "host2", disk="local")
         create("web", "host2", disk="nfs")
-        self.fill("host3", "12m")  # the disk has 16 MiB
         self.start(POLICY, sites=SITES)
         wait_until("both to be known", lambda: [self.ballast.vm(vm) for vm in ("pet", "web")],
                    lambda vms: all(vm and vm["facts_known"] for vm in vms))
