@@ -151,7 +151,10 @@ private:
 
     void collect_sites() {
         std::set<std::string_view> sites;
-        for (const auto& [id, host] : inventory_.hosts) sites.insert(host.site);
+        for (const auto& [id, host] : inventory_.hosts) {
+            sites.insert(host.site);
+            if (const std::string* ordered = ordered_site(host)) sites.insert(*ordered);
+        }
         wanted_.several_sites = sites.size() > 1;
         for (const Home& home : inventory_.homes) homes_.insert(home.host);
     }
