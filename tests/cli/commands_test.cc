@@ -102,6 +102,8 @@ TEST_CASE("Each verb sends what the contract asks for") {
         {{"migrate", "web1", "--to", "host2", "--force"},
          R"(POST /v1/migrate {"vm":"web1","to":"host2","force":true})"},
         {{"maintenance", "enter", "h1"}, R"(POST /v1/maintenance/h1 {"on":true})"},
+        {{"maintenance", "enter", "h1", "--to-site", "b"}, R"(POST /v1/maintenance/h1 {"on":true,"to_site":"b"})"},
+        {{"maintenance", "enter", "--site", "a", "--to-site", "b"}, "GET /v1/hosts"},
         {{"maintenance", "leave", "h1"}, R"(POST /v1/maintenance/h1 {"on":false})"},
         {{"approve", "op-1"}, "POST /v1/operations/op-1/approve"},
         {{"cancel", "op-1"}, "POST /v1/operations/op-1/cancel"},
@@ -123,6 +125,23 @@ TEST_CASE("Each verb sends what the contract asks for") {
         ballastctl(words);
         CHECK(ballastctl.requests().front() == request);
     }
+}
+
+TEST_CASE("All hosts of a site enter maintenance, and those that are named besides") {
+    Run ballastctl;
+    const char* hosts = R"({"hosts":[{"id":"h1","site":"a"},{"id":"h2","site":"b"},{"id":"h3","site":"a"}]})";
+    ballastctl.api.answers["GET /v1/hosts"] = {{200, boost::json::parse(hosts)}};
+    for (const std::string host : {"h1", "h2", "h3"})
+        ballastctl.api.answers["POST /v1/maintenance/" + host] = {{200, boost::json::object{{"host", host}}}};
+    ballastctl({"maintenance", "enter", "h2", "h1", "--site", "a", "--to-site", "c"});
+    const auto requests = ballastctl.requests();
+    REQUIRE(requests.size() >= 4);
+    CHECK(requests[1] == R"(POST /v1/maintenance/h2 {"on":true,"to_site":"c"})");
+    CHECK(requests[2] == R"(POST /v1/maintenance/h1 {"on":true,"to_site":"c"})");
+    CHECK(requests[3] == R"(POST /v1/maintenance/h3 {"on":true,"to_site":"c"})");
+    Run nobody;
+    CHECK(nobody({"maintenance", "enter"}) != 0);
+    CHECK(nobody.requests().empty());
 }
 
 TEST_CASE("Several operations are each tried, and one failure shows in the exit code") {

@@ -75,6 +75,9 @@ TEST_CASE("A host enters and leaves maintenance") {
     CHECK(bench.post("/v1/maintenance/host9", R"({"on":true})").status == 404);
     CHECK(bench.post("/v1/maintenance/host1", R"({"on":"yes"})").status == 400);
     CHECK(bench.post("/v1/maintenance/host1").text("/error/subject") == "on");
+    CHECK(bench.post("/v1/maintenance/host1", R"({"on":true,"to_site":"b"})").status == 404);
+    CHECK(bench.post("/v1/maintenance/host1", R"({"on":true,"to_site":1})").status == 400);
+    CHECK(bench.post("/v1/maintenance/host1", R"({"on":false,"to_site":"b"})").text("/error/subject") == "to_site");
 }
 
 TEST_CASE("A migration is accepted, followed to its end and kept in the history") {
