@@ -59,9 +59,28 @@ private:
         spec.persistent = below(4) != 0;
         spec.autostart = spec.persistent && below(2) == 0;
         spec.allows_post_copy = below(5) == 0;
-        lab_.world.add_vm({"h" + std::to_string(1 + below(3))}, {id}, spec);
+        const HostId host{"h" + std::to_string(1 + below(3))};
+        if (vms_.size() % 2 == 0) give_disk(id, host, spec);
+        lab_.world.add_vm(host, {id}, spec);
         vms_.push_back(id);
     }
+
+    // Every other VM has a disk of its host's, which is copied along whenever it is moved.
+    void give_disk(const std::string& id, const HostId& host, sim::VmSpec& spec) {
+        VmDisk disk;
+        disk.target = "vda";
+        disk.type = "file";
+        disk.source = image_of(id);
+        disk.capacity = gib(1);
+        spec.disks = {disk};
+        lab_.world.host(host)->images.insert(disk.source);
+        VmRecord record;
+        record.vm = {id};
+        record.host = host;
+        lab_.executor->vms().set(record);
+        with_disk_.insert(id);
+    }
+    static std::string image_of(const std::string& vm) { return "/images/" + vm; }
 
     void happen() {
         const std::string vm = vms_[below(vms_.size())];
@@ -70,8 +89,9 @@ private:
         if (!runs.empty() && runs.front().value != to) {
             if (below(3) != 0) lab_.world.inject({vm}, any_fault());
             const Trigger trigger = below(2) ? Trigger::manual : Trigger::overload;
-            lab_.ask(lab_.executor->submit(lab_.draft(vm.c_str(), runs.front().value.c_str(), to.c_str(), trigger),
-                                           below(5) == 0));
+            Operation draft = lab_.draft(vm.c_str(), runs.front().value.c_str(), to.c_str(), trigger);
+            if (with_disk_.contains(vm)) draft.disks = {"vda"};
+            lab_.ask(lab_.executor->submit(std::move(draft), below(5) == 0));
         }
         for (const Operation& op : lab_.executor->active()) {
             if (below(8) == 0) lab_.ask(lab_.executor->cancel(op.id, "ann"));
@@ -111,6 +131,9 @@ private:
     void check_step() {
         for (const std::string& vm : vms_)  // invariant 1
             if (lab_.world.running_on({vm}).size() > 1 && !lab_.world.may_run_twice({vm})) broke(vm + " runs twice");
+        for (const std::string& vm : with_disk_)
+            for (const HostId& host : lab_.world.running_on({vm}))
+                if (!lab_.world.host(host)->images.contains(image_of(vm))) broke(vm + " runs without its disk");
         std::set<VmId> busy;
         for (const Operation& op : lab_.executor->active()) {
             if (!busy.insert(op.vm).second) broke(op.vm.value + " has two operations");  // invariant 5
@@ -121,7 +144,7 @@ private:
     void check_deadline(const Operation& op) {  // invariant 6
         if (op.state == OperationState::waiting || is_final(op.state) || op.alarm) return;
         if (lab_.clock.now() < lab_.booted + first_look) return;
-        const Duration allowed = executor::deadline_for(op.memory, lab_.settings) + grace;
+        const Duration allowed = executor::deadline_for(op, lab_.settings) + grace;
         const WallTime since = op.state == OperationState::planned ? op.updated : op.started.value_or(op.updated);
         if (lab_.clock.wall_now() - since > allowed) broke(op.vm.value + " is overdue: " + op.message);
     }
@@ -163,6 +186,7 @@ private:
     std::mt19937_64 dice_;
     std::uint64_t seed_;
     std::vector<std::string> vms_;
+    std::set<std::string> with_disk_;
     std::string broken_;
 };
 
