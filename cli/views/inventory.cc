@@ -58,6 +58,10 @@ Phrase movable(const value& vm) {
     if (!flag(vm, "facts_known")) return {"unknown", Tone::faint};
     return flag(vm, "movable") ? Phrase("yes") : Phrase("no", Tone::notice);
 }
+
+bool name_sites(const array& hosts) {
+    return std::any_of(hosts.begin(), hosts.end(), [](const value& host) { return !text(host, "site").empty(); });
+}
 }  // namespace
 
 void show_hosts(const value& hosts, Page& page) {
@@ -66,26 +70,36 @@ void show_hosts(const value& hosts, Page& page) {
         page.say("No hosts are configured: name them in /etc/ballast/ballast.yaml.");
         return;
     }
-    Table table({{"Host"},
-                 {"State"},
-                 {"CPU demand"},
-                 {"Memory demand"},
-                 {"VMs", right},
-                 {"Ready", right},
-                 {"Cores used", right, 3},
-                 {"Memory free", right, 2},
-                 {"Pressure", right, 4},
-                 {"Migrations", left, 1},
-                 {"Age", right, 5}});
+    std::vector<Column> columns = {{"Host"},
+                                   {"State"},
+                                   {"CPU demand"},
+                                   {"Memory demand"},
+                                   {"VMs", right},
+                                   {"Ready", right},
+                                   {"Cores used", right, 3},
+                                   {"Memory free", right, 2},
+                                   {"Pressure", right, 4},
+                                   {"Migrations", left, 1},
+                                   {"Age", right, 5}};
+    const bool sites = name_sites(list(hosts, "hosts"));
+    if (sites) columns.push_back({"Site", left, 2});
+    Table table(std::move(columns));
     table.set_note_title("Problem");
-    for (const value& host : list(hosts, "hosts"))
-        table.add(
-            {Phrase(text(host, "id"), Tone::strong), state_phrase(text(host, "state")),
-             load_cell(host, "cpu", page.style()), load_cell(host, "memory", page.style()),
-             std::to_string(whole(host, "vms")), flag(host, "stale") ? "-" : percent_of(at(host, "cpu"), "ready_ratio"),
-             used_cores(at(host, "cpu")), free_memory(at(host, "memory")), pressure(at(host, "pressure")),
-             migrations(host), duration(host, "sample_age_ms")},
-            host_note(host));
+    for (const value& host : list(hosts, "hosts")) {
+        std::vector<Cell> cells = {Phrase(text(host, "id"), Tone::strong),
+                                   state_phrase(text(host, "state")),
+                                   load_cell(host, "cpu", page.style()),
+                                   load_cell(host, "memory", page.style()),
+                                   std::to_string(whole(host, "vms")),
+                                   flag(host, "stale") ? "-" : percent_of(at(host, "cpu"), "ready_ratio"),
+                                   used_cores(at(host, "cpu")),
+                                   free_memory(at(host, "memory")),
+                                   pressure(at(host, "pressure")),
+                                   migrations(host),
+                                   duration(host, "sample_age_ms")};
+        if (sites) cells.push_back(text(host, "site"));
+        table.add(std::move(cells), host_note(host));
+    }
     page.table(table);
 }
 
