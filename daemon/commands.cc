@@ -155,9 +155,9 @@ Result<void> Controller::silent_enough(const HostId& host) const {
     if (is_own(host)) return Error{ErrorCode::invalid, host.value, "this daemon runs on it"};
     const auto silent = failover_.silent_for(host);
     if (silent && *silent < silent_before_orders)
-        return Error{
-            ErrorCode::conflict, host.value,
-            "it answered " + to_string(*silent) + " ago: it has to be silent for " + to_string(silent_before_orders)};
+        return Error{ErrorCode::conflict, host.value,
+                     "it has been silent for only " + to_string(*silent) + ": " + to_string(silent_before_orders) +
+                         " are needed"};
     return Result<void>();
 }
 

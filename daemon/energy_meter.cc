@@ -63,7 +63,7 @@ boost::asio::awaitable<void> EnergyMeter::run() {
 boost::asio::awaitable<void> EnergyMeter::look_at_all(Duration elapsed) {
     const Inventory seen = look_();
     for (const auto& [id, host] : seen.hosts) {
-        const auto reading = co_await reading_of(host);
+        const auto reading = co_await reading_of(id, host.power);
         const auto table = tables_.find(id);
         account_.note(host, table == tables_.end() ? assumed_table(host) : table->second, reading, elapsed,
                       clock_.now(), clock_.wall_now());
@@ -71,15 +71,15 @@ boost::asio::awaitable<void> EnergyMeter::look_at_all(Duration elapsed) {
 }
 
 // The best there is. A host that is off has used what its counters tell before.
-boost::asio::awaitable<std::optional<PowerReading>> EnergyMeter::reading_of(Host host) {
-    const auto rapl = rapl_[host.id].take();
-    if (const auto can = power_.host(host.id); can && can->measures) {
-        const auto watts = co_await power_.watts(host.id);
+boost::asio::awaitable<std::optional<PowerReading>> EnergyMeter::reading_of(HostId host, PowerState state) {
+    const auto rapl = rapl_[host].take();
+    if (const auto can = power_.host(host); can && can->measures) {
+        const auto watts = co_await power_.watts(host);
         if (watts && *watts) co_return PowerReading{**watts, EnergySource::bmc, 0};
     }
-    if (!rapl || host.power == PowerState::off) co_return std::nullopt;
+    if (!rapl || state == PowerState::off) co_return std::nullopt;
     if (rapl->platform) co_return PowerReading{rapl->watts, EnergySource::rapl_psys, 0};
-    co_return PowerReading{rapl->watts, EnergySource::rapl, rest_watts_[host.id]};
+    co_return PowerReading{rapl->watts, EnergySource::rapl, rest_watts_[host]};
 }
 
 // What cannot be written now is written another time.

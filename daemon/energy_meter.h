@@ -32,7 +32,7 @@ public:
 private:
     boost::asio::awaitable<void> run();
     boost::asio::awaitable<void> look_at_all(Duration elapsed);
-    boost::asio::awaitable<std::optional<PowerReading>> reading_of(Host host);
+    boost::asio::awaitable<std::optional<PowerReading>> reading_of(HostId host, PowerState state);
     boost::asio::awaitable<void> keep();
 
     boost::asio::any_io_executor executor_;

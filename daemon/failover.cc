@@ -9,6 +9,8 @@ namespace {
 constexpr Duration look_every = std::chrono::seconds{1};
 // A VM that is missing in one sample may be on its way to a host whose sample is due.
 constexpr unsigned misses_to_end = 2;
+// Whoever is to be cut off is by then, so that only the others need a person's attention.
+constexpr Duration unjudged = std::chrono::seconds{5};
 constexpr Duration start_again = std::chrono::minutes{1};
 // The plan after the loss names the restarts; a host that boots meanwhile would only get in their way.
 constexpr Duration bring_back_after = std::chrono::seconds{10};
@@ -221,7 +223,8 @@ std::vector<std::string> Failover::notes() const {
         const auto silent = silent_for(host);
         const bool suspected = std::any_of(suspicion_.suspects.begin(), suspicion_.suspects.end(),
                                            [&](const policy::Suspect& one) { return one.host == host; });
-        if (!silent || *silent < options_.after || suspected || power_of(host) != PowerState::on || !concerns_vms(host))
+        if (!silent || *silent < options_.after + unjudged || suspected || power_of(host) != PowerState::on ||
+            !concerns_vms(host))
             continue;
         if (watch.answered || *silent >= options_.start_grace)
             notes.push_back(

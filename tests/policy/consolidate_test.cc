@@ -361,7 +361,7 @@ TEST_CASE("From the second day on hosts are back before the hour that wants them
     days.until(7, 51);
     CHECK(days.wakes.size() == (forecast ? 2 : 0));
     if (forecast) {
-        CHECK(days.wakes[0] == "host2 is expected to be overloaded and no host that is on can relieve it");
+        CHECK(days.wakes[0] == "host4 is expected to be overloaded and no host that is on can relieve it");
         INFO(days.wakes[1]);
         CHECK(
             days.wakes[1].find("VMs are expected to want 12.8 CPUs more between 08:00 and 09:00, as on 1 past working "

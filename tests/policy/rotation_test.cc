@@ -279,13 +279,19 @@ TEST_CASE("Nobody comes back for a turn that cannot be: too early, unlimited, or
     Nights cluster = always_packed(30 * 24h);
     auto& options = cluster.options.consolidation;
     const HostId holder = cluster.inventory.vms.begin()->second.host;
-    switch (GENERATE(range(0, 6))) {
+    const auto shrink = [&](auto change) {
+        for (auto& [id, host] : cluster.inventory.hosts)
+            if (id != holder) change(host.facts);
+    };
+    switch (GENERATE(range(0, 8))) {
         case 0: options.max_time_off = 31 * 24h; break;
         case 1: options.max_time_off.reset(); break;
         case 2: options.never_off = {holder}; break;
         case 3: cluster.inventory.vms.begin()->second.facts.wishes.no_migrate = true; break;
         case 4: options.max_moves_per_cycle = 5; break;
         case 5: cluster.inventory.hosts.at(holder).power_managed = false; break;
+        case 6: shrink([](HostFacts& facts) { facts.memory_total = gib(8); }); break;  // twelve are promised
+        case 7: shrink([](HostFacts& facts) { facts.cpus = 4; }); break;               // three are wanted
     }
     cluster.observe();
     CHECK(cluster.plan().power.empty());

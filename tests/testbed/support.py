@@ -33,7 +33,7 @@ cooldown: {vm: 0s, after_failure: 0s, by_hand: 0s}
 migration: {attempts: 1, deadline_min: 1min, retry_delay: 1s}
 """
 # Slow enough to act in the middle of it: an idle guest has some 45 MiB to send.
-SLOW = OBSERVE.replace("migration: {", "migration: {bandwidth: 3MiB/s, ")
+SLOW = OBSERVE.replace("migration: {", "migration: {bandwidth: 5MiB/s, ")
 # Acts within seconds, by CPU alone: what waits for a CPU depends on what else this machine does.
 AUTOMATIC = """mode: automatic
 overload:

@@ -116,7 +116,7 @@ class ByHand(ClusterTest):
     def test_a_vm_that_an_operator_is_moving_is_left_alone(self):
         self.guests(pet="host2")
         self.start(OBSERVE)
-        virsh("host2", "migrate-setspeed", "pet", "2")
+        virsh("host2", "migrate-setspeed", "pet", "4")
         by_hand = in_background(lambda: move_by_hand("pet", "host2", "host3"))
         self.addCleanup(guest.destroy, "pet")  # it keeps the speed
         wait_until("memory of pet to travel", lambda: under_way("pet", "host2"), step=0.1)

@@ -68,7 +68,7 @@ class Failover(PowerTest):
         self.ballast.kill()
         wait_until("the alarm again", lambda: self.ballast.power("host2")["alarm"], timeout=120)
         self.assertEqual(where("pet"), [])
-        self.ballast.ctl("fence", "confirm", "host2", "--wait", timeout=60)
+        wait_until("the new daemon to have looked for long enough", lambda: self.ballast.ctl("fence", "confirm", "host2", "--wait", timeout=60))
         self.await_restart("pet", than="host2", since=time.monotonic())
         self.assert_runs_once("pet")
 

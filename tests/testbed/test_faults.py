@@ -47,7 +47,7 @@ class InMidMigration(ClusterTest):
         self.assert_goes_on("pet", "host1")
 
     def test_a_stopped_daemon_adopts_at_its_next_start_what_ended_meanwhile(self):
-        self.start(SLOW.replace("3MiB/s", "5MiB/s"))
+        self.start(SLOW)
         identity = self.start_moving("pet", "host3", "host2")
         self.ballast.stop()
         wait_until("the migration to end by itself", lambda: where("pet"), lambda hosts: hosts == ["host3"], timeout=90)
