@@ -13,6 +13,8 @@ public:
     virtual Store& store() = 0;
     /// Lets time pass for leases: by a virtual clock, or in earnest where the server has its own.
     virtual void pass(Duration duration) = 0;
+    /// In whole seconds; where time passes in earnest as short as the server takes them.
+    virtual Duration short_lease() const { return std::chrono::seconds(5); }
     /// Makes the store forget what led to its present state, as far as watches are concerned.
     virtual void forget_history() = 0;
 

@@ -1,5 +1,9 @@
-// The stores that must pass the shared suite.
+// The stores that must pass the shared suite, one a test executable: test_store, test_etcd.
 #pragma once
+
+#ifdef BALLAST_TEST_ETCD
+#include "tests/etcd/etcd_bench.h"
+#else
 
 #include <tuple>
 
@@ -37,3 +41,5 @@ private:
 using StoreBenches = std::tuple<EmbeddedBench>;
 
 }  // namespace ballast::test
+
+#endif

@@ -69,7 +69,7 @@ template <class T>
 Result<T> wait(boost::asio::io_context& io, boost::asio::awaitable<Result<T>> call) {
     const auto answer = start(io, std::move(call));
     BALLAST_ASSERT(run_until(io, [&] { return answer->has_value(); }));
-    return **answer;
+    return std::move(**answer);
 }
 
 inline Change put(std::string key, std::string value, LeaseId lease = 0) {

@@ -1,4 +1,5 @@
-// Shared suite: leases. Times are whole seconds with wide margins, so that a store with a clock of its own passes too.
+// Shared suite: leases. Times are parts of what the bench calls a short lease, with wide margins, so that a store with
+// a clock of its own passes too.
 #include "tests/store/store_benches.h"
 
 using namespace ballast;
@@ -13,9 +14,10 @@ LeaseId grant(StoreBench& bench, Duration time_to_live) {
 
 /// Lets time pass until the key is gone, at most the given time. Servers revoke late, never early.
 bool gone_within(StoreBench& bench, const std::string& key, Duration longest) {
-    for (Duration passed{}; passed <= longest; passed += seconds(1)) {
+    const Duration step = bench.short_lease() / 5;
+    for (Duration passed{}; passed <= longest; passed += step) {
         if (!bench.get(key)) return true;
-        bench.pass(seconds(1));
+        bench.pass(step);
     }
     return !bench.get(key);
 }
@@ -24,13 +26,13 @@ bool gone_within(StoreBench& bench, const std::string& key, Duration longest) {
 
 TEMPLATE_LIST_TEST_CASE("The keys of a lease are erased together when it ends", "[store]", StoreBenches) {
     TestType bench;
-    const LeaseId lease = grant(bench, seconds(5));
+    const LeaseId lease = grant(bench, bench.short_lease());
     bench.change({put("/a", "1", lease), put("/b", "2", lease), put("/stays", "3")});
     CHECK(bench.get("/a")->lease == lease);
     const Revision before = bench.revision();
     Recorder recorder;
     recorder.watch(bench.store(), "/", before);
-    REQUIRE(gone_within(bench, "/a", seconds(20)));
+    REQUIRE(gone_within(bench, "/a", 4 * bench.short_lease()));
     CHECK(bench.keys("") == Lines{"/stays"});
     CHECK(bench.revision() == before + 1);
     REQUIRE(bench.run_until([&] { return recorder.events.size() >= 2; }));
@@ -40,21 +42,21 @@ TEMPLATE_LIST_TEST_CASE("The keys of a lease are erased together when it ends", 
 
 TEMPLATE_LIST_TEST_CASE("A lease that is kept alive does not end", "[store]", StoreBenches) {
     TestType bench;
-    const LeaseId lease = grant(bench, seconds(5));
+    const LeaseId lease = grant(bench, bench.short_lease());
     bench.change({put("/a", "1", lease)});
     for (int i = 0; i < 4; ++i) {
-        bench.pass(seconds(2));
+        bench.pass(bench.short_lease() * 2 / 5);
         REQUIRE(bench.wait(bench.store().keep_alive(lease)).has_value());
     }
     CHECK(bench.get("/a"));
-    CHECK(gone_within(bench, "/a", seconds(20)));
+    CHECK(gone_within(bench, "/a", 4 * bench.short_lease()));
 }
 
 TEMPLATE_LIST_TEST_CASE("A lease that has ended is not found, and its keys are gone by then", "[store]", StoreBenches) {
     TestType bench;
-    const LeaseId lease = grant(bench, seconds(5));
+    const LeaseId lease = grant(bench, bench.short_lease());
     bench.change({put("/a", "1", lease)});
-    REQUIRE(gone_within(bench, "/a", seconds(20)));
+    REQUIRE(gone_within(bench, "/a", 4 * bench.short_lease()));
     CHECK(bench.error(bench.store().keep_alive(lease)) == ErrorCode::not_found);
     CHECK(bench.error(bench.store().revoke(lease)) == ErrorCode::not_found);
     CHECK(bench.error(bench.store().commit(transaction({put("/b", "2", lease)}))) == ErrorCode::not_found);
