@@ -3,11 +3,21 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <grpc/support/log.h>
 
 namespace ballast::etcd {
 
+namespace {
+
+// gRPC would write to the standard error what callers are told anyway, once for every try.
+void stay_silent(gpr_log_func_args*) {}
+
+}  // namespace
+
 Completions::Completions(boost::asio::any_io_executor executor)
-    : executor_(std::move(executor)), thread_([this] { carry(); }) {}
+    : executor_(std::move(executor)), thread_([this] { carry(); }) {
+    gpr_set_log_function(stay_silent);
+}
 
 void Completions::close() {
     if (closed_) return;

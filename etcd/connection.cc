@@ -61,9 +61,13 @@ Store::Task<MemberPtr> Connection::ready(Instant deadline) {
 
 Store::Task<MemberPtr> Connection::find(Instant deadline) {
     trusted_ = nullptr;
+    std::optional<Error> told;
     for (;;) {
         auto found = co_await try_each(deadline);
-        if (found || is_final(found.error()) || left_until(deadline) <= Duration::zero()) co_return found;
+        if (found || is_final(found.error())) co_return found;
+        // A try that the deadline cut short says less than the one before.
+        if (!told || left_until(deadline) > Duration::zero()) told = found.error();
+        if (left_until(deadline) <= Duration::zero()) co_return *told;
         co_await pause();
         if (completions_.closed()) co_return cancelled();
     }
@@ -71,14 +75,14 @@ Store::Task<MemberPtr> Connection::find(Instant deadline) {
 
 Store::Task<MemberPtr> Connection::try_each(Instant deadline) {
     if (auto loaded = load_members(); !loaded) co_return loaded.error();
-    std::string reasons;
+    std::string reasons = std::exchange(left_because_, {});
     for (std::size_t i = 0; i < members_.size(); ++i) {
         const auto member = members_[(first_ + i) % members_.size()];
         auto fine = co_await examine(member, deadline);
         if (completions_.closed()) co_return cancelled();
         if (fine) {
             first_ = (first_ + i) % members_.size();
-            trusted_ = member;
+            use(member, reasons);
             co_return trusted_;
         }
         if (is_final(fine.error())) co_return fine.error();
@@ -142,18 +146,23 @@ Result<void> Connection::load_members() {
     return {};
 }
 
-void Connection::distrust(const MemberPtr& member, const std::string& why) {
-    if (trusted_ != member || completions_.closed()) return;
+void Connection::use(const MemberPtr& member, const std::string& reasons) {
+    trusted_ = member;
+    const std::string before = std::exchange(in_use_, member->endpoint);
+    if (!before.empty() && before != in_use_) note_("now uses " + in_use_ + " instead of " + before + ": " + reasons);
+}
+
+void Connection::distrust(const Error& why) {
     trusted_ = nullptr;
+    left_because_ = to_string(why);
     first_ = (first_ + 1) % members_.size();
-    note_(member->endpoint + ": " + why + "; another member is looked for");
 }
 
 void Connection::judge(const MemberPtr& member, const grpc::Status& status) {
     if (is_token_rejected(status))
         forget_token();
-    else if (is_member_trouble(status))
-        distrust(member, error_of(status, member->endpoint).message);
+    else if (is_member_trouble(status) && trusted_ == member)
+        distrust(error_of(status, member->endpoint));
 }
 
 }  // namespace ballast::etcd

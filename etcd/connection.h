@@ -58,7 +58,8 @@ private:
     Result<void> check(const api::RangeResponse& response, Revision newest);
     Result<void> load_members();
     Duration limit(Instant deadline, std::size_t parts) const;
-    void distrust(const MemberPtr& member, const std::string& why);
+    void use(const MemberPtr& member, const std::string& reasons);
+    void distrust(const Error& why);
 
     Completions& completions_;
     Clock& clock_;
@@ -70,6 +71,8 @@ private:
     std::vector<MemberPtr> members_;
     std::size_t first_ = 0;  // of members_, the one to begin with
     MemberPtr trusted_;      // null: to be found
+    std::string in_use_;     // the endpoint of the last one found
+    std::string left_because_;
     std::string token_;
     bool has_token_ = false;  // it may be empty: etcd has authentication switched off
     bool searching_ = false;
