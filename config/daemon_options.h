@@ -66,6 +66,17 @@ struct RollingOptions {
     Duration settle_timeout = std::chrono::minutes{30};  // for them to come back, before the next host
 };
 
+/// Where Ballast keeps what it must not forget. See docs/store.md.
+struct StoreOptions {
+    std::string kind = "embedded";                   // or etcd; the rest is for etcd alone
+    std::vector<std::string> endpoints{};            // "https://HOST:PORT" of each member
+    std::string prefix = "/ballast";                 // all keys begin with it
+    std::string ca_file{}, cert_file{}, key_file{};  // PEM; empty: the system's CAs, no certificate
+    std::string user{}, password_file{};             // empty: none
+    // Of one call: far above an fsync of a busy disk and an election of etcd, below the lease times in use.
+    Duration call_timeout = std::chrono::seconds{5};
+};
+
 struct DaemonOptions {
     std::vector<HostOptions> hosts;                // default: the local host by qemu:///system under its hostname
     std::vector<std::string> shared_storage;       // for all hosts, of all sites
@@ -82,6 +93,7 @@ struct DaemonOptions {
     bool metrics_per_vm = false;
     std::string log_level = "info";   // trace debug info warning error
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
+    StoreOptions store;
     PowerOptions power;
     HealthWatchOptions health;
     RollingOptions rolling;

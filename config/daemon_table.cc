@@ -3,6 +3,7 @@
 #include "config/names.h"
 #include "config/option_table.h"
 #include "config/quantities.h"
+#include "config/store_table.h"
 #include "config/text.h"
 #include "config/uri.h"
 
@@ -99,7 +100,8 @@ void add_sampling(Rows& rows) {
 }
 
 void add_surroundings(Rows& rows) {
-    add(rows, "state_dir", text("absolute path", check_path), &DaemonOptions::state_dir, "journal and history");
+    add(rows, "state_dir", text("absolute path", check_path), &DaemonOptions::state_dir,
+        "the embedded store, and the history");
     add(rows, "history_size", bytes(mib(1), gib(1024)), &DaemonOptions::history_size,
         "most that the cluster's history in it may take; the oldest goes first");
     add(rows, "socket", text("absolute path", check_socket_path), &DaemonOptions::socket, "where ballastctl connects");
@@ -162,6 +164,7 @@ Rows rows() {
     Rows all = {hosts()};
     add_sampling(all);
     add_surroundings(all);
+    add_store(all);
     add_power(all);
     add_health(all);
     add_maintenance(all);
@@ -176,18 +179,26 @@ Constraint<DaemonOptions> stale_is_later() {
             }};
 }
 
+std::vector<Constraint<DaemonOptions>> constraints() {
+    auto all = store_constraints();
+    all.push_back(stale_is_later());
+    all.push_back(checks_know_their_hosts());
+    return all;
+}
+
 }  // namespace
 
 const Table<DaemonOptions>& daemon_table() {
     static const Table<DaemonOptions> table = {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
         {{"metrics", "Metrics for Prometheus."},
+         {"store", "Where the daemon keeps what it must not forget; see docs/store.md."},
          {"power", "Switching hosts off and on; see docs/power.md."},
          {"health", "How hosts that answer are looked at for what is wrong with them; see docs/faults.md."},
          {"rolling", "Rolling reboots and upgrades; see docs/maintenance.md."},
          {"maintenance", "Of the host that this daemon runs on."}},
         rows(),
-        {stale_is_later(), checks_know_their_hosts()}};
+        constraints()};
     return table;
 }
 

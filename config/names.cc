@@ -28,6 +28,11 @@ bool is_ip_address(const std::string& host) {
     return inet_pton(AF_INET, host.c_str(), address.data()) == 1;
 }
 
+bool is_port(const std::string& text) {
+    const auto number = parse_count(text);
+    return number && *number >= 1 && *number <= 65535;
+}
+
 }  // namespace
 
 Result<std::string> check_name(const std::string& text) {
@@ -52,6 +57,30 @@ Result<std::string> check_path(const std::string& text) {
     return text;
 }
 
+Result<std::string> check_path_or_none(const std::string& text) {
+    return text.empty() ? Result<std::string>(text) : check_path(text);
+}
+
+Result<std::string> check_endpoint(const std::string& text) {
+    const auto scheme = text.find("://");
+    const bool known = text.starts_with("https://") || text.starts_with("http://");
+    const std::string address = known ? text.substr(scheme + 3) : std::string();
+    const auto colon = address.rfind(':');
+    const std::string host = address.substr(0, colon);
+    const bool has_host = is_ip_address(host) || (!host.empty() && check_name(host));
+    if (colon != std::string::npos && has_host && is_port(address.substr(colon + 1))) return text;
+    return invalid("expected a member of etcd such as `https://etcd1.example.org:2379`, found " + quoted(text));
+}
+
+Result<std::string> check_key_prefix(const std::string& text) {
+    if (text.starts_with('/') && check_name(text.substr(1))) return text;
+    return invalid(quoted(text) + " is not a prefix; use a slash and one name, such as `/ballast`");
+}
+
+Result<std::string> check_user_or_none(const std::string& text) {
+    return text.empty() ? Result<std::string>(text) : check_name(text);
+}
+
 Result<std::string> check_socket_path(const std::string& text) {
     if (text.size() > 107) return invalid("a socket's path has at most 107 bytes");
     return check_path(text);
@@ -61,9 +90,7 @@ Result<std::string> check_listen_address(const std::string& text) {
     if (text.empty()) return text;
     const auto colon = text.rfind(':');
     const auto port = colon == std::string::npos ? std::string() : text.substr(colon + 1);
-    const auto number = parse_count(port);
-    const bool valid_port = number && *number >= 1 && *number <= 65535;
-    if (valid_port && is_ip_address(text.substr(0, colon))) return text;
+    if (is_port(port) && is_ip_address(text.substr(0, colon))) return text;
     return invalid("expected ADDRESS:PORT such as `127.0.0.1:9477` or `[::1]:9477`, or \"\" for none, found " +
                    quoted(text));
 }

@@ -138,6 +138,12 @@ bool same(const HostOptions& a, const HostOptions& b) {
            std::tie(b.id, b.uri, b.peer_uri, b.shared_storage, b.cpu_share, b.labels, b.target, b.idle_watts,
                     b.full_watts, b.rest_of_host_watts, b.site);
 }
+bool same(const StoreOptions& a, const StoreOptions& b) {
+    const auto& [kind, endpoints, prefix, ca, cert, key, user, password, timeout] = a;
+    return std::tie(kind, endpoints, prefix, ca, cert, key, user, password, timeout) ==
+           std::tie(b.kind, b.endpoints, b.prefix, b.ca_file, b.cert_file, b.key_file, b.user, b.password_file,
+                    b.call_timeout);
+}
 bool same(const PowerOptions& a, const PowerOptions& b) {
     const auto& [broker, shutdown, boot, tries, drill] = a;
     return std::tie(broker, shutdown, boot, tries, drill) ==
@@ -182,9 +188,9 @@ bool same(const policy::Options& a, const policy::Options& b) {
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc, power, health, rolling, shutdown] = a;
-    return same(hosts, b.hosts) && same(power, b.power) && same(health, b.health) && same(rolling, b.rolling) &&
-           shutdown == b.shutdown_wait &&
+                 log, proc, store, power, health, rolling, shutdown] = a;
+    return same(hosts, b.hosts) && same(store, b.store) && same(power, b.power) && same(health, b.health) &&
+           same(rolling, b.rolling) && shutdown == b.shutdown_wait &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -260,6 +266,13 @@ public:
         for (std::uint64_t i = below(3); i > 0; --i)
             made.rolling.commands["c" + std::to_string(i)] = {"/bin/c" + std::to_string(below(9)), "-x", "a: [b", "-x"};
         made.shutdown_wait = duration(0, 86'400'000);
+        if (coin())
+            made.store = {"etcd",  {"https://[::1]:1", "https://e-2.x:65535"},
+                          "/0x10", "/ca/" + odd_text(),
+                          "/c",    "/k",
+                          "null",  "/" + odd_text(),
+                          {}};
+        made.store.call_timeout = duration(1000, 60'000);
         made.power = {"/run/" + std::to_string(below(1000)) + ".sock", duration(10'000, 7'200'000),
                       duration(10'000, 7'200'000), number(1, 10), duration(3'600'000, 4'000'000'000)};
         made.health = {
