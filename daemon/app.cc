@@ -19,6 +19,7 @@
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
+#include "daemon/open_store.h"
 #include "daemon/preflight.h"
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
@@ -31,7 +32,6 @@
 #include "service/logind.h"
 #include "service/notify.h"
 #include "service/real_clock.h"
-#include "store/embedded_store.h"
 
 namespace ballast::daemon {
 
@@ -95,11 +95,23 @@ std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& opt
     return links;
 }
 
+Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
+                                              const config::DaemonOptions& options) {
+    std::optional<Result<std::unique_ptr<Store>>> store;
+    boost::asio::co_spawn(io, open_store(io.get_executor(), clock, options),
+                          [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
+                              store = std::move(opened);
+                              io.stop();
+                          });
+    io.run();
+    io.restart();
+    return std::move(*store);
+}
+
 /// Builds the parts in the order they need each other; owns them until the process ends.
 class App {
 public:
-    App(boost::asio::io_context& io, Configuration configuration, std::string config_file,
-        std::unique_ptr<EmbeddedStore> store)
+    App(boost::asio::io_context& io, Configuration configuration, std::string config_file, std::unique_ptr<Store> store)
         : io_(io),
           configuration_(std::move(configuration)),
           config_file_(std::move(config_file)),
@@ -136,8 +148,6 @@ public:
     }
 
     void start() {
-        for (const std::string& note : store_->notes()) spdlog::warn("store: {}", note);
-        store_->on_note([](const std::string& note) { spdlog::warn("store: {}", note); });
         stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
         resume_forecast();
@@ -245,7 +255,7 @@ private:
     }
 
     Result<void> serve_metrics() {
-        metrics_.set_leader(true);  // the embedded store has one daemon
+        metrics_.set_leader(true);  // one daemon a store
         const std::string& address = configuration_.daemon.metrics_listen;
         if (address.empty()) return {};
         auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] { return metrics_.text(); });
@@ -330,7 +340,7 @@ private:
     std::string config_file_;
     RealClock clock_;
     DecisionLog log_;
-    std::unique_ptr<EmbeddedStore> store_;
+    std::unique_ptr<Store> store_;
     Metrics metrics_;
     std::unique_ptr<MetricsListener> metrics_listener_;
     hypervisor::LibvirtHypervisor hypervisor_;
@@ -374,9 +384,9 @@ int run(const std::string& config_file) {
     // Neither is ever destroyed: threads that hang in libvirt calls may still refer to them when the process ends.
     auto& io = *new boost::asio::io_context(1);
     auto& clock = *new RealClock;
-    auto store = EmbeddedStore::open(io.get_executor(), clock, loaded->daemon.state_dir);
+    auto store = wait_for_store(io, clock, loaded->daemon);
     if (!store) {
-        spdlog::critical("{}", to_string(store.error()));
+        spdlog::critical("the store cannot be used: {}", to_string(store.error()));
         return exit_cannot_run;
     }
     auto& app = *new App(io, *loaded, config_file, std::move(*store));

@@ -97,7 +97,7 @@ Store::Task<void> Connection::examine(MemberPtr member, Instant deadline) {
         if (!authenticated) co_return authenticated.error();
     }
     const Revision newest = mark_->newest();
-    const Duration longest = limit(deadline, members_.size() + 1);
+    const Duration longest = limit(deadline, members_.size());
     auto answer = co_await ask(completions_, member, range_method, read_key(schema_key_), longest, token_);
     if (is_token_rejected(answer.status)) {
         has_token_ = false;
@@ -116,7 +116,7 @@ Store::Task<void> Connection::authenticate(MemberPtr member, Instant deadline) {
     api::AuthenticateRequest request;
     request.set_name(options_.user);
     request.set_password(*password);
-    const Duration longest = limit(deadline, members_.size() + 1);
+    const Duration longest = limit(deadline, members_.size());
     auto answer = co_await ask(completions_, member, authenticate_method, request, longest, token_);
     // As etcd's own clients do: the administrator may switch authentication on and off while we run.
     const bool not_enabled = answer.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;

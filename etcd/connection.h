@@ -57,6 +57,7 @@ private:
     Task<void> authenticate(MemberPtr member, Instant deadline);
     Result<void> check(const api::RangeResponse& response, Revision newest);
     Result<void> load_members();
+    /// For one try of `parts` that are to fit into a call.
     Duration limit(Instant deadline, std::size_t parts) const;
     void use(const MemberPtr& member, const std::string& reasons);
     void distrust(const Error& why);
@@ -83,10 +84,12 @@ template <class Kind>
 Store::Task<typename Kind::Response> Connection::call(Kind method, typename Kind::Request request, Instant deadline,
                                                       Repeat repeat) {
     for (;;) {
+        if (left_until(deadline) <= Duration::zero())
+            co_return Error{ErrorCode::timed_out, "etcd", "there was no time left; it did not happen"};
         auto member = co_await ready(deadline);
         if (!member) co_return member.error();
         // A read may still find another member when this one is silent.
-        const Duration longest = limit(deadline, repeat == Repeat::safe ? 2 : 1);
+        const Duration longest = limit(deadline, repeat == Repeat::safe && members_.size() > 1 ? 2 : 1);
         auto answer = co_await ask(completions_, *member, method, request, longest, token_);
         if (answer.status.ok()) {
             note_revision(answer.response.header().revision());

@@ -1,5 +1,6 @@
 #include "etcd/credentials.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ Result<std::string> read_file(const std::string& file, bool secret) {
         return unusable(file, std::string("cannot be read: ") + std::strerror(errno));
     if (!S_ISREG(about.st_mode)) return unusable(file, "is not a regular file");
     if (secret && (about.st_mode & S_IRWXO) != 0) return unusable(file, "is open to others; chmod o-rwx");
-    std::string text(largest_file, '\0');
+    std::string text(std::min(static_cast<std::size_t>(about.st_size), largest_file), '\0');
     const ssize_t length = ::read(in.get(), text.data(), text.size());
     if (length < 0) return unusable(file, std::string("cannot be read: ") + std::strerror(errno));
     text.resize(static_cast<std::size_t>(length));

@@ -28,15 +28,19 @@ ErrorCode code_of(const grpc::Status& status) {
     }
 }
 
+bool is_broken_off(const grpc::Status& status) {
+    return says(status, "Endpoint read failed") || says(status, "Connection reset by peer") ||
+           says(status, "Socket closed");
+}
+
 // OpenSSL's words name neither the certificate nor what is wrong with it.
-std::string explained(const grpc::Status& status) {
+std::string explained(const grpc::Status& status, bool tls) {
     if (status.error_code() == StatusCode::DEADLINE_EXCEEDED) return "did not answer in time";
     if (says(status, "certificate verify failed"))
         return "its certificate is not valid: expired, for another name, or not signed by store.ca_file";
-    // With TLS 1.3 a server looks at ours only when the connection stands, and ends it then.
-    if (says(status, "Endpoint read failed"))
-        return "it ended the connection at once; with https that means it does not accept our certificate "
-               "(store.cert_file)";
+    // With TLS 1.3 a server looks at ours only when the connection stands, and then just ends it.
+    if (tls && is_broken_off(status))
+        return status.error_message() + "; if that is always so, it does not accept our certificate (store.cert_file)";
     if (says(status, "wrong version number")) return "it does not use TLS: its address begins with http://";
     return status.error_message();
 }
@@ -44,7 +48,7 @@ std::string explained(const grpc::Status& status) {
 }  // namespace
 
 Error error_of(const grpc::Status& status, const std::string& subject) {
-    return {code_of(status), subject, explained(status)};
+    return {code_of(status), subject, explained(status, subject.starts_with("https://"))};
 }
 
 bool is_token_rejected(const grpc::Status& status) {

@@ -8,8 +8,8 @@
 
 namespace ballast::etcd {
 
-/// As ports/store.h has it; besides, `refused` for what permissions or the password do not allow. `subject` names the
-/// member that was asked.
+/// As ports/store.h has it; besides, `refused` for what permissions or the password do not allow. `subject` is the
+/// endpoint of the member that was asked.
 Error error_of(const grpc::Status& status, const std::string& subject);
 
 /// The request was not looked at, because the user's token is not known any more: with a new one it can be sent again.

@@ -141,7 +141,7 @@ EtcdOptions with_tls(const Authority& authority, const Etcd& etcd) {
     options.ca_file = authority.file("ca.pem");
     options.cert_file = authority.file("client.pem");
     options.key_file = authority.file("client.key");
-    options.call_timeout = seconds(1);
+    options.call_timeout = milliseconds(1500);
     return options;
 }
 
@@ -202,6 +202,7 @@ TEST_CASE("Certificates that were renewed are used without a restart") {
     Etcd etcd(with_tls(before, "server"));
     boost::asio::io_context io;
     EtcdClient client(io, with_tls(before, etcd));
+    client.options().call_timeout = seconds(5);
     client.open().value();
     const Authority after;
     after.issue("server", "IP:127.0.0.1", 30);

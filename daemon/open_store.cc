@@ -1,0 +1,51 @@
+#include "daemon/open_store.h"
+
+#include <spdlog/spdlog.h>
+
+#include "etcd/etcd_store.h"
+#include "store/embedded_store.h"
+
+namespace ballast::daemon {
+namespace {
+
+using Opened = Result<std::unique_ptr<Store>>;
+
+void log_note(const std::string& note) {
+    spdlog::warn("store: {}", note);
+}
+
+Opened open_embedded(boost::asio::any_io_executor executor, Clock& clock, const std::string& directory) {
+    auto store = EmbeddedStore::open(std::move(executor), clock, directory);
+    if (!store) return store.error();
+    for (const std::string& note : (*store)->notes()) log_note(note);
+    (*store)->on_note(log_note);
+    return Opened(std::move(*store));
+}
+
+EtcdOptions etcd_options(const config::DaemonOptions& daemon) {
+    const config::StoreOptions& store = daemon.store;
+    EtcdOptions options;
+    options.endpoints = store.endpoints;
+    options.prefix = store.prefix;
+    options.ca_file = store.ca_file;
+    options.cert_file = store.cert_file;
+    options.key_file = store.key_file;
+    options.user = store.user;
+    options.password_file = store.password_file;
+    options.state_dir = daemon.state_dir;
+    options.call_timeout = store.call_timeout;
+    return options;
+}
+
+}  // namespace
+
+Store::Task<std::unique_ptr<Store>> open_store(boost::asio::any_io_executor executor, Clock& clock,
+                                               config::DaemonOptions options) {
+    if (options.store.kind == "embedded") co_return open_embedded(std::move(executor), clock, options.state_dir);
+    EtcdOptions settings = etcd_options(options);
+    auto store = co_await EtcdStore::open(std::move(executor), clock, std::move(settings), &log_note);
+    if (!store) co_return store.error();
+    co_return Opened(std::move(*store));
+}
+
+}  // namespace ballast::daemon
