@@ -52,8 +52,11 @@ Store::Task<MemberPtr> Connection::ready(Instant deadline) {
         co_await search_ended_.async_wait(redirect_error(boost::asio::use_awaitable, ignored));
     if (completions_.closed()) co_return cancelled();
     if (fit()) co_return trusted_;
+    // Whoever waited for a search that took all its time has no time for another one.
+    if (left_until(deadline) <= Duration::zero()) co_return last_failure_;
     searching_ = true;
     auto found = co_await find(deadline);
+    if (!found) last_failure_ = found.error();
     searching_ = false;
     search_ended_.cancel();
     co_return found;
@@ -76,6 +79,7 @@ Store::Task<MemberPtr> Connection::find(Instant deadline) {
 Store::Task<MemberPtr> Connection::try_each(Instant deadline) {
     if (auto loaded = load_members(); !loaded) co_return loaded.error();
     std::string reasons = std::exchange(left_because_, {});
+    std::optional<Error> lost;
     for (std::size_t i = 0; i < members_.size(); ++i) {
         const auto member = members_[(first_ + i) % members_.size()];
         auto fine = co_await examine(member, deadline);
@@ -85,9 +89,14 @@ Store::Task<MemberPtr> Connection::try_each(Instant deadline) {
             use(member, reasons);
             co_return trusted_;
         }
-        if (is_final(fine.error())) co_return fine.error();
+        // A member may be behind the others, or not belong to them: that history is lost is said when none is better.
+        if (fine.error().code == ErrorCode::corrupt)
+            lost = fine.error();
+        else if (is_final(fine.error()))
+            co_return fine.error();
         reasons += (reasons.empty() ? "" : "; ") + to_string(fine.error());
     }
+    if (lost) co_return *lost;
     co_return Error{ErrorCode::unavailable, "etcd", "no member can be used: " + reasons};
 }
 

@@ -77,6 +77,7 @@ private:
     std::string token_;
     bool has_token_ = false;  // it may be empty: etcd has authentication switched off
     bool searching_ = false;
+    Error last_failure_;                      // of a search
     boost::asio::steady_timer search_ended_;  // never expires: used as an event
 };
 

@@ -13,7 +13,7 @@ api::WatchRequest request_for(const Keyspace& keyspace, const Watch& watch) {
     auto& create = *request.mutable_create_request();
     create.set_key(keyspace.stored(watch.prefix));
     create.set_range_end(end_of(create.key()));
-    create.set_start_revision(watch.seen + 1);
+    create.set_start_revision(std::max<Revision>(watch.seen + 1, 1));  // 0 would be "from now on"
     create.set_progress_notify(true);  // so that a quiet prefix is not left behind by compaction
     create.set_fragment(true);         // no message is larger than what etcd allows for requests
     return request;
@@ -46,9 +46,7 @@ boost::asio::awaitable<End> serve(Connection& connection, const Keyspace& keyspa
         if (!more) co_return End::broken;
         auto& response = stream->response();
         if (response.canceled()) {
-            if (response.compact_revision() > 0) co_return End::compacted;
-            connection.tell("a watch of " + watch->prefix + " is refused: " + response.cancel_reason());
-            co_return End::refused;
+            co_return response.compact_revision() > 0 ? End::compacted : End::refused;
         }
         connection.note_revision(response.header().revision());
         if (response.created() && response.header().revision() < watch->seen) {
@@ -86,6 +84,7 @@ void Watch::close() {
 
 boost::asio::awaitable<void> follow(std::shared_ptr<void>, Completions& completions, Connection& connection,
                                     const Keyspace& keyspace, std::shared_ptr<Watch> watch) {
+    unsigned refusals = 0;
     while (watch->open && !completions.closed()) {
         auto member = co_await connection.ready(connection.deadline());
         auto end = End::broken;
@@ -96,9 +95,11 @@ boost::asio::awaitable<void> follow(std::shared_ptr<void>, Completions& completi
             watch->compacted();
             break;
         }
-        // etcd's words do not tell a token that has ended from a permission that is missing: ask with a new one.
-        if (end == End::refused) connection.forget_token();
-        auto rest = end == End::refused ? connection.long_pause() : connection.pause();
+        // etcd's words do not tell a token that has ended from a permission that is missing: ask with a new one first.
+        refusals = end == End::refused ? refusals + 1 : 0;
+        if (refusals > 0) connection.forget_token();
+        if (refusals > 1) connection.tell("etcd refuses a watch of " + watch->prefix + "; is a permission missing?");
+        auto rest = refusals > 1 ? connection.long_pause() : connection.pause();
         co_await std::move(rest);
     }
 }

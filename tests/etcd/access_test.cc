@@ -103,6 +103,30 @@ TEST_CASE("What passwords and permissions do not allow is refused with a reason"
     CHECK_THAT(refused(options, ErrorCode::unavailable), Catch::Contains("user name is empty"));
 }
 
+TEST_CASE("A permission that is taken away is missed by calls and watches, and enough once it is back") {
+    Guarded guarded;
+    boost::asio::io_context io;
+    EtcdClient client(io, guarded.options());
+    client.options().call_timeout = seconds(1);
+    client.open().value();
+    const std::string root = "--user root:secret-of-root role ", permission = "readwrite /ballast/";
+    guarded.etcd().ctl(root + "grant-permission ballast read /ballast/schema");
+    guarded.etcd().ctl(root + "revoke-permission ballast --prefix=true /ballast/");
+    CHECK(wait(io, client->get("/a")).error().code == ErrorCode::refused);
+    CHECK(wait(io, client->commit(transaction({put("/a", "1")}))).error().code == ErrorCode::refused);
+    Recorder recorder;
+    recorder.watch(*client, "/", 0);
+    const auto told = [&] {
+        return std::any_of(client.notes.begin(), client.notes.end(),
+                           [](const std::string& note) { return note.starts_with("etcd refuses a watch of /;"); });
+    };
+    REQUIRE(run_until(io, told));
+    guarded.etcd().ctl(root + "grant-permission ballast --prefix=true " + permission);
+    CHECK(wait(io, client->commit(transaction({put("/a", "1")}))).has_value());
+    REQUIRE(run_until(io, [&] { return !recorder.events.empty(); }));
+    CHECK(recorder.lines() == Lines{"/a=1"});
+}
+
 namespace {
 
 /// A small authority.

@@ -38,21 +38,20 @@ struct Three {
 
 }  // namespace
 
-TEST_CASE("The death of the member that is used costs no call") {
+TEST_CASE("The death of the member that is used, while nothing is under way, costs no call") {
     Three three;
     Recorder recorder;
     recorder.watch(*three.client, "/", wait(three.io, three.client->revision()).value());
     REQUIRE(three.put("/a", "1").has_value());
     three.etcd.kill(three.follower());
-    three.io.restart();
-    three.io.poll();
+    // The watch notices. A commit that is sent into the broken connection before that has an unknown outcome.
+    REQUIRE(run_until(three.io, [&] { return !three.client.notes.empty(); }));
     const auto committed = three.put("/a", "2");
     INFO((committed ? "" : to_string(committed.error())));
     CHECK(committed.has_value());
     CHECK(three.get("/a").value()->value == "2");
     REQUIRE(run_until(three.io, [&] { return recorder.events.size() >= 2; }));
     CHECK(recorder.lines() == Lines{"/a=1", "/a=2"});
-    REQUIRE(three.client.notes.size() == 1);
     CHECK_THAT(three.client.notes[0], Catch::StartsWith("now uses ") &&
                                           Catch::Contains("instead of " + three.client.options().endpoints[0] + ": "));
 }

@@ -56,6 +56,22 @@ TEST_CASE("Another cluster behind the same address is refused") {
     CHECK_THAT(opened.error().message, Catch::Contains("our data is in cluster"));
 }
 
+TEST_CASE("A member of another cluster among ours is passed over") {
+    boost::asio::io_context io;
+    const Etcd stranger;
+    EtcdClient client(io, options_for(shared_etcd(), fresh_prefix()));
+    client.open().value();
+    const auto ours = client.options().endpoints;
+    client.options().endpoints = {stranger.endpoints()[0], ours[0]};
+    REQUIRE(client.open().has_value());
+    const auto committed = wait(io, client->commit(transaction({put("/a", "1")}))).value();
+    CHECK_THAT(shared_etcd().ctl("get --print-value-only " + client.options().prefix + "/data/a"),
+               Catch::Equals("1\n"));
+    CHECK(committed.revision > 1);
+    client.options().endpoints = stranger.endpoints();
+    CHECK(client.open().error().code == ErrorCode::corrupt);
+}
+
 TEST_CASE("Data of a newer Ballast is refused and left as it is") {
     boost::asio::io_context io;
     EtcdClient client(io, options_for(shared_etcd(), fresh_prefix()));
