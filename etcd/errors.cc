@@ -15,6 +15,7 @@ ErrorCode code_of(const grpc::Status& status) {
         case StatusCode::DEADLINE_EXCEEDED: return ErrorCode::timed_out;
         case StatusCode::NOT_FOUND: return ErrorCode::not_found;
         case StatusCode::DATA_LOSS: return ErrorCode::corrupt;
+        case StatusCode::OUT_OF_RANGE: return ErrorCode::conflict;
         case StatusCode::RESOURCE_EXHAUSTED:
             return says(status, "database space exceeded") ? ErrorCode::no_space : ErrorCode::unavailable;
         case StatusCode::INVALID_ARGUMENT:
@@ -59,10 +60,6 @@ bool is_token_rejected(const grpc::Status& status) {
 bool is_member_trouble(const grpc::Status& status) {
     const auto code = code_of(status);
     return code == ErrorCode::unavailable || code == ErrorCode::timed_out;
-}
-
-bool is_compacted(const grpc::Status& status) {
-    return status.error_code() == StatusCode::OUT_OF_RANGE && says(status, "compacted");
 }
 
 }  // namespace ballast::etcd

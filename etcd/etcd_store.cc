@@ -68,16 +68,16 @@ public:
 
 private:
     /// One of the calls under way.
-    class Guest {
+    class UnderWay {
     public:
-        explicit Guest(Core& core) : core_(core) { ++core_.guests_; }
-        ~Guest() { --core_.guests_; }
-        Guest(const Guest&) = delete;
-        Guest& operator=(const Guest&) = delete;
+        explicit UnderWay(Core& core) : core_(core) { ++core_.calls_under_way_; }
+        ~UnderWay() { --core_.calls_under_way_; }
+        UnderWay(const UnderWay&) = delete;
+        UnderWay& operator=(const UnderWay&) = delete;
 
-        Result<void> welcome() const {
+        Result<void> allowed() const {
             if (core_.completions_.closed()) return cancelled();
-            if (core_.guests_ <= core_.options_.most_waiting_calls) return {};
+            if (core_.calls_under_way_ <= core_.options_.most_waiting_calls) return {};
             return Error{ErrorCode::unavailable, "store", "too many calls wait for etcd"};
         }
 
@@ -99,7 +99,7 @@ private:
     Completions completions_;
     Connection connection_;
     Line writes_;
-    std::size_t guests_ = 0;
+    std::size_t calls_under_way_ = 0;
     std::list<std::weak_ptr<Watch>> watches_;
 };
 
@@ -116,8 +116,8 @@ Task<typename Kind::Response> Core::write(Kind method, typename Kind::Request re
 
 Task<std::optional<KeyValue>> Core::get(std::shared_ptr<Core> core, std::string key) {
     if (auto fine = store::check_key(key); !fine) co_return fine.error();
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     auto request = read_key(core->keyspace_.stored(key));
     auto response = co_await core->read(range_method, std::move(request), core->connection_.deadline());
     if (!response) co_return response.error();
@@ -126,8 +126,8 @@ Task<std::optional<KeyValue>> Core::get(std::shared_ptr<Core> core, std::string 
 }
 
 Task<std::vector<KeyValue>> Core::list(std::shared_ptr<Core> core, std::string prefix) {
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     const Instant deadline = core->connection_.deadline();
     for (;;) {
         auto listed = co_await core->list_at_one_revision(prefix, deadline);
@@ -155,8 +155,8 @@ Task<std::vector<KeyValue>> Core::list_at_one_revision(std::string prefix, Insta
 
 Task<Commit> Core::commit(std::shared_ptr<Core> core, Transaction transaction) {
     if (auto fine = store::check_transaction(transaction); !fine) co_return fine.error();
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     auto request = etcd::write(core->keyspace_, transaction);
     auto response = co_await core->write(txn_method, std::move(request));
     if (!response) co_return response.error();
@@ -164,8 +164,8 @@ Task<Commit> Core::commit(std::shared_ptr<Core> core, Transaction transaction) {
 }
 
 Task<Revision> Core::revision(std::shared_ptr<Core> core) {
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     auto request = read_key(core->keyspace_.schema_key());
     auto response = co_await core->read(range_method, std::move(request), core->connection_.deadline());
     if (!response) co_return response.error();
@@ -174,8 +174,8 @@ Task<Revision> Core::revision(std::shared_ptr<Core> core) {
 
 Task<LeaseId> Core::grant(std::shared_ptr<Core> core, Duration time_to_live) {
     if (auto fine = store::check_time_to_live(time_to_live); !fine) co_return fine.error();
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     api::LeaseGrantRequest request;
     request.set_ttl(seconds_of(time_to_live));
     auto response = co_await core->write(lease_grant_method, std::move(request));
@@ -186,8 +186,8 @@ Task<LeaseId> Core::grant(std::shared_ptr<Core> core, Duration time_to_live) {
 // Leases are kept by etcd's leader, and a member that has lost the others may take itself for that and renew what is
 // over. So the same member has to answer a linearizable read afterwards, which it cannot without the others.
 Task<void> Core::keep_alive(std::shared_ptr<Core> core, LeaseId lease) {
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     const Instant deadline = core->connection_.deadline();
     api::LeaseKeepAliveRequest request;
     request.set_id(lease);
@@ -203,8 +203,8 @@ Task<void> Core::keep_alive(std::shared_ptr<Core> core, LeaseId lease) {
 }
 
 Task<void> Core::revoke(std::shared_ptr<Core> core, LeaseId lease) {
-    const Guest guest(*core);
-    if (auto welcome = guest.welcome(); !welcome) co_return welcome.error();
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     api::LeaseRevokeRequest request;
     request.set_id(lease);
     auto response = co_await core->write(lease_revoke_method, std::move(request));

@@ -128,6 +128,32 @@ TEST_CASE("A long list comes in pages, all of one revision") {
     }
 }
 
+TEST_CASE("A list that is overtaken by a compaction begins again") {
+    boost::asio::io_context io;
+    EtcdClient client(io, options_for(shared_etcd(), fresh_prefix()));
+    client.open().value();
+    for (int i = 0; i < 6; ++i) {
+        std::vector<Change> changes;
+        for (int j = 0; j < 100; ++j) changes.push_back(put("/" + std::to_string(1000 + 100 * i + j), "x"));
+        wait(io, client->commit(transaction(changes))).value();
+    }
+    for (int i = 0; i < 3; ++i) {
+        const auto listing = start(io, client->list("/"));
+        io.restart();
+        io.poll();  // the first page is asked for, and nothing is read while etcd compacts
+        const auto prefix = client.options().prefix + "/data/";
+        shared_etcd().ctl("put " + prefix + "1000 " + std::to_string(i));
+        shared_etcd().ctl("put " + prefix + "1599 " + std::to_string(i));
+        shared_etcd().ctl("compact $(etcdctl --endpoints=" + shared_etcd().endpoints()[0] +
+                          " -w json get x | sed 's/.*revision.:\\([0-9]*\\).*/\\1/')");
+        REQUIRE(run_until(io, [&] { return listing->has_value(); }));
+        INFO(((*listing)->has_value() ? "" : to_string((*listing)->error())));
+        REQUIRE((*listing)->has_value());
+        CHECK((*listing)->value().size() == 600);
+        CHECK((*listing)->value().back().value == std::to_string(i));
+    }
+}
+
 TEST_CASE("A watch hears all changes of a large transaction together, in fragments or not") {
     boost::asio::io_context io;
     EtcdClient client(io, options_for(shared_etcd(), fresh_prefix()));

@@ -54,6 +54,7 @@ TEST_CASE("Each failure has the code that callers are promised") {
         {StatusCode::RESOURCE_EXHAUSTED, "etcdserver: too many requests", ErrorCode::unavailable},
         {StatusCode::NOT_FOUND, "etcdserver: requested lease not found", ErrorCode::not_found},
         {StatusCode::DATA_LOSS, "etcdserver: corrupt cluster", ErrorCode::corrupt},
+        {StatusCode::OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted", ErrorCode::conflict},
         {StatusCode::INVALID_ARGUMENT, "etcdserver: request is too large", ErrorCode::invalid},
         {StatusCode::INVALID_ARGUMENT, "etcdserver: authentication failed, invalid user ID or password",
          ErrorCode::refused},
