@@ -34,6 +34,15 @@ bool is_broken_off(const grpc::Status& status) {
            says(status, "Socket closed");
 }
 
+/// Without gRPC's "failed to connect to all addresses; last error: CODE: ADDRESS: ".
+std::string core_of(const std::string& message) {
+    const std::string preamble = "last error: ";
+    const auto at = message.find(preamble);
+    const auto code = at == std::string::npos ? at : message.find(": ", at + preamble.size());
+    const auto address = code == std::string::npos ? code : message.find(": ", code + 2);
+    return address == std::string::npos ? message : message.substr(address + 2);
+}
+
 // OpenSSL's words name neither the certificate nor what is wrong with it.
 std::string explained(const grpc::Status& status, bool tls) {
     if (status.error_code() == StatusCode::DEADLINE_EXCEEDED) return "did not answer in time";
@@ -41,9 +50,10 @@ std::string explained(const grpc::Status& status, bool tls) {
         return "its certificate is not valid: expired, for another name, or not signed by store.ca_file";
     // With TLS 1.3 a server looks at ours only when the connection stands, and then just ends it.
     if (tls && is_broken_off(status))
-        return status.error_message() + "; if that is always so, it does not accept our certificate (store.cert_file)";
+        return core_of(status.error_message()) +
+               "; if that is always so, it does not accept our certificate (store.cert_file)";
     if (says(status, "wrong version number")) return "it does not use TLS: its address begins with http://";
-    return status.error_message();
+    return core_of(status.error_message());
 }
 
 }  // namespace

@@ -68,6 +68,17 @@ TEST_CASE("Each failure has the code that callers are promised") {
     CHECK_FALSE(is_token_rejected({StatusCode::PERMISSION_DENIED, "etcdserver: permission denied"}));
 }
 
+TEST_CASE("Of a connection that fails only the reason is told, with a word on certificates where it may be them") {
+    const grpc::Status refused(grpc::StatusCode::UNAVAILABLE,
+                               "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to "
+                               "connect to remote host: Connection refused");
+    CHECK(error_of(refused, "http://m1:1").message == "Failed to connect to remote host: Connection refused");
+    const grpc::Status reset(grpc::StatusCode::UNAVAILABLE, "recvmsg:Connection reset by peer");
+    CHECK(error_of(reset, "http://m1:1").message == "recvmsg:Connection reset by peer");
+    CHECK_THAT(error_of(reset, "https://m1:1").message, Catch::Contains("store.cert_file"));
+    CHECK(error_of(grpc::Status(grpc::StatusCode::UNAVAILABLE, "last error: "), "m").message == "last error: ");
+}
+
 TEST_CASE("A newer version of the data is refused, and no version is none") {
     CHECK(check_schema("1").has_value());
     CHECK(check_schema("2").error().code == ErrorCode::refused);
