@@ -90,6 +90,7 @@ public:
             if (to.id == vm(step).host) continue;  // others have left it instead
             // Later waves need room that this view never gives away again: they are asked for when they are next.
             if (step.wave == 0 && !accepts(made_.view, vm(step), to, question_->purpose)) return false;
+            if (!has_room_for_disks(step, to)) return false;
             if (!leaves(step) && arrivals(step).empty() && !left_alone(step)) return false;
             add(step, to);
         }
@@ -102,6 +103,13 @@ public:
 private:
     const Vm& vm(const Step& step) const { return *dense_->vms[step.vm]; }
     bool leaves(const Step& step) const { return question_->is_emptied(dense_->problem.vms[step.vm].home); }
+
+    // Which no later wave frees, as old images stay.
+    bool has_room_for_disks(const Step& step, const Host& to) const {
+        Objections objections;
+        constraints::disk_space(made_.view, vm(step), to, question_->purpose, objections);
+        return objections.empty();
+    }
 
     const HealthVerdicts& health() const { return made_.view.context().health; }
 

@@ -46,7 +46,7 @@ _XML = """<domain type='{type}'>
 
 _LOCAL_DISK = ("<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{path}'/>"
                "<target dev='vda' bus='virtio'/></disk>")
-_LOCAL_DISK_SIZE = 16 << 20
+_LOCAL_DISK_SIZE = 48 << 20
 _NETWORK = "<interface type='network'><source network='default'/><model type='virtio'/></interface>"
 # Debian's kernel unpacks itself to 16 MiB and needs 51.5 MiB from there (its header's pref_address and init_size).
 LEAST_MEMORY = 72 << 20

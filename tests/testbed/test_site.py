@@ -8,10 +8,11 @@ from support import AUTOMATIC, ClusterTest, create, named, virsh, wait_until, wh
 
 SITES = {"host1": "a", "host2": "a", "host3": "b"}
 IMAGES = "/var/lib/libvirt/images"
-CAP = 8  # MiB/s
+POOL = "local-images"
+CAP = 16  # MiB/s
 POLICY = AUTOMATIC + "maintenance: {return_home: true}\n"
 POLICY = POLICY.replace("migration: {", "migration: {between_sites: {bandwidth: %dMiB/s, network_disks: true}, " % CAP)
-WRITTEN = 256 * 512  # what the guest itself writes to, at the beginning of its disk
+WRITTEN = 256 * 4096  # what the guest itself writes to, at the beginning of its disk
 
 
 def image(host, name):
@@ -40,15 +41,16 @@ class Site(ClusterTest):
     def setUp(self):
         super().setUp()
         self.guests()
-        self.fill("host3", "12m")  # the disk has 16 MiB
+        self.fill("host3", "12m")  # the disk has 48 MiB
         for host in ("host2", "host3"):
             self.give_pool(host)
 
     def give_pool(self, host):
         """A storage pool in whose folder a copy can lie."""
         named(host).run(["mkdir", "-p", IMAGES])
-        virsh(host, "pool-create-as", "images", "dir", "--target", IMAGES)
-        self.addCleanup(lambda: named(host).virsh("pool-destroy", "images", check=False))
+        named(host).virsh("pool-destroy", POOL, check=False)
+        virsh(host, "pool-create-as", POOL, "dir", "--target", IMAGES)
+        self.addCleanup(lambda: named(host).virsh("pool-destroy", POOL, check=False))
 
     def fill(self, host, size):
         """The folder gets a file system of this size."""
@@ -83,8 +85,8 @@ class Site(ClusterTest):
         self.assertIn("disk_space", str(refused["refused_by_plan"]))
         self.assertEqual((where("pet"), exists("host3", "pet")), (["host2"], False))
 
-        named("host3").run(["mount", "-o", "remount,size=64m", IMAGES])
-        virsh("host3", "pool-refresh", "images")
+        named("host3").run(["mount", "-o", "remount,size=128m", IMAGES])
+        virsh("host3", "pool-refresh", POOL)
         before = image("host2", "pet")
         self.ballast.kill()  # and another daemon goes on
         self.began = time.time()
