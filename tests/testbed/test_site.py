@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from support import AUTOMATIC, ClusterTest, create, named, virsh, wait_until, where
+from support import AUTOMATIC, OBSERVE, ClusterTest, create, named, virsh, wait_until, where
 
 SITES = {"host1": "a", "host2": "a", "host3": "b"}
 IMAGES = "/var/lib/libvirt/images"
@@ -105,3 +105,27 @@ class Site(ClusterTest):
         wait_until("pet to be at home", lambda: where("pet"), lambda hosts: hosts == ["host2"], timeout=60)
         self.assert_runs_once("pet", "host2")
         self.assertEqual(image("host2", "pet")[WRITTEN:], before[WRITTEN:])
+
+    def test_a_copy_that_is_cancelled_leaves_nothing_there_and_what_is_there_is_not_written_over(self):
+        create("pet", "host2", disk="local")
+        named("host3").run(["mount", "-o", "remount,size=128m", IMAGES])
+        virsh("host3", "pool-refresh", POOL)
+        self.start(OBSERVE.replace("migration: {", "migration: {between_sites: {bandwidth: 4MiB/s}, "), sites=SITES)
+        identity = self.migrate("pet", "host3")
+        wait_until("its disk to be copied", lambda: disk_progress("host2", "pet"), step=0.1)
+        self.assertTrue(exists("host3", "pet"))
+        told = wait_until("it to be told", lambda: self.ballast.operation(identity)["message"], lambda text: "disks" in text)
+        self.assertRegex(told, r"migrating: [\d.]+ \S+ of 48\S* MiB of its disks")
+        self.ballast.ctl("cancel", identity)
+        ended = self.ballast.wait_for_end(identity)
+        self.assertEqual(ended["state"], "cancelled", ended["message"])
+        self.assertFalse(exists("host3", "pet"))
+        self.assert_runs_once("pet", "host2")
+
+        named("host3").run(["dd", "if=/dev/urandom", f"of={IMAGES}/pet.raw", "bs=1M", "count=1"])
+        before = image("host3", "pet")
+        ended = self.ballast.wait_for_end(self.migrate("pet", "host3"))
+        self.assertEqual(ended["state"], "rolled_back", ended["message"])
+        self.assertIn("nothing that is there is written over", ended["message"])
+        self.assertEqual(image("host3", "pet"), before)
+        self.assert_runs_once("pet", "host2")
