@@ -59,11 +59,16 @@ json::object to_json(const VmRecord& r) {
     json::array images;
     for (const LeftImage& image : r.images)
         images.push_back(json::object{{"host", image.host.value}, {"file", image.file}});
-    return {{"vm", r.vm.value},           {"name", r.name},
-            {"host", r.host.value},       {"generation", r.generation},
-            {"persistent", r.persistent}, {"autostart", r.autostart},
-            {"definition", r.definition}, {"down", r.down},
-            {"left", std::move(left)},    {"images", std::move(images)},
+    return {{"vm", r.vm.value},
+            {"name", r.name},
+            {"host", r.host.value},
+            {"generation", r.generation},
+            {"persistent", r.persistent},
+            {"autostart", r.autostart},
+            {"definition", r.definition},
+            {"down", r.down},
+            {"left", std::move(left)},
+            {"images", std::move(images)},
             {"ended", r.ended}};
 }
 
