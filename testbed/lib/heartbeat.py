@@ -85,10 +85,12 @@ def _same_beat_twice(beats):
 def _at_handover(beats, key, seq):
     """True when the numbers just below come from the first host only, and those just above from the other only.
 
-    Told by the numbers, not by the times: both copies may be stamped in the same millisecond.
+    Told by the numbers, not by the times: both copies may be stamped in the same millisecond. A third host, to which the
+    guest goes on within that time, says nothing about these two.
     """
     boot, one, other = key
-    near = [(number, host) for _, host, number, _, its_boot in beats if its_boot == boot and 0 < abs(number - seq) <= _NEAR]
+    near = [(number, host) for _, host, number, _, its_boot in beats
+            if its_boot == boot and host in (one, other) and 0 < abs(number - seq) <= _NEAR]
     below, above = {host for number, host in near if number < seq}, {host for number, host in near if number > seq}
     return below <= {one} and above <= {other}
 

@@ -171,6 +171,11 @@ class Heartbeat(unittest.TestCase):
         result = report((0, "host1", 1, 10, "aa"), (1000, "host2", 10, 5, "aa"), (1150, "host1", 11, 5, "aa"))
         self.assertTrue(result.double_runs)
 
+    def test_a_write_lost_at_a_handover_is_none_either_when_the_guest_goes_on_to_a_third_host_at_once(self):
+        moves = (0, "host1", 1, 10, "aa"), (1500, "host2", 10, 8, "aa"), (2500, "host3", 18, 10, "aa")
+        self.assertEqual(report(*moves).double_runs, [])
+        self.assertTrue(report(*moves, (2600, "host1", 14, 1, "aa")).double_runs)
+
     def test_one_beat_twice_away_from_a_handover_is_a_double_run(self):
         self.assertTrue(report((0, "host1", 1, 20, "aa"), (950, "host2", 10, 1, "aa")).double_runs)
 
