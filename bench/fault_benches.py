@@ -105,7 +105,7 @@ def night(build):
     bench = Bench(build, 4)
     bench.guests(pet="host2", web="host3", db="host4")
     bench.watch(ACTS + "admission: {host_failures: 1}\n"
-                "consolidation: {enabled: true, watch: 0s, min_hosts_on: 1, min_time_on: 0s, min_time_off: 0s, no_return: 30s}\n")
+                "consolidation: {enabled: true, watch: 0s, min_hosts_on: 1, min_time_on: 0s, min_time_off: 0s}\n")
     on = lambda: sum(not bench.is_off(f"host{i}") for i in range(1, 5))  # noqa: E731
     wait_until("two hosts to be off", on, lambda hosts: hosts <= 2, timeout=600, step=2)
     time.sleep(60)
