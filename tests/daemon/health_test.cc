@@ -34,7 +34,7 @@ TEST_CASE("The first VM leaves a degraded host within a second of its being told
     operations.insert(operations.end(), ended.begin(), ended.end());
     REQUIRE(operations.size() == 1);
     CHECK(operations[0].trigger == Trigger::degraded);
-    CHECK(operations[0].vm.value == web);
+    CHECK(operations[0].vm.value == test::web);
     CHECK(operations[0].started.has_value());
     bench.pass(60s);
     CHECK(bench.controller->ended().back().state == OperationState::done);
