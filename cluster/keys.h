@@ -1,0 +1,39 @@
+// Where the members of a cluster meet in the store.
+//   /ballast/cluster/leader              leased: who leads. Its create revision is the term.
+//   /ballast/cluster/agents/<host>       leased: who looks after the host. Its create revision is the incarnation.
+//   /ballast/cluster/hosts/<host>        the host's machine and its last boot, JSON; stays
+//   /ballast/cluster/calls/<host>/<id>   what the leader wants of the host's agent, JSON (calls.h)
+//   /ballast/cluster/answers/<host>/<id> what became of it, JSON
+//   /ballast/cluster/events/<host>       the last things that its hypervisor said, JSON
+#pragma once
+
+#include <string>
+
+#include "model/ids.h"
+
+namespace ballast::cluster {
+
+inline constexpr const char* leader_key = "/ballast/cluster/leader";
+inline constexpr const char* agents_prefix = "/ballast/cluster/agents/";
+inline constexpr const char* hosts_prefix = "/ballast/cluster/hosts/";
+inline constexpr const char* calls_prefix = "/ballast/cluster/calls/";
+inline constexpr const char* answers_prefix = "/ballast/cluster/answers/";
+inline constexpr const char* events_prefix = "/ballast/cluster/events/";
+
+inline std::string agent_key(const HostId& host) {
+    return agents_prefix + host.value;
+}
+inline std::string host_key(const HostId& host) {
+    return hosts_prefix + host.value;
+}
+inline std::string calls_of(const HostId& host) {
+    return calls_prefix + host.value + "/";
+}
+inline std::string answers_of(const HostId& host) {
+    return answers_prefix + host.value + "/";
+}
+inline std::string events_key(const HostId& host) {
+    return events_prefix + host.value;
+}
+
+}  // namespace ballast::cluster

@@ -1,0 +1,271 @@
+#include "cluster/remote_hypervisor.h"
+
+#include "cluster/keys.h"
+#include "cluster/wire.h"
+
+namespace ballast::cluster {
+
+namespace json = boost::json;
+using interchange::to_json;
+
+namespace {
+// Events are hints: what none told of is read.
+constexpr Duration read_again = std::chrono::seconds{5};
+// Longer than an agent waits for its own libvirt.
+constexpr Duration look_within = std::chrono::seconds{20};
+constexpr Duration change_within = std::chrono::seconds{60};
+constexpr Duration beyond = std::chrono::seconds{10};  // what the way takes, beside what is given for the call itself
+
+HostId host_of(const std::string& key, const char* prefix) {
+    return {key.substr(std::string(prefix).size())};
+}
+}  // namespace
+
+RemoteHypervisor::RemoteHypervisor(boost::asio::any_io_executor executor, Clock& clock, Store& store, Caller& caller,
+                                   std::vector<HostId> hosts,
+                                   std::function<Result<VmFacts>(const std::string& definition)> facts_of)
+    : executor_(std::move(executor)), clock_(clock), store_(store), caller_(caller), facts_of_(std::move(facts_of)) {
+    for (HostId& host : hosts) remotes_[std::move(host)];
+}
+
+Hypervisor::Task<void> RemoteHypervisor::start() {
+    const auto revision = co_await store_.revision();
+    if (!revision) co_return revision.error();
+    const auto agents = co_await read_agents();
+    if (!agents) co_return agents.error();
+    const auto events = co_await read_events(true);
+    if (!events) co_return events.error();
+    std::function<void()> compacted = [] {};
+    std::string prefix = agents_prefix;
+    std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& seen) { heard_agents(seen); };
+    agents_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), compacted);
+    prefix = events_prefix;
+    changed = [this](const std::vector<WatchEvent>& seen) {
+        for (const WatchEvent& event : seen)
+            if (event.kind == WatchEvent::Kind::put) heard_events(event.entry, false);
+    };
+    events_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), compacted);
+    boost::asio::co_spawn(executor_, follow(), boost::asio::detached);
+    co_return Result<void>();
+}
+
+boost::asio::awaitable<void> RemoteHypervisor::follow() {
+    for (;;) {
+        co_await clock_.sleep_for(read_again);
+        const auto agents = co_await read_agents();
+        (void)agents;  // their silence is told by the time at which they last answered
+        const auto events = co_await read_events(false);
+        (void)events;
+    }
+}
+
+Hypervisor::Task<void> RemoteHypervisor::read_agents() {
+    const auto revision = co_await store_.revision();
+    if (!revision) co_return revision.error();
+    std::string prefix = agents_prefix;
+    const auto entries = co_await store_.list(std::move(prefix));
+    if (!entries) co_return entries.error();
+    std::map<HostId, const KeyValue*> there;
+    for (const KeyValue& entry : *entries) there[host_of(entry.key, agents_prefix)] = &entry;
+    for (auto& [host, remote] : remotes_) {
+        const auto found = there.find(host);
+        remote.known = true;
+        if (found != there.end())
+            agent_there(host, *found->second);
+        else
+            agent_gone(host, *revision);
+    }
+    co_return Result<void>();
+}
+
+Hypervisor::Task<void> RemoteHypervisor::read_events(bool first) {
+    std::string prefix = events_prefix;
+    const auto entries = co_await store_.list(std::move(prefix));
+    if (!entries) co_return entries.error();
+    for (const KeyValue& entry : *entries) heard_events(entry, first);
+    co_return Result<void>();
+}
+
+void RemoteHypervisor::heard_agents(const std::vector<WatchEvent>& events) {
+    for (const WatchEvent& event : events) {
+        const HostId host = host_of(event.entry.key, agents_prefix);
+        if (!remotes_.contains(host)) continue;
+        if (event.kind == WatchEvent::Kind::put)
+            agent_there(host, event.entry);
+        else
+            agent_gone(host, event.entry.mod_revision);
+    }
+}
+
+// What is read may be older than what was heard.
+void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry) {
+    Remote& remote = remotes_[host];
+    if (entry.mod_revision <= remote.seen) return;
+    const bool was_registered = std::exchange(remote.registered, true);
+    remote.seen = entry.mod_revision;
+    remote.answered = clock_.now();
+    if (auto identity = identity_from(entry.value)) remote.identity = std::move(*identity);
+    if (!was_registered) emit({HypervisorEvent::Kind::connected, host, {}, {}});
+}
+
+void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
+    Remote& remote = remotes_[host];
+    if (at <= remote.seen || !remote.registered) return;
+    remote.seen = at;
+    remote.registered = false;
+    emit({HypervisorEvent::Kind::disconnected, host, {}, "its agent is not registered any more"});
+}
+
+// Those that were there before this term are of the past: what they told of is looked at.
+void RemoteHypervisor::heard_events(const KeyValue& entry, bool first) {
+    const HostId host = host_of(entry.key, events_prefix);
+    const auto there = remotes_.find(host);
+    boost::system::error_code failure;
+    const json::value value = json::parse(entry.value, failure);
+    if (there == remotes_.end() || failure || !value.is_object()) return;
+    Remote& remote = there->second;
+    const json::value* session = value.as_object().if_contains("session");
+    const json::value* events = value.as_object().if_contains("events");
+    if (!session || !session->is_int64() || !events || !events->is_array()) return;
+    if (session->get_int64() < remote.session) return;
+    if (session->get_int64() > remote.session) remote.last_event = 0;
+    remote.session = session->get_int64();
+    for (const json::value& item : events->get_array()) {
+        const json::value* number = item.is_object() ? item.get_object().if_contains("number") : nullptr;
+        const json::value* told = item.is_object() ? item.get_object().if_contains("event") : nullptr;
+        if (!number || !number->is_number() || !told) continue;
+        const auto index = number->to_number<std::uint64_t>();
+        if (index <= remote.last_event) continue;
+        remote.last_event = index;
+        if (first) continue;
+        if (const auto event = read_as<HypervisorEvent>(*told)) emit(*event);
+    }
+}
+
+void RemoteHypervisor::emit(const HypervisorEvent& event) const {
+    for (const auto& listener : listeners_) listener(event);
+}
+
+std::string RemoteHypervisor::boot_of(const HostId& host) const {
+    const auto found = remotes_.find(host);
+    return found == remotes_.end() ? "" : found->second.identity.boot;
+}
+
+std::vector<HostId> RemoteHypervisor::hosts() const {
+    std::vector<HostId> all;
+    for (const auto& [host, remote] : remotes_) all.push_back(host);
+    return all;
+}
+
+Connection RemoteHypervisor::connection(HostId host) const {
+    const auto found = remotes_.find(host);
+    if (found == remotes_.end() || !found->second.known) return Connection::connecting;
+    return found->second.registered ? Connection::up : Connection::down;
+}
+
+std::string RemoteHypervisor::problem(HostId host) const {
+    return connection(host) == Connection::down ? "its agent is not registered" : "";
+}
+
+std::optional<Instant> RemoteHypervisor::answered_at(HostId host) const {
+    const auto found = remotes_.find(host);
+    return found == remotes_.end() ? std::nullopt : found->second.answered;
+}
+
+void RemoteHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
+    listeners_.push_back(std::move(listener));
+}
+
+template <class T>
+Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json::object arguments) {
+    if (connection(host) != Connection::up)
+        co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    const auto answer =
+        co_await caller_.call(std::move(host), std::move(method), std::move(arguments), false, look_within);
+    if (!answer) co_return answer.error();
+    if constexpr (std::is_same_v<T, void>)
+        co_return Result<void>();
+    else
+        co_return read_as<T>(*answer);
+}
+
+Hypervisor::Task<void> RemoteHypervisor::change(HostId host, std::string method, json::object arguments,
+                                                Duration within) {
+    if (connection(host) != Connection::up)
+        co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    const auto answer = co_await caller_.call(std::move(host), std::move(method), std::move(arguments), true, within);
+    if (!answer) co_return answer.error();
+    co_return Result<void>();
+}
+
+namespace {
+json::object about(const VmId& vm) {
+    return {{"vm", vm.value}};
+}
+}  // namespace
+
+Hypervisor::Task<HostFacts> RemoteHypervisor::facts(HostId host) {
+    return look<HostFacts>(std::move(host), "facts", {});
+}
+Hypervisor::Task<HostReading> RemoteHypervisor::read(HostId host) {
+    co_return Error{ErrorCode::invalid, host.value, "an agent tells its readings by itself"};
+}
+Hypervisor::Task<VmFacts> RemoteHypervisor::vm_facts(HostId host, VmId vm) {
+    return look<VmFacts>(std::move(host), "vm_facts", about(vm));
+}
+Hypervisor::Task<Presence> RemoteHypervisor::presence(HostId host, VmId vm) {
+    return look<Presence>(std::move(host), "presence", about(vm));
+}
+Hypervisor::Task<std::string> RemoteHypervisor::definition(HostId host, VmId vm) {
+    return look<std::string>(std::move(host), "definition", about(vm));
+}
+Hypervisor::Task<void> RemoteHypervisor::start(StartRequest request) {
+    const Duration within = request.give_up_after + beyond;
+    return change(request.on, "start", to_json(request).as_object(), within);
+}
+Hypervisor::Task<void> RemoteHypervisor::create_image(HostId host, DiskCopy disk) {
+    return change(std::move(host), "create_image", to_json(disk).as_object(), change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::remove_image(HostId host, std::string file) {
+    return change(std::move(host), "remove_image", {{"file", std::move(file)}}, change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::can_accept(MigrationRequest request) {
+    return look<void>(request.to, "can_accept", to_json(request).as_object());
+}
+Hypervisor::Task<void> RemoteHypervisor::migrate(MigrationRequest request) {
+    const Duration within = request.give_up_after + beyond;
+    return change(request.from, "migrate", to_json(request).as_object(), within);
+}
+Hypervisor::Task<MigrationProgress> RemoteHypervisor::progress(HostId host, VmId vm) {
+    return look<MigrationProgress>(std::move(host), "progress", about(vm));
+}
+Hypervisor::Task<MigrationProgress> RemoteHypervisor::completed(HostId host, VmId vm) {
+    return look<MigrationProgress>(std::move(host), "completed", about(vm));
+}
+Hypervisor::Task<void> RemoteHypervisor::abort_migration(HostId source, VmId vm) {
+    return change(std::move(source), "abort", about(vm), change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::set_max_downtime(HostId source, VmId vm, Duration downtime) {
+    json::object arguments = about(vm);
+    arguments["downtime_ms"] = downtime.count();
+    return change(std::move(source), "set_max_downtime", std::move(arguments), look_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::start_post_copy(HostId source, VmId vm) {
+    return change(std::move(source), "start_post_copy", about(vm), look_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::resume(HostId host, VmId vm) {
+    return change(std::move(host), "resume", about(vm), change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::destroy(HostId host, VmId vm) {
+    return change(std::move(host), "destroy", about(vm), change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::undefine(HostId host, VmId vm) {
+    return change(std::move(host), "undefine", about(vm), change_within);
+}
+Hypervisor::Task<void> RemoteHypervisor::set_autostart(HostId host, VmId vm, bool autostart) {
+    json::object arguments = about(vm);
+    arguments["autostart"] = autostart;
+    return change(std::move(host), "set_autostart", std::move(arguments), change_within);
+}
+
+}  // namespace ballast::cluster

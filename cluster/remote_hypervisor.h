@@ -1,0 +1,92 @@
+// The hosts' hypervisors as the leader sees them: through their agents, by calls in the store. A host is connected
+// while its agent is registered, and has answered when its agent last beat. One io_context thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cluster/calls.h"
+#include "cluster/registration.h"
+#include "ports/hypervisor.h"
+
+namespace ballast::cluster {
+
+class RemoteHypervisor : public Hypervisor {
+public:
+    /// `facts_of`: reads a definition, asking nobody. `store` and `caller` are those of the term.
+    RemoteHypervisor(boost::asio::any_io_executor executor, Clock& clock, Store& store, Caller& caller,
+                     std::vector<HostId> hosts, std::function<Result<VmFacts>(const std::string& definition)> facts_of);
+
+    /// Reads who is registered, and follows. Errors: the store's.
+    Task<void> start();
+
+    /// The boot of a host as its agent told when it registered last; empty: never.
+    std::string boot_of(const HostId& host) const;
+
+    std::vector<HostId> hosts() const override;
+    Connection connection(HostId host) const override;
+    std::string problem(HostId host) const override;
+    std::optional<Instant> answered_at(HostId host) const override;
+    void reconnect(HostId) override {}  // an agent comes by itself
+    void on_event(std::function<void(const HypervisorEvent&)> listener) override;
+
+    Task<HostFacts> facts(HostId host) override;
+    /// Error invalid: agents tell their readings by themselves.
+    Task<HostReading> read(HostId host) override;
+    Task<VmFacts> vm_facts(HostId host, VmId vm) override;
+    Task<Presence> presence(HostId host, VmId vm) override;
+    Task<std::string> definition(HostId host, VmId vm) override;
+    Result<VmFacts> facts_of(const std::string& definition) const override { return facts_of_(definition); }
+    Task<void> start(StartRequest request) override;
+    Task<void> create_image(HostId host, DiskCopy disk) override;
+    Task<void> remove_image(HostId host, std::string file) override;
+    Task<void> can_accept(MigrationRequest request) override;
+    Task<void> migrate(MigrationRequest request) override;
+    Task<MigrationProgress> progress(HostId host, VmId vm) override;
+    Task<MigrationProgress> completed(HostId host, VmId vm) override;
+    Task<void> abort_migration(HostId source, VmId vm) override;
+    Task<void> set_max_downtime(HostId source, VmId vm, Duration downtime) override;
+    Task<void> start_post_copy(HostId source, VmId vm) override;
+    Task<void> resume(HostId host, VmId vm) override;
+    Task<void> destroy(HostId host, VmId vm) override;
+    Task<void> undefine(HostId host, VmId vm) override;
+    Task<void> set_autostart(HostId host, VmId vm, bool autostart) override;
+
+private:
+    struct Remote {
+        bool registered = false;
+        bool known = false;  // it was asked for at least once
+        Revision seen = 0;   // of its key
+        AgentIdentity identity;
+        std::optional<Instant> answered;
+        Revision session = 0;  // of the events last heard
+        std::uint64_t last_event = 0;
+    };
+
+    template <class T>
+    Task<T> look(HostId host, std::string method, boost::json::object arguments);
+    Task<void> change(HostId host, std::string method, boost::json::object arguments, Duration within);
+
+    boost::asio::awaitable<void> follow();
+    Task<void> read_agents();
+    Task<void> read_events(bool first);
+    void heard_agents(const std::vector<WatchEvent>& events);
+    void heard_events(const KeyValue& entry, bool first);
+    void agent_there(const HostId& host, const KeyValue& entry);
+    void agent_gone(const HostId& host, Revision at);
+    void emit(const HypervisorEvent& event) const;
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    Store& store_;
+    Caller& caller_;
+    std::function<Result<VmFacts>(const std::string&)> facts_of_;
+    std::map<HostId, Remote> remotes_;
+    std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
+    std::unique_ptr<WatchHandle> agents_watch_, events_watch_;
+};
+
+}  // namespace ballast::cluster

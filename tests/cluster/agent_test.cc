@@ -1,0 +1,161 @@
+#include "cluster/agent.h"
+
+#include "cluster/remote_hypervisor.h"
+#include "executor/power_journal.h"
+#include "tests/cluster/bench.h"
+#include "tests/support/fake_hypervisor.h"
+
+using namespace ballast;
+using namespace ballast::test;
+using cluster::Agent;
+using cluster::Caller;
+using cluster::Election;
+using cluster::RemoteHypervisor;
+using cluster::TermStore;
+
+namespace {
+
+const VmId vm{"11111111-1111-1111-1111-111111111111"};
+
+/// Starts take a while.
+struct SlowHypervisor : FakeHypervisor {
+    SlowHypervisor(Clock& clock, Duration takes) : FakeHypervisor(clock), clock_(clock), takes_(takes) {}
+    Task<void> start(StartRequest request) override {
+        co_await clock_.sleep_for(takes_);
+        co_return co_await FakeHypervisor::start(std::move(request));
+    }
+    Clock& clock_;
+    Duration takes_;
+};
+
+/// Two hosts with an agent each, and a leader.
+struct AgentBench : ClusterBench {
+    AgentBench() {
+        for (const char* host : {"h1", "h2"}) {
+            hypervisor.add_host(host);
+            agents.push_back(std::make_unique<Agent>(io.get_executor(), clock, hypervisor, store, HostId{host},
+                                                     cluster::AgentIdentity{std::string("ballastd@") + host, host, "b"},
+                                                     ttl, [](const std::string&) {}));
+            agents.back()->start();
+        }
+        hypervisor.add_vm("h1", vm.value, "web");
+        run_for(1s);
+        lead();
+    }
+    /// The one before goes on, as a process that was paused does.
+    void lead() {
+        erase(cluster::leader_key);
+        leaders.push_back(std::make_unique<Leader>(*this));
+        remote = &leaders.back()->remote;
+        remote->on_event([this, mine = remote](const HypervisorEvent& event) {
+            if (mine == remote) heard.push_back(event);
+        });
+        REQUIRE(wait(remote->start()));
+    }
+
+    struct Leader {
+        explicit Leader(ClusterBench& bench)
+            : election(bench.io.get_executor(), bench.clock, bench.store, "leader", 1h),
+              term(bench.store, bench.wait(election.win()), [] {}),
+              caller(bench.io.get_executor(), bench.clock, term, term.term()),
+              remote(bench.io.get_executor(), bench.clock, term, caller, {h1, h2},
+                     [](const std::string&) { return VmFacts{}; }) {
+            REQUIRE(bench.wait(caller.start()));
+        }
+        Election election;
+        TermStore term;
+        Caller caller;
+        RemoteHypervisor remote;
+    };
+    SlowHypervisor hypervisor{clock, 3s};
+    std::vector<std::unique_ptr<Agent>> agents;
+    std::vector<std::unique_ptr<Leader>> leaders;
+    RemoteHypervisor* remote = nullptr;
+    std::vector<HypervisorEvent> heard;
+};
+
+}  // namespace
+
+TEST_CASE("a leader sees through the agents what their hypervisors see") {
+    AgentBench bench;
+    CHECK(bench.remote->connection(h1) == Connection::up);
+    CHECK(*bench.wait(bench.remote->facts(h1)) == bench.hypervisor.hosts_by_id.at(h1).facts);
+    CHECK(*bench.wait(bench.remote->vm_facts(h1, vm)) == bench.hypervisor.hosts_by_id.at(h1).vms.at(vm).facts);
+    CHECK(*bench.wait(bench.remote->definition(h1, vm)) == "web");
+    CHECK(bench.wait(bench.remote->presence(h1, vm))->state == Presence::State::running);
+    CHECK(bench.wait(bench.remote->presence(h2, vm))->state == Presence::State::absent);
+    CHECK(bench.wait(bench.remote->vm_facts(h2, vm)).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("a leader moves a vm through the source's agent, and sees that it is under way") {
+    AgentBench bench;
+    MigrationRequest request;
+    request.vm = vm;
+    request.from = h1;
+    request.to = h2;
+    request.give_up_after = 5min;
+    request.max_downtime = 100ms;
+    request.bandwidth_mib_per_s = 12.5;
+    request.disks = {{"vda", "/srv/a", "raw", gib(1), mib(3), true}};
+    REQUIRE(bench.wait(bench.remote->can_accept(request)));
+    const auto moved = bench.begin(bench.remote->migrate(request));
+    bench.run_for(1s);
+    CHECK(bench.wait(bench.remote->presence(h1, vm))->migration_under_way);
+    CHECK(bench.wait(bench.remote->progress(h1, vm))->phase == MigrationPhase::copying);
+    REQUIRE(bench.run_until([&] { return moved->has_value(); }));
+    CHECK((*moved)->has_value());
+    CHECK(bench.wait(bench.remote->presence(h2, vm))->state == Presence::State::running);
+    CHECK_FALSE(bench.wait(bench.remote->presence(h2, vm))->migration_under_way);
+    const auto& seen = *bench.hypervisor.last_migration;
+    CHECK((seen.give_up_after == 5min && seen.max_downtime == 100ms && seen.bandwidth_mib_per_s == 12.5));
+    REQUIRE(seen.disks.size() == 1);
+    CHECK((seen.disks[0].file == "/srv/a" && seen.disks[0].allocated == mib(3) && seen.disks[0].overwrite));
+}
+
+TEST_CASE("a look at a vm waits for its start that is under way, whoever leads by then") {
+    AgentBench bench;
+    bench.hypervisor.hosts_by_id.at(h1).vms.clear();
+    StartRequest request{vm, h2, "web", true, 1min};
+    bench.begin(bench.remote->start(request));
+    bench.run_for(1s);
+    CHECK_FALSE(bench.hypervisor.hosts_by_id.at(h2).vms.contains(vm));
+    bench.lead();
+    const auto presence = bench.wait(bench.remote->presence(h2, vm));
+    CHECK(presence->state == Presence::State::running);
+}
+
+TEST_CASE("events of the hypervisors reach the leader once each, those of the time before it not at all") {
+    AgentBench bench;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, h1, vm, "of the past"});
+    bench.run_for(1s);
+    CHECK(bench.heard.size() == 3);  // connected twice
+    bench.lead();
+    bench.heard.clear();
+    for (int i = 0; i < 60; ++i) {
+        bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, h2, vm, std::to_string(i)});
+        bench.run_for(100ms);
+    }
+    bench.run_for(20s);
+    REQUIRE(bench.heard.size() == 60);
+    for (std::size_t i = 0; i < 60; ++i) {
+        CHECK(bench.heard[i].host == h2);
+        CHECK(bench.heard[i].vm == vm);
+        CHECK(bench.heard[i].detail == std::to_string(i));
+    }
+}
+
+TEST_CASE("a host whose agent does not beat any more is disconnected, has last answered then, and is not called") {
+    AgentBench bench;
+    bench.run_for(30s);
+    const Instant last = *bench.remote->answered_at(h1);
+    CHECK(bench.clock.now() - last <= cluster::beat_every(bench.ttl) + 1s);
+    bench.heard.clear();
+    bench.put(executor::power_lock_key(h1), to_string(PowerState::fencing));  // it cannot come back
+    bench.erase(cluster::agent_key(h1));
+    bench.run_for(20s);
+    CHECK(bench.remote->connection(h1) == Connection::down);
+    CHECK(*bench.remote->answered_at(h1) <= last + cluster::beat_every(bench.ttl));
+    REQUIRE(bench.heard.size() == 1);
+    CHECK(bench.heard.front().kind == HypervisorEvent::Kind::disconnected);
+    CHECK(bench.wait(bench.remote->presence(h1, vm)).error().code == ErrorCode::unavailable);
+}
