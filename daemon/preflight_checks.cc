@@ -20,6 +20,7 @@ constexpr CheckEntry entries[] = {
     {"cpu_model", check_cpu_model},
     {"networks", check_networks},
     {"lock_manager", check_lock_manager},
+    {"sleep_targets", check_sleep_targets},
     {"clock", check_clock},
     {"guests", check_guests},
     {"guest_disks", check_guest_disks},

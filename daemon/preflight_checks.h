@@ -26,6 +26,7 @@ Finding check_memory(const PreflightCluster&, const PreflightHost& host);
 Finding check_disk(const PreflightCluster&, const PreflightHost& host);
 Finding check_clock(const PreflightCluster&, const PreflightHost& host);
 Finding check_lock_manager(const PreflightCluster&, const PreflightHost& host);
+Finding check_sleep_targets(const PreflightCluster&, const PreflightHost& host);
 Finding check_migration_ports(const PreflightCluster&, const PreflightHost& host);
 
 // Beside the other hosts.

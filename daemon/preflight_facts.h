@@ -43,6 +43,10 @@ struct PeerAnswer {
     std::string text;  // the host name that answered, or why not
 };
 
+/// The units that every way to suspend a host by systemd or logind goes through [systemd.special(7)].
+inline constexpr const char* sleep_target_names[] = {"sleep.target", "suspend.target", "hibernate.target",
+                                                     "hybrid-sleep.target", "suspend-then-hibernate.target"};
+
 /// What a shell on the host said: of this machine itself, or by ssh. A missing entry was not answered.
 struct ShellFacts {
     bool complete = false;  // false: it was cut off at the deadline
@@ -54,6 +58,7 @@ struct ShellFacts {
     std::map<std::string, std::string> qemu_conf;  // settings that are not left at their default
     std::map<std::string, bool> resolves;          // host name -> whether it has an address there
     std::map<HostId, PeerAnswer> peers;
+    std::map<std::string, std::string> sleep_targets;  // systemd's LoadState by unit; empty: it did not say
 };
 
 struct PreflightHost {

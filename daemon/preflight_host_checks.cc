@@ -58,6 +58,17 @@ bool only_this_machine(const std::string& address) {
     return address.starts_with("127.") || address == "::1" || address == "localhost";
 }
 
+std::string all_sleep_targets() {
+    std::string all;
+    for (const char* unit : sleep_target_names) all += std::string(" ") + unit;
+    return all;
+}
+
+// One that an older systemd does not have sends nobody to sleep [org.freedesktop.systemd1(5), LoadState].
+bool can_be_started(const std::string& load_state) {
+    return load_state != "masked" && load_state != "not-found";
+}
+
 std::string setting(const PreflightHost& host, const std::string& name, const std::string& otherwise) {
     const auto found = host.shell->qemu_conf.find(name);
     return found == host.shell->qemu_conf.end() ? otherwise : found->second;
@@ -142,6 +153,20 @@ Finding check_lock_manager(const PreflightCluster&, const PreflightHost& host) {
     const std::string manager = setting(host, "lock_manager", "nop");
     if (manager == "nop" || manager.empty()) return warning("no lock manager is configured", fix);
     return ok("lock manager " + manager);
+}
+
+Finding check_sleep_targets(const PreflightCluster&, const PreflightHost& host) {
+    const std::string mask = "systemctl mask" + all_sleep_targets();
+    if (!host.shell || host.shell->sleep_targets.empty())
+        return unknown("whether its system can be suspended is not known", shell_advice(host, mask));
+    std::string open;
+    for (const auto& [unit, state] : host.shell->sleep_targets)
+        if (can_be_started(state)) open += (open.empty() ? "" : ", ") + unit;
+    if (open.empty()) return ok("its system cannot be suspended");
+    return warning("its system can be suspended by " + open +
+                       ": some BMCs say that a sleeping host is off, its guests are started elsewhere then, and run "
+                       "twice when it wakes",
+                   "run on " + host.id.value + " as root: " + mask);
 }
 
 Finding check_migration_ports(const PreflightCluster&, const PreflightHost& host) {

@@ -21,6 +21,7 @@ say() {
 limited() { if command -v timeout >/dev/null; then timeout -k 1 "$@"; else shift; "$@"; fi; }
 folder() { set -- "$1" $(limited 4 df -PTk -- "$1" 2>/dev/null </dev/null | awk 'NR == 2 {print $2, $1, $3, $5}'); say fs "$@"; }
 name() { if limited 4 getent hosts "$1" >/dev/null 2>&1 </dev/null; then say name "$1" yes; else say name "$1" no; fi; }
+sleep_states() { set -- $(limited 4 systemctl show --value -p LoadState "$@" 2>/dev/null </dev/null); say sleep "$@"; }
 peer() {
   if ! command -v virsh >/dev/null; then say peer "$1" no_virsh; return; fi
   if answer=$(limited 6 virsh -q -c "$2" hostname 2>&1 </dev/null); then say peer "$1" reached "$answer"
@@ -66,6 +67,12 @@ void read_peer(ShellFacts& facts, const std::vector<std::string>& fields) {
     if (fields[2] == "failed") facts.peers[{fields[1]}] = {PeerAnswer::Kind::failed, text};
 }
 
+// A state for each unit in the order of the question, or nothing can be told.
+void read_sleep_targets(ShellFacts& facts, const std::vector<std::string>& fields) {
+    if (fields.size() != std::size(sleep_target_names) + 1) return;
+    for (std::size_t i = 1; i < fields.size(); ++i) facts.sleep_targets[sleep_target_names[i - 1]] = fields[i];
+}
+
 void read_line(ShellFacts& facts, const std::vector<std::string>& fields, double begun, double heard) {
     const std::string& what = fields[0];
     if (what == "conf_read") facts.qemu_conf_read = true;
@@ -74,6 +81,7 @@ void read_line(ShellFacts& facts, const std::vector<std::string>& fields, double
     if (what == "conf" && fields.size() == 3) facts.qemu_conf[fields[1]] = fields[2];
     if (what == "name" && fields.size() == 3) facts.resolves[fields[1]] = fields[2] == "yes";
     if (what == "peer" && fields.size() >= 3) read_peer(facts, fields);
+    if (what == "sleep") read_sleep_targets(facts, fields);
     if (what == "fs" && fields.size() == 6)
         facts.file_systems[fields[1]] = {fields[2], fields[3], kibibytes(fields[4]), kibibytes(fields[5])};
     if (what == "user" && fields.size() == 3) {
@@ -137,6 +145,9 @@ std::string shell_quoted(const std::string& text) {
 
 std::string script_for(const ScriptQuestions& questions) {
     std::string script = preamble;
+    script += "sleep_states";
+    for (const char* unit : sleep_target_names) script += std::string(" ") + unit;
+    script += "\n";
     for (const std::string& path : questions.paths) script += "folder " + shell_quoted(path) + "\n";
     for (const std::string& name : questions.hostnames) script += "name " + shell_quoted(name) + "\n";
     std::size_t started = 0;

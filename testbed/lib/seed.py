@@ -17,6 +17,8 @@ _MASKED = ("systemd-udevd.service", "systemd-timesyncd.service", "rpcbind.servic
            "openipmi.service", "ipmievd.service", "systemd-journald-audit.socket", "apparmor.service",
            "proc-fs-nfsd.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "nfs-blkmap.service",
            "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "e2scrub_reap.service")
+# As on any host with a BMC (docs/power.md); preflight warns where they are not.
+_NO_SLEEP = ("sleep.target", "suspend.target", "hibernate.target", "hybrid-sleep.target", "suspend-then-hibernate.target")
 
 _QEMU_CONF = """user = "root"
 group = "root"
@@ -110,7 +112,7 @@ def _clear_units(host):
         os.makedirs(f"{folder}/{target}", exist_ok=True)
         for unit in units:
             os.symlink(f"/lib/systemd/system/{unit}", f"{folder}/{target}/{unit}")
-    for unit in _MASKED:
+    for unit in _MASKED + _NO_SLEEP:
         if os.path.lexists(f"{folder}/{unit}"):
             os.unlink(f"{folder}/{unit}")
         os.symlink("/dev/null", f"{folder}/{unit}")

@@ -104,6 +104,17 @@ const std::vector<Row>& host_rows() {
         {"lock_manager", "not readable", unsure, "could not be read",
          [](Bench& b) { b.shell1().qemu_conf_read = false; }},
         {"lock_manager", "no shell", unsure, "could not be read", [](Bench& b) { b.host1().shell.reset(); }},
+        {"sleep_targets", "all masked", good, "cannot be suspended", [](Bench&) {}},
+        {"sleep_targets", "one that this systemd does not have", good, "cannot be suspended",
+         [](Bench& b) { b.shell1().sleep_targets["suspend-then-hibernate.target"] = "not-found"; }},
+        {"sleep_targets", "one left open", warn, "can be suspended by hybrid-sleep.target:",
+         [](Bench& b) { b.shell1().sleep_targets["hybrid-sleep.target"] = "loaded"; }},
+        {"sleep_targets", "two left open", warn, "can be suspended by sleep.target, suspend.target:",
+         [](Bench& b) {
+             b.shell1().sleep_targets["sleep.target"] = b.shell1().sleep_targets["suspend.target"] = "loaded";
+         }},
+        {"sleep_targets", "another init", unsure, "not known", [](Bench& b) { b.shell1().sleep_targets.clear(); }},
+        {"sleep_targets", "no shell", unsure, "not known", [](Bench& b) { b.host1().shell.reset(); }},
         {"migration_ports", "the defaults", good, "ports 49152-49215", [](Bench&) {}},
         {"migration_ports", "others", good, "ports 50000-49215 of 10.0.0.1",
          [](Bench& b) {

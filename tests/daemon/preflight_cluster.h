@@ -97,6 +97,7 @@ private:
             shell.file_systems[path] = {"nfs4", "storage:/vms", gib(100), gib(50)};
         shell.qemu_conf_read = true;
         shell.qemu_conf["lock_manager"] = "lockd";
+        for (const char* unit : sleep_target_names) shell.sleep_targets[unit] = "masked";
         host.shell = shell;
         cluster.hosts.push_back(std::move(host));
     }

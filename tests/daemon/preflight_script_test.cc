@@ -98,6 +98,26 @@ TEST_CASE("The script's answers are read line by line") {
     CHECK(facts.peers.at({"h4"}).kind == PeerAnswer::Kind::no_virsh);
 }
 
+TEST_CASE("systemd is asked about all sleep targets at once, and its states are read in the order of the question") {
+    // Of each unit it is asked about a state, and an empty line in between, as the real one has it.
+    const std::string fake =
+        "systemctl() { shift 4; for unit; do case $unit in sleep.target) echo loaded;; "
+        "*) echo masked;; esac; echo; done; }\ncommand() { return 1; }\n";  // no `timeout`: it knows no functions
+    const auto child = run({"sh", "-s"}, fake + script_for({}));
+    REQUIRE(child.has_value());
+    const ShellFacts facts = shell_facts_from(child->output, 0, 0);
+    REQUIRE(facts.sleep_targets.size() == std::size(sleep_target_names));
+    for (const auto& [unit, state] : facts.sleep_targets)
+        CHECK(state == (unit == "sleep.target" ? "loaded" : "masked"));
+    CHECK(facts.complete);
+}
+
+TEST_CASE("A system without systemd, or states that are not one a unit, tell nothing of sleep") {
+    CHECK(facts_of("sleep\nend\n").sleep_targets.empty());
+    CHECK(facts_of("sleep\tmasked\tmasked\nend\n").sleep_targets.empty());
+    CHECK(facts_of("sleep\ta\tb\tc\td\te\n").sleep_targets.at("hibernate.target") == "c");
+}
+
 TEST_CASE("What is cut off or odd is left out, and the rest is used") {
     const ShellFacts facts = facts_of(
         "Welcome to host1!\n\n\t\ntime\tnow\nuser\nfs\t/srv\nfs\t/a\text4\t/dev/sda\tmany\t-\nconf\tx\npeer\th2\n"
