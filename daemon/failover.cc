@@ -147,6 +147,7 @@ boost::asio::awaitable<void> Failover::decide() {
         suspicion_ = std::move(now);
         if (news) questions_.changed();
         co_await ask_for_vanished();
+        forget_unrecorded();
         if (options_.enabled && questions_.may_act()) {
             co_await fence_suspects();
             co_await start_at_home();
@@ -267,7 +268,7 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
     };
     for (const VmId& vm : running) {
         missed_.erase(vm);
-        ends_heard_.erase(vm);
+        ends_heard_.take(vm);
         vanished_.erase(vm);
         const VmRecord* known = records.find(vm);
         if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
@@ -288,7 +289,7 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
         }
         if (vanished_.contains(vm) || ++missed_[vm] < misses_to_end) continue;
         missed_.erase(vm);
-        if (ends_heard_.erase(vm) > 0)
+        if (ends_heard_.take(vm))
             records.forget(vm);  // by itself or by its user
         else
             vanished_[vm] = host;
@@ -315,6 +316,16 @@ boost::asio::awaitable<void> Failover::ask_for_vanished() {
         spdlog::warn("{} was not shut down: {} went down with it", record.name, host.value);
         executor_.vms().set(std::move(record));
     }
+}
+
+// VMs come and go for years.
+void Failover::forget_unrecorded() {
+    const auto is_recorded = [this](const VmId& vm) { return executor_.vms().find(vm) != nullptr; };
+    const auto is_gone = [&](const auto& entry) { return !is_recorded(entry.first); };
+    ends_heard_.prune(clock_.now(), is_recorded);
+    std::erase_if(missed_, is_gone);
+    std::erase_if(vanished_, is_gone);
+    std::erase_if(tried_again_, is_gone);
 }
 
 std::vector<VmId> Failover::undefined(const std::vector<VmId>& running) const {

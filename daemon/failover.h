@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/heard_ends.h"
 #include "executor/executor.h"
 #include "executor/power_switch.h"
 #include "policy/failover.h"
@@ -56,7 +57,7 @@ public:
     /// Those whose definition is not kept yet.
     std::vector<VmId> undefined(const std::vector<VmId>& running) const;
     /// A VM was heard to end: shut down, destroyed, crashed or moved away.
-    void heard_end(const VmId& vm) { ends_heard_.insert(vm); }
+    void heard_end(const VmId& vm) { ends_heard_.heard(vm, clock_.now()); }
     /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
     /// does not any more was not shut down by anybody.
     void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);
@@ -79,6 +80,7 @@ private:
     boost::asio::awaitable<void> fence_suspects();
     boost::asio::awaitable<void> start_at_home();
     boost::asio::awaitable<void> bring_back();
+    void forget_unrecorded();
     std::map<HostId, policy::Contact> contacts() const;
     bool is_dead_lately(const HostId& host) const;
     bool concerns_vms(const HostId& host) const;
@@ -97,7 +99,7 @@ private:
     policy::Suspicion suspicion_;
     std::set<HostId> rebooted_;            // seen while it was not on
     std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
-    std::set<VmId> ends_heard_;            // of VMs that have not been seen since
+    HeardEnds ends_heard_;                 // of VMs that have not been seen since
     std::map<VmId, HostId> vanished_;      // from where: nobody heard why
     std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
 };
