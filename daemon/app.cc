@@ -148,6 +148,7 @@ public:
     }
 
     void start() {
+        hypervisor_.rest_while([this](const HostId& host) { return controller_.is_off(host); });
         stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
         resume_forecast();

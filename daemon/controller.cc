@@ -239,6 +239,11 @@ std::optional<Instant> Controller::rebooted_at(const HostId& host) const {
     return found == rebooted_.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool Controller::is_off(const HostId& host) const {
+    const auto record = power_switch_.record(host);
+    return record && record->state == PowerState::off;
+}
+
 bool Controller::is_meant_to_answer(const HostId& host) const {
     const auto record = power_switch_.record(host);
     return (!record || record->state == PowerState::on) && !keeper_.in_maintenance(host);
@@ -502,6 +507,7 @@ bool Controller::in_use(const HostId& host) const {
 
 void Controller::power_changed(const PowerRecord& record) {
     learn_boot_time();
+    if (record.state != PowerState::off) hypervisor_.reconnect(record.host);  // it may rest
     want_cycle();
     if (listener_.power_changed) listener_.power_changed(record);
 }

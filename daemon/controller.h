@@ -74,6 +74,8 @@ public:
     std::string maintenance_by(const HostId& host) const;
     /// When it was last seen to have booted since this daemon's start.
     std::optional<Instant> rebooted_at(const HostId& host) const;
+    /// Ballast switched it off, and nobody has switched it on since.
+    bool is_off(const HostId& host) const;
     /// It is on, and nobody works on it: its silence is a fault.
     bool is_meant_to_answer(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }

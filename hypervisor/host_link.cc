@@ -11,8 +11,6 @@ constexpr unsigned max_abandoned = 8;  // threads left in calls of a hung libvir
 constexpr unsigned max_workers = 16;   // below libvirtd's 20 workers, so that control calls still get through
 constexpr unsigned idle_workers = 2;   // connections kept open for the next migration
 constexpr Duration ping_every = std::chrono::seconds{5};
-constexpr Duration backoff_first = std::chrono::seconds{1};
-constexpr Duration backoff_last = std::chrono::seconds{15};
 
 template <class Lanes>
 void prune(Lanes& lanes) {
@@ -106,18 +104,19 @@ void HostLink::suspect(const std::string& why) {
 }
 
 boost::asio::awaitable<void> HostLink::supervise() {
-    Duration backoff = backoff_first;
+    Duration backoff = options_.retry.first;
     for (;;) {
         auto answer = co_await ping();
         if (answer) {
             answered_();
             came_up();
-            backoff = backoff_first;
+            backoff = options_.retry.first;
         } else {
             went_down(answer.error().message);
         }
-        wake_->expires_after(answer ? ping_every : backoff);
-        if (!answer) backoff = std::min(backoff * 2, backoff_last);
+        const bool rests = !answer && is_off_();
+        wake_->expires_after(answer ? ping_every : (rests ? options_.retry.resting : backoff));
+        if (!answer) backoff = rests ? options_.retry.first : std::min(backoff * 2, options_.retry.last);
         auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
         co_await wake_->async_wait(token);
     }

@@ -16,6 +16,13 @@
 
 namespace ballast::hypervisor {
 
+/// How long the supervisor waits before it tries again to connect: twice as long after each failure.
+struct Retry {
+    Duration first = std::chrono::seconds{1};
+    Duration last = std::chrono::seconds{15};
+    Duration resting = std::chrono::minutes{1};  // of a host that is known to be off
+};
+
 /// How one host is reached.
 struct LinkOptions {
     HostId id;
@@ -26,6 +33,7 @@ struct LinkOptions {
     std::vector<std::string> stretched_paths;  // with those of all sites
     std::string site;
     double cpu_share = 1;  // of the host's CPUs that guests may use
+    Retry retry{};
 };
 
 /// A password prompt would hang for ever: makes libvirt's ssh fail instead of asking.
@@ -42,6 +50,10 @@ public:
 
     /// Runs until the executor stops: connects, watches, reconnects. Spawn it once.
     boost::asio::awaitable<void> supervise();
+
+    /// Asked while the host does not answer: it is known to be off, so that somebody has to switch it on first. Call
+    /// look_now() when that is over. Call this before supervise().
+    void rest_while(std::function<bool()> off) { is_off_ = std::move(off); }
 
     /// The supervisor looks at once, and not when it is due.
     void look_now() { wake_->cancel(); }
@@ -90,6 +102,7 @@ private:
     LinkOptions options_;
     Listener listener_;
     std::function<void()> answered_;
+    std::function<bool()> is_off_ = [] { return false; };
     Connection connection_ = Connection::connecting;
     std::string problem_ = "not connected yet";
     AbandonedCount abandoned_ = std::make_shared<std::atomic<unsigned>>(0);

@@ -41,6 +41,10 @@ LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, cons
     }
 }
 
+void LibvirtHypervisor::rest_while(std::function<bool(const HostId&)> off) {
+    for (auto& [id, link] : links_) link->rest_while([off, host = id] { return off(host); });
+}
+
 HostLink* LibvirtHypervisor::find(const HostId& host) const {
     const auto found = links_.find(host);
     return found == links_.end() ? nullptr : found->second.get();

@@ -18,6 +18,10 @@ public:
     /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs.
     LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock, std::vector<LinkOptions> hosts);
 
+    /// Hosts that are known to be off, as the caller says whenever it is asked, are tried once a minute only. Whoever
+    /// knows that one is not off any more calls reconnect(). Call it before the io_context runs.
+    void rest_while(std::function<bool(const HostId&)> off);
+
     std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;

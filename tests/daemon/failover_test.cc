@@ -421,6 +421,41 @@ TEST_CASE("A host that is switched off or worked on is not meant to answer") {
     CHECK_FALSE(bench.controller->is_meant_to_answer({"host4"}));
 }
 
+TEST_CASE(
+    "Ballast lets the connection to a host that it switched off rest until the host is to be on, or its kernel "
+    "answers") {
+    FailoverBench bench;
+    const auto asked = [&] { return std::exchange(bench.hypervisor.reconnects[{"host4"}], 0U); };
+    CHECK_FALSE(bench.controller->is_off({"host4"}));
+    asio::co_spawn(*bench.io, bench.controller->switch_off({"host4"}, false, true, "ann"), asio::detached);
+    bench.pass(1min);
+    CHECK(bench.controller->is_off({"host4"}));
+    asked();
+    bench.pass(10min);
+    CHECK(asked() == 0);
+    SECTION("somebody else switches it on: its kernel answers before its libvirt does") {
+        bench.probe.silent.erase({"host4"});
+        bench.pass(3s);
+        CHECK(asked() >= 2);
+        bench.revive({"host4"});
+        bench.pass(5s);
+    }
+    SECTION("Ballast switches it on") {
+        asio::co_spawn(*bench.io, bench.controller->switch_on({"host4"}, "ann"), asio::detached);
+        bench.pass(1min);
+        CHECK(asked() > 0);
+    }
+    SECTION("the daemon is started anew meanwhile") {
+        bench.die();
+        bench.start();
+        CHECK(bench.controller->is_off({"host4"}));
+        bench.revive({"host4"});
+        bench.pass(5s);
+    }
+    CHECK_FALSE(bench.controller->is_off({"host4"}));
+    CHECK(bench.state("host4") == "on");
+}
+
 TEST_CASE("A VM that was shut down before its host died is not started") {
     FailoverBench bench;
     bench.hypervisor.hosts_by_id.at({"host2"}).vms.erase({web});

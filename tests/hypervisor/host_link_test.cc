@@ -2,6 +2,9 @@
 #include "hypervisor/host_link.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
 
 #include "hypervisor/event_loop.h"
 #include "tests/hypervisor/await.h"
@@ -18,14 +21,16 @@ using Kind = HypervisorEvent::Kind;
 using Work = std::function<Result<int>(virConnectPtr)>;
 
 struct Bench {
-    explicit Bench(const std::string& uri = "test:///default") {
+    explicit Bench(const std::string& uri = "test:///default", hypervisor::Retry retry = {}) {
         hypervisor::start_event_loop();
         hypervisor::LinkOptions options;
         options.id = {"host1"};
         options.uri = uri;
         options.call_deadline = milliseconds(500);
+        options.retry = retry;
         link.emplace(io.get_executor(), options,
                      [this](const HypervisorEvent& event) { events.push_back(event.kind); });
+        link->rest_while([this] { return off; });
         boost::asio::co_spawn(io, link->supervise(), boost::asio::detached);
     }
     void wait_for(Connection connection) {
@@ -34,6 +39,7 @@ struct Bench {
     Result<int> call(Work work) { return await(io, link->call<int>(HostLink::Kind::statistics, std::move(work))); }
     long heard(Kind kind) const { return std::count(events.begin(), events.end(), kind); }
 
+    bool off = false;
     std::vector<Kind> events;
     boost::asio::io_context& io = immortal_io();
     std::optional<HostLink> link;
@@ -68,6 +74,50 @@ TEST_CASE("Before a host is up, calls fail at once and say so") {
     const auto count = bench.call(domains());
     REQUIRE_FALSE(count.has_value());
     CHECK(count.error() == Error{ErrorCode::unavailable, "host1", "not connected yet"});
+}
+
+namespace {
+/// A host of the test driver that is there once its file is.
+struct Machine {
+    Machine() { std::filesystem::remove(file); }
+    ~Machine() { std::filesystem::remove(file); }
+    void switch_on() const { std::ofstream(file) << "<node/>"; }
+
+    std::string file = std::filesystem::temp_directory_path() / ("ballast-link-" + std::to_string(::getpid()) + ".xml");
+    std::string uri = "test://" + file;
+};
+constexpr std::chrono::hours never{1};
+}  // namespace
+
+TEST_CASE("A host that is known to be off is not tried again and again, but when somebody says so") {
+    const Machine machine;
+    Bench bench(machine.uri, {milliseconds(20), milliseconds(20), never});
+    bench.off = true;
+    bench.wait_for(Connection::down);
+    machine.switch_on();
+    bench.io.run_for(milliseconds(300));  // many times the 20 ms after which it would be tried
+    CHECK(bench.link->connection() == Connection::down);
+    bench.off = false;
+    bench.link->look_now();
+    bench.wait_for(Connection::up);
+}
+
+TEST_CASE("A host that is known to be off and that somebody else switches on is found at the next rare look") {
+    const Machine machine;
+    Bench bench(machine.uri, {never, never, milliseconds(200)});
+    bench.off = true;
+    bench.wait_for(Connection::down);
+    machine.switch_on();
+    bench.wait_for(Connection::up);
+    CHECK(bench.heard(Kind::connected) == 1);
+}
+
+TEST_CASE("A host that is not off is tried again soon") {
+    const Machine machine;
+    Bench bench(machine.uri, {milliseconds(20), milliseconds(20), never});
+    bench.wait_for(Connection::down);
+    machine.switch_on();
+    bench.wait_for(Connection::up);
 }
 
 TEST_CASE("A host that cannot be reached is down, with libvirt's own words") {

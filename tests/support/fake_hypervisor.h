@@ -87,7 +87,8 @@ public:
     std::optional<Instant> answered_at(HostId host) const override {
         return connection(host) == Connection::up ? std::optional(clock_.now()) : std::nullopt;
     }
-    void reconnect(HostId) override {}
+    std::map<HostId, unsigned> reconnects;  // how often it was asked to try again at once
+    void reconnect(HostId host) override { ++reconnects[host]; }
     void on_event(std::function<void(const HypervisorEvent&)> listener) override {
         listeners_.push_back(std::move(listener));
     }
