@@ -119,18 +119,18 @@ public:
           metrics_(configuration_.daemon, clock_, [this] { return metrics_view(); }),
           hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
           preflight_(io.get_executor(), links_from(configuration_.daemon), configuration_.daemon.state_dir,
-                     preflight::sources_of(hypervisor_, io.get_executor())),
+                     preflight::sources_of(hypervisor_, runner())),
           history_(configuration_.daemon.state_dir + "/history", configuration_.daemon.history_size,
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
           broker_(configuration_.daemon.power.broker),
-          systems_(configuration_.daemon.hosts, run_children(io.get_executor())),
+          systems_(configuration_.daemon.hosts, runner()),
           power_(broker_, systems_),
           probe_(io.get_executor(), configuration_.daemon.hosts),
           controller_(io.get_executor(), clock_, hypervisor_, power_, probe_, *store_, configuration_.daemon,
                       listener()),
-          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(io.get_executor()),
+          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(runner()),
                    [this](const RollingRun& run) {
                        log_.rolling_changed(run);
                        api_.changed();
@@ -138,9 +138,7 @@ public:
           logind_(io.get_executor()),
           energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
-          health_(
-              io.get_executor(), clock_, [this](service::Command command) { return children_.run(std::move(command)); },
-              configuration_.daemon, health_listener()),
+          health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
@@ -207,6 +205,10 @@ private:
                 health_.libvirt_asked(host, ok);
         };
         return listener;
+    }
+
+    service::Runner runner() {
+        return [this](service::Command command) { return children_.run(std::move(command)); };
     }
 
     HealthListener health_listener() {
@@ -344,6 +346,7 @@ private:
     std::unique_ptr<Store> store_;
     Metrics metrics_;
     std::unique_ptr<MetricsListener> metrics_listener_;
+    service::Children children_;
     hypervisor::LibvirtHypervisor hypervisor_;
     preflight::Preflight preflight_;
     History history_;
@@ -357,7 +360,6 @@ private:
     service::Logind logind_;
     std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
-    service::Children children_;
     HealthWatch health_;
     ApiServer api_;
     boost::asio::signal_set stop_signals_;

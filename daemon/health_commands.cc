@@ -1,7 +1,5 @@
 #include "daemon/health_commands.h"
 
-#include <unistd.h>
-
 #include "config/uri.h"
 #include "daemon/preflight_script.h"
 #include "health/report.h"
@@ -16,30 +14,11 @@ std::string replaced(std::string text, const std::string& what, const std::strin
     return text;
 }
 
-std::vector<std::string> own_environment() {
-    std::vector<std::string> all;
-    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-        const std::string variable = *entry;
-        // systemd's, for the daemon alone: a child that used them would speak in its name.
-        if (!variable.starts_with("NOTIFY_SOCKET=") && !variable.starts_with("WATCHDOG_")) all.push_back(variable);
-    }
-    return all;
-}
-
-service::Command command_of(const std::vector<std::string>& words, Duration deadline) {
-    service::Command command;
-    command.program = words.front();
-    command.arguments.assign(words.begin() + 1, words.end());
-    command.environment = own_environment();
-    command.deadline = deadline;
-    return command;
-}
-
 service::Command for_host(const std::vector<std::string>& words, const config::HostOptions& host, Duration deadline) {
     std::vector<std::string> filled;
     for (const std::string& word : words)
         filled.push_back(filled.empty() ? word : replaced(replaced(word, "{host}", host.id.value), "{uri}", host.uri));
-    service::Command command = command_of(filled, deadline);
+    service::Command command = service::command_of(filled, deadline);
     command.environment.push_back("BALLAST_HOST=" + host.id.value);
     command.environment.push_back("BALLAST_URI=" + host.uri);
     return command;
@@ -58,11 +37,12 @@ std::optional<service::Command> probe_command(const config::HealthWatchOptions& 
     std::vector<std::string> probe = options.probe;
     if (smart && !probe.empty()) probe.push_back("--smart");
     if (config::is_local(host.uri))
-        return probe.empty() ? std::nullopt : std::optional(command_of(probe, options.deadline));
+        return probe.empty() ? std::nullopt : std::optional(service::command_of(probe, options.deadline));
     // ssh hands one line to the login's shell there: each word in quotes.
     for (std::string& word : probe) word = preflight::shell_quoted(word);
     const auto over_ssh = preflight::ssh_arguments(host.uri, probe);
-    if (!over_ssh.empty()) return probe.empty() ? std::nullopt : std::optional(command_of(over_ssh, options.deadline));
+    if (!over_ssh.empty())
+        return probe.empty() ? std::nullopt : std::optional(service::command_of(over_ssh, options.deadline));
     if (smart || options.probe_elsewhere.empty()) return std::nullopt;
     return for_host(options.probe_elsewhere, host, options.deadline);
 }

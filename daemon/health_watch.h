@@ -32,7 +32,7 @@ struct HealthListener {
 
 class HealthWatch {
 public:
-    using Runner = std::function<boost::asio::awaitable<Result<service::Ended>>(service::Command)>;
+    using Runner = service::Runner;
 
     /// Clock, runner and what the listener refers to have to outlive the running of the io_context.
     HealthWatch(boost::asio::any_io_executor executor, Clock& clock, Runner runner,

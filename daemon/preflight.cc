@@ -18,10 +18,11 @@ namespace json = boost::json;
 
 // Together below the 60 s for which ballastctl waits.
 constexpr Duration facts_deadline = std::chrono::seconds{15};
-constexpr Duration shell_deadline = std::chrono::seconds{25};
+constexpr Duration shell_deadline = std::chrono::seconds{21};  // and twice service::time_to_die
 constexpr Duration peer_deadline = std::chrono::seconds{10};
 constexpr Duration cpu_deadline = std::chrono::seconds{15};
 constexpr Duration common_deadline = std::chrono::seconds{5};
+constexpr std::size_t most_output = 1024 * 1024;  // of the script: hundreds of answers of 1.5 KiB at most
 
 struct Countdown {
     explicit Countdown(const asio::any_io_executor& executor) : over(executor) {
@@ -64,16 +65,25 @@ ScriptQuestions questions_for(const PreflightCluster& cluster, std::size_t index
     return questions;
 }
 
-void take_shell(PreflightHost& host, const Result<ChildOutput>& child) {
+void take_shell(PreflightHost& host, const Result<service::Ended>& child) {
     if (!child) {
         host.no_shell = child.error().message;
         return;
     }
     const ShellFacts facts = shell_facts_from(child->output, child->begun_s, child->heard_s);
+    const std::string complaint = service::last_line(child->complaint);
     if (!facts.user.empty())
         host.shell = facts;
     else
-        host.no_shell = child->complaint.empty() ? "its shell did not answer" : child->complaint;
+        host.no_shell = complaint.empty() ? "its shell did not answer" : complaint;
+}
+
+service::Command shell_command(const std::vector<std::string>& arguments, std::string script) {
+    service::Command command = service::command_of(arguments, shell_deadline);
+    command.input = std::move(script);
+    command.most_output = most_output;
+    command.drops_excess = true;
+    return command;
 }
 
 std::vector<std::string> host_models(const PreflightCluster& cluster, const std::string& virt_type) {
@@ -95,7 +105,7 @@ json::object json_of(const Check& check) {
 
 }  // namespace
 
-Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, asio::any_io_executor executor) {
+Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, service::Runner run) {
     Sources sources;
     sources.facts = [&hypervisor](HostId host, Duration deadline) {
         return hypervisor.preflight_facts(std::move(host), deadline);
@@ -111,9 +121,7 @@ Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, asio::any_io_execu
     sources.identity_at = [&hypervisor](std::string uri, Duration deadline) {
         return hypervisor.identity_at(std::move(uri), deadline);
     };
-    sources.child = [executor](std::vector<std::string> arguments, std::string input, Duration deadline) {
-        return run_child(executor, std::move(arguments), std::move(input), deadline);
-    };
+    sources.run = std::move(run);
     return sources;
 }
 
@@ -209,8 +217,8 @@ Preflight::Step Preflight::ask_shell(RunPtr run, std::size_t index) {
         host.no_shell = "this daemon has no ssh to it: its uri is " + host.uri;
         co_return;
     }
-    std::string script = script_for(questions_for(run->cluster, index));
-    auto child = co_await sources_.child(std::move(arguments), std::move(script), shell_deadline);
+    service::Command command = shell_command(arguments, script_for(questions_for(run->cluster, index)));
+    auto child = co_await sources_.run(std::move(command));
     take_shell(host, child);
 }
 

@@ -8,9 +8,9 @@
 #include <functional>
 #include <memory>
 
-#include "daemon/preflight_child.h"
 #include "daemon/preflight_facts.h"
 #include "hypervisor/libvirt_hypervisor.h"
+#include "service/children.h"
 
 namespace ballast::daemon::preflight {
 
@@ -24,11 +24,11 @@ struct Sources {
         compare_cpus;
     std::function<Task<std::string>(HostId, std::string virt_type, std::vector<std::string> cpus, Duration)> common_cpu;
     std::function<Task<hypervisor::PeerIdentity>(std::string uri, Duration)> identity_at;
-    std::function<Task<ChildOutput>(std::vector<std::string> arguments, std::string input, Duration)> child;
+    service::Runner run;
 };
 
 /// The real ones. `hypervisor` must outlive them.
-Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, boost::asio::any_io_executor executor);
+Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, service::Runner run);
 
 /// {"status", "counts", "checks"} [docs/preflight.md].
 boost::json::value report_of(const std::vector<Check>& checks);

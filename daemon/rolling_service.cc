@@ -5,7 +5,6 @@
 
 #include "daemon/metrics_catalogue.h"
 #include "daemon/power_overlay.h"
-#include "daemon/preflight_child.h"
 #include "policy/estimators.h"
 #include "policy/spare.h"
 
@@ -14,6 +13,7 @@ namespace ballast::daemon {
 namespace {
 // Of a command's output, in the journal: some screens.
 constexpr std::size_t most_output = 4096;
+constexpr std::size_t most_heard = 1024 * 1024;  // of which that is the end
 
 // Whatever bytes a program writes: JSON and terminals get text.
 std::string end_of(std::string text) {
@@ -181,22 +181,24 @@ RollingService::Task<executor::CommandEnd> RollingService::run_command(std::stri
 }
 
 namespace {
-boost::asio::awaitable<Result<executor::CommandEnd>> run_child(boost::asio::any_io_executor executor,
-                                                               std::vector<std::string> arguments, Duration deadline) {
-    std::string nothing;
-    auto ended = co_await preflight::run_child(executor, std::move(arguments), std::move(nothing), deadline);
+boost::asio::awaitable<Result<executor::CommandEnd>> run_to_its_end(service::Runner run, service::Command command) {
+    const auto ended = co_await run(std::move(command));
     if (!ended) co_return ended.error();
     executor::CommandEnd end;
-    end.in_time = ended->ended;
-    end.exit_status = ended->exit_status;
+    end.in_time = ended->in_time;
+    end.exit_status = ended->exit_code.value_or(-1);
     end.output = end_of(ended->output + ended->complaint);
     co_return end;
 }
 }  // namespace
 
-RollingService::RunProgram run_as_child(boost::asio::any_io_executor executor) {
-    return [executor](std::vector<std::string> arguments, Duration deadline) {
-        return run_child(executor, std::move(arguments), deadline);
+// Upgrades write a lot: none is held up for that.
+RollingService::RunProgram run_as_child(service::Runner run) {
+    return [run](std::vector<std::string> arguments, Duration deadline) {
+        service::Command command = service::command_of(arguments, deadline);
+        command.most_output = most_heard;
+        command.drops_excess = true;
+        return run_to_its_end(run, std::move(command));
     };
 }
 

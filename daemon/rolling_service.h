@@ -12,6 +12,7 @@
 #include "daemon/controller.h"
 #include "daemon/leaving.h"
 #include "executor/rolling.h"
+#include "service/children.h"
 
 namespace ballast::daemon {
 
@@ -69,6 +70,6 @@ private:
 };
 
 /// Runs it as a child process of this one, with what it wrote to stdout and stderr cut to its end.
-RollingService::RunProgram run_as_child(boost::asio::any_io_executor executor);
+RollingService::RunProgram run_as_child(service::Runner run);
 
 }  // namespace ballast::daemon

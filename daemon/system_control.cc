@@ -24,8 +24,8 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-SshSystemControl::SshSystemControl(const std::vector<config::HostOptions>& hosts, RunProgram run_program)
-    : run_program_(std::move(run_program)) {
+SshSystemControl::SshSystemControl(const std::vector<config::HostOptions>& hosts, service::Runner run)
+    : run_(std::move(run)) {
     for (const config::HostOptions& host : hosts)
         if (auto arguments = preflight::ssh_arguments(host.uri); !arguments.empty())
             ssh_[host.id] = std::move(arguments);
@@ -34,25 +34,19 @@ SshSystemControl::SshSystemControl(const std::vector<config::HostOptions>& hosts
 SshSystemControl::Task<void> SshSystemControl::shut_down(HostId host) {
     const auto ssh = ssh_.find(host);
     if (ssh == ssh_.end()) co_return Error{ErrorCode::unavailable, host.value, "there is no ssh to it"};
-    std::vector<std::string> arguments = ssh->second;
-    std::string input = script;
-    const auto ended = co_await run_program_(std::move(arguments), std::move(input), deadline);
+    service::Command command = service::command_of(ssh->second, deadline);
+    command.input = script;
+    const auto ended = co_await run_(std::move(command));
     if (!ended) co_return ended.error();
-    if (!ended->ended) co_return Error{ErrorCode::timed_out, host.value, "its system did not answer by ssh"};
-    if (ended->exit_status == 0) co_return Result<void>();
+    if (!ended->in_time) co_return Error{ErrorCode::timed_out, host.value, "its system did not answer by ssh"};
+    if (ended->exit_code == 0) co_return Result<void>();
     if (const std::string why = inhibition_in(ended->output); !why.empty())
         co_return Error{ErrorCode::refused, host.value, why};
     // ssh's own failure, before or after the order.
-    const bool by_ssh = ended->exit_status == 255;
-    const std::string said = ended->output.empty() ? ended->complaint : first_line(ended->output);
+    const bool by_ssh = ended->exit_code == 255;
+    const std::string said = ended->output.empty() ? service::last_line(ended->complaint) : first_line(ended->output);
     co_return Error{by_ssh ? ErrorCode::timed_out : ErrorCode::unavailable, host.value,
                     (by_ssh ? "" : "its system was not asked by ssh: ") + said};
-}
-
-SshSystemControl::RunProgram run_children(boost::asio::any_io_executor executor) {
-    return [executor](std::vector<std::string> arguments, std::string input, Duration within) {
-        return preflight::run_child(executor, std::move(arguments), std::move(input), within);
-    };
 }
 
 }  // namespace ballast::daemon

@@ -1,9 +1,11 @@
 #include "service/children.h"
 
+#include <boost/algorithm/string.hpp>
 #include <boost/asio.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -18,7 +20,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t most_output = 64 * 1024;
+// Each has three open files of ours, of the 1,024 that a process may have as a rule.
+constexpr std::size_t most_running = 128;
+// So much of an output that does not end is read at once that others have their turn: 256 KiB, four pipes full.
+constexpr unsigned reads_a_turn = 64;
+
+double utc_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
 
 class SpawnSettings {
 public:
@@ -75,18 +86,23 @@ Result<pid_t> start(const Command& command, Pipes& pipes) {
     return child;
 }
 
-/// What comes out of a pipe while the child runs. Beyond the limit it is left in the pipe, where it blocks the child.
+/// What comes out of a pipe while the child runs.
 struct Stream {
-    Stream(const asio::any_io_executor& executor, File& file) : pipe(executor, file.release()) {}
+    Stream(const asio::any_io_executor& executor, File& file, const Command& command)
+        : pipe(executor, file.release()), most(command.most_output), drops_excess(command.drops_excess) {}
 
-    bool full() const { return text.size() >= most_output; }
+    /// What comes now is left in the pipe, where it blocks the child.
+    bool full() const { return !drops_excess && text.size() >= most; }
     /// False at its end.
     bool drain() {
         char buffer[4096];
-        ssize_t got = 0;
-        while (!full() && (got = ::read(pipe.native_handle(), buffer, sizeof buffer)) > 0)
-            text.append(buffer, static_cast<std::size_t>(got));
-        return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+        for (unsigned reads = 0; reads < reads_a_turn && !full(); ++reads) {
+            const ssize_t got = ::read(pipe.native_handle(), buffer, sizeof buffer);
+            if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
+            if (heard_s == 0) heard_s = utc_now();
+            if (text.size() < most) text.append(buffer, static_cast<std::size_t>(got));
+        }
+        return true;
     }
     /// Not to its end: a process that was left behind may hold it open for ever.
     std::string finish() {
@@ -96,7 +112,10 @@ struct Stream {
     }
 
     asio::posix::stream_descriptor pipe;
+    std::size_t most;
+    bool drops_excess;
     std::string text;
+    double heard_s = 0;
 };
 
 asio::awaitable<void> readable(asio::posix::stream_descriptor& file) {
@@ -113,25 +132,48 @@ asio::awaitable<void> listen(std::shared_ptr<Stream> stream) {
     }
 }
 
-std::shared_ptr<Stream> listen_to(const asio::any_io_executor& executor, File& file) {
-    auto stream = std::make_shared<Stream>(executor, file);
+std::shared_ptr<Stream> listen_to(const asio::any_io_executor& executor, File& file, const Command& command) {
+    auto stream = std::make_shared<Stream>(executor, file, command);
     asio::co_spawn(executor, listen(stream), asio::detached);
     return stream;
 }
 
+bool is_systemds(const std::string& variable) {
+    return variable.starts_with("NOTIFY_SOCKET=") || variable.starts_with("WATCHDOG_");
+}
+
 }  // namespace
 
+Command command_of(const std::vector<std::string>& words, Duration deadline) {
+    Command command;
+    command.program = words.front();
+    command.arguments.assign(words.begin() + 1, words.end());
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+        if (!is_systemds(*entry)) command.environment.emplace_back(*entry);
+    command.deadline = deadline;
+    return command;
+}
+
+std::string last_line(const std::string& text) {
+    const std::string trimmed = boost::trim_copy(text);
+    return boost::trim_copy(trimmed.substr(trimmed.rfind('\n') + 1));  // npos + 1 is 0
+}
+
 asio::awaitable<Result<Ended>> Children::run(Command command) {
+    if (running_.size() >= most_running)
+        co_return Error{ErrorCode::unavailable, command.program, "too many programs are running"};
     auto executor = co_await asio::this_coro::executor;
     Pipes pipes;
+    Ended ended;
+    ended.begun_s = utc_now();
     const auto child = start(command, pipes);
     if (!child) co_return child.error();
     running_.insert(*child);
-    const auto output = listen_to(executor, pipes.out_read), complaint = listen_to(executor, pipes.err_read);
+    const auto output = listen_to(executor, pipes.out_read, command);
+    const auto complaint = listen_to(executor, pipes.err_read, command);
     const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, *child, 0));
     BALLAST_ASSERT(descriptor >= 0);  // it is our child and not waited for yet: only too many open files are left
     auto end = std::make_shared<Descriptor>(executor, descriptor);
-    Ended ended;
     ended.in_time = co_await ends_within(*end, command.deadline);
     bool gone = ended.in_time;
     if (!gone) gone = co_await kill_softly(*child, *end);
@@ -141,6 +183,7 @@ asio::awaitable<Result<Ended>> Children::run(Command command) {
         asio::co_spawn(executor, collect_some_day(*child, end), asio::detached);
     ended.output = output->finish();
     ended.complaint = complaint->finish();
+    ended.heard_s = output->heard_s;
     kill_strays();
     co_return ended;
 }

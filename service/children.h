@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,14 +26,26 @@ struct Command {
     std::vector<std::string> environment{};
     std::string input{};  // its stdin
     Duration deadline{};
+    std::size_t most_output = 64 * 1024;  // bytes of stdout, and as many of stderr
+    bool drops_excess = false;            // what it writes beyond that; else it is held up until its deadline
 };
+
+/// The program and its arguments, with our own environment but for what systemd tells this process alone: a child that
+/// used that would speak in its name.
+Command command_of(const std::vector<std::string>& words, Duration deadline);
 
 struct Ended {
     bool in_time = false;          // false: killed at its deadline
-    std::optional<int> exit_code;  // nothing: a signal ended it
-    std::string output;            // stdout and stderr, at most 64 KiB of each
+    std::optional<int> exit_code;  // nothing: a signal ended it, or it was killed
+    std::string output;            // stdout and stderr
     std::string complaint;
+    double begun_s = 0, heard_s = 0;  // UTC: when it was started, and when its first output came (0: none did)
 };
+
+/// The last line that is not empty, without blanks around it.
+std::string last_line(const std::string& text);
+
+using Runner = std::function<boost::asio::awaitable<Result<Ended>>(Command)>;
 
 class Children {
 public:
@@ -40,7 +53,8 @@ public:
     explicit Children(bool adopts = false) : adopts_(adopts) {}
 
     /// Returns soon after the deadline at the latest (2 * time_to_die), and then nothing of the child's process group
-    /// runs any more, unless the kernel itself cannot end it. Error unavailable: it cannot be started.
+    /// runs any more, unless the kernel itself cannot end it: such a one is left behind. Error unavailable: it cannot
+    /// be started, or too many are running or were left behind.
     boost::asio::awaitable<Result<Ended>> run(Command command);
 
 private:

@@ -1,5 +1,5 @@
 // What a child process is started with in the place of a terminal: pipes of which only our end does not block, and an
-// input that lies in memory. For service/children.cc and daemon/preflight_child.cc, whose deadlines differ.
+// input that lies in memory. For service/children.cc.
 #pragma once
 
 #include <fcntl.h>

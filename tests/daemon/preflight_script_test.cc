@@ -3,21 +3,22 @@
 
 #include <catch2/catch.hpp>
 
-#include "daemon/preflight_child.h"
+#include "service/children.h"
 #include "tests/hypervisor/await.h"
 
 using namespace ballast;
 using namespace ballast::daemon::preflight;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
 
 using Arguments = std::vector<std::string>;
 
-Result<ChildOutput> run(Arguments arguments, std::string input, Duration deadline = seconds(15)) {
-    boost::asio::io_context& io = test::immortal_io();
-    return test::await(io, run_child(io.get_executor(), std::move(arguments), std::move(input), deadline));
+Result<service::Ended> run(const Arguments& arguments, std::string input) {
+    static service::Children& children = *new service::Children;  // coroutines of an immortal io_context refer to it
+    service::Command command = service::command_of(arguments, seconds(15));
+    command.input = std::move(input);
+    return test::await(test::immortal_io(), children.run(std::move(command)));
 }
 
 ShellFacts facts_of(const std::string& output) {
@@ -38,7 +39,7 @@ TEST_CASE("The script runs in a real shell and its answers are understood") {
     const auto child = run({"sh", "-s"}, script_for(questions));
     REQUIRE(child.has_value());
     INFO(child->output << child->complaint);
-    CHECK(child->exit_status == 0);
+    CHECK(child->exit_code == 0);
     const ShellFacts facts = shell_facts_from(child->output, child->begun_s, child->heard_s);
     CHECK(facts.complete);
     CHECK_FALSE(facts.user.empty());
@@ -155,44 +156,4 @@ TEST_CASE("Where ssh is not how libvirt goes, it is not called") {
         INFO(uri);
         CHECK(ssh_arguments(uri).empty());
     }
-}
-
-TEST_CASE("A child's output, last complaint and exit status are kept") {
-    const auto child = run({"sh", "-s"}, "echo out; echo first >&2; echo last >&2; exit 3\n");
-    REQUIRE(child.has_value());
-    CHECK(child->output == "out\n");
-    CHECK(child->complaint == "last");
-    CHECK(child->ended);
-    CHECK(child->exit_status == 3);
-    CHECK(child->begun_s <= child->heard_s);
-}
-
-TEST_CASE("A child past its deadline is killed with all it started, and what it said until then is kept") {
-    const auto begun = std::chrono::steady_clock::now();
-    const auto child = run({"sh", "-s"}, "echo early; sleep 1000 & sleep 1000; echo late\n", milliseconds(300));
-    REQUIRE(child.has_value());
-    CHECK(std::chrono::steady_clock::now() - begun < seconds(10));
-    CHECK_FALSE(child->ended);
-    CHECK(child->output == "early\n");
-}
-
-TEST_CASE("A child whose helper keeps stderr open is not waited for") {
-    const auto child = run({"sh", "-s"}, "sleep 1000 >/dev/null & echo $!\n");
-    REQUIRE(child.has_value());
-    CHECK(child->ended);
-    CHECK(::kill(static_cast<pid_t>(std::stol(child->output)), SIGKILL) == 0);
-}
-
-TEST_CASE("A program that does not exist is unavailable") {
-    const auto child = run({"/nonexistent/ssh"}, "");
-    REQUIRE_FALSE(child.has_value());
-    CHECK(child.error().code == ErrorCode::unavailable);
-}
-
-TEST_CASE("A child that says too much is heard to a bound") {
-    const auto child = run({"sh", "-s"}, "yes | head -c 3000000\n");
-    REQUIRE(child.has_value());
-    CHECK(child->ended);
-    CHECK(child->output.size() >= 1'000'000);
-    CHECK(child->output.size() < 1'100'000);
 }

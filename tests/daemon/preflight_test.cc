@@ -49,11 +49,12 @@ struct FakeSources {
         uris_asked.push_back(uri);
         co_return hypervisor::PeerIdentity{uri.substr(uri.find("//") + 2, 5) + ".example.org", ""};
     }
-    Sources::Task<ChildOutput> child(std::vector<std::string> arguments, std::string input) {
-        const std::string host = arguments[0] == "ssh" ? arguments[arguments.size() - 3] : "local";
-        scripts[host] = input;
+    Sources::Task<service::Ended> run(service::Command command) {
+        const auto& arguments = command.arguments;
+        const std::string host = command.program == "ssh" ? arguments[arguments.size() - 3] : "local";
+        scripts[host] = command.input;
         if (host == "host3") co_return Error{ErrorCode::unavailable, "ssh", "cannot be started"};
-        ChildOutput output;
+        service::Ended output;
         output.output = "user\t0\troot\nend\n";
         co_return output;
     }
@@ -82,9 +83,7 @@ struct Bench {
         };
         all.common_cpu = [this](HostId, std::string, std::vector<std::string>, Duration) { return fake.common(); };
         all.identity_at = [this](std::string uri, Duration) { return fake.identity(std::move(uri)); };
-        all.child = [this](std::vector<std::string> arguments, std::string input, Duration) {
-            return fake.child(std::move(arguments), std::move(input));
-        };
+        all.run = [this](service::Command command) { return fake.run(std::move(command)); };
         return all;
     }
     json::object report(std::optional<HostId> only = {}) {

@@ -256,11 +256,18 @@ TEST_CASE("What makes no sense, or would move nothing, is refused with the reaso
     CHECK(life.power.orders.empty());
 }
 
+namespace {
+daemon::RollingService::RunProgram as_children(service::Children& children) {
+    return daemon::run_as_child([&children](service::Command command) { return children.run(std::move(command)); });
+}
+}  // namespace
+
 TEST_CASE("A program is run with its arguments, its end and the end of its output are told") {
+    service::Children children;
     boost::asio::io_context io;
     const auto run = [&](const std::string& script, Duration deadline) {
         std::optional<Result<executor::CommandEnd>> ended;
-        const auto program = daemon::run_as_child(io.get_executor());
+        const auto program = as_children(children);
         boost::asio::co_spawn(io, program({"/usr/bin/env", "BALLAST_HOST=h1", "/bin/sh", "-c", script}, deadline),
                               [&](std::exception_ptr, Result<executor::CommandEnd> result) { ended = result; });
         io.restart();
@@ -277,18 +284,21 @@ TEST_CASE("A program is run with its arguments, its end and the end of its outpu
     CHECK(bad->exit_status == 3);
     CHECK(bad->output == "bad\n");
     CHECK_FALSE(run("sleep 60", 300ms)->in_time);
+    const auto chatty = run("head -c 3000000 /dev/zero | tr '\\0' x; exit 4", 30s);
+    CHECK(chatty->in_time);  // nobody reads all of it, and nobody holds it up
+    CHECK(chatty->exit_status == 4);
     const auto long_one = run("head -c 100000 /dev/zero | tr '\\0' x; echo end", 30s);
     CHECK(long_one->output.size() < 5000);
     CHECK(long_one->output.ends_with("end\n"));
 }
 
 TEST_CASE("What a command writes is text by the time anybody keeps or shows it, whatever bytes it wrote") {
+    service::Children children;
     boost::asio::io_context io;
     std::optional<Result<executor::CommandEnd>> ended;
     const std::string longer(5000, 'x');
-    boost::asio::co_spawn(
-        io, daemon::run_as_child(io.get_executor())({"/usr/bin/printf", longer + "bad \\377 byte\\nlast\\n"}, 20s),
-        [&](std::exception_ptr, Result<executor::CommandEnd> result) { ended = result; });
+    boost::asio::co_spawn(io, as_children(children)({"/usr/bin/printf", longer + "bad \\377 byte\\nlast\\n"}, 20s),
+                          [&](std::exception_ptr, Result<executor::CommandEnd> result) { ended = result; });
     io.run();
     REQUIRE(ended);
     REQUIRE(*ended);

@@ -10,6 +10,15 @@ using namespace ballast;
 
 namespace {
 
+service::Ended ended(const std::string& output, const std::string& complaint, int exit_code) {
+    service::Ended ended;
+    ended.in_time = true;
+    ended.exit_code = exit_code;
+    ended.output = output;
+    ended.complaint = complaint;
+    return ended;
+}
+
 /// h1 by ssh, h2 not.
 class Systems {
 public:
@@ -21,9 +30,8 @@ public:
             host.uri = uri;
             hosts_.push_back(host);
         }
-        control.emplace(hosts_, [this](std::vector<std::string> asked, std::string script, Duration) {
-            arguments = std::move(asked);
-            input = std::move(script);
+        control.emplace(hosts_, [this](service::Command command) {
+            asked = std::move(command);
             return answered();
         });
     }
@@ -36,13 +44,12 @@ public:
         return result.value();
     }
 
-    Result<daemon::preflight::ChildOutput> answer = daemon::preflight::ChildOutput{"", "", true, 0};
-    std::vector<std::string> arguments;
-    std::string input;
+    Result<service::Ended> answer = ended("", "", 0);
+    service::Command asked;
     std::optional<daemon::SshSystemControl> control;
 
 private:
-    boost::asio::awaitable<Result<daemon::preflight::ChildOutput>> answered() { co_return answer; }
+    boost::asio::awaitable<Result<service::Ended>> answered() { co_return answer; }
     std::vector<config::HostOptions> hosts_;
 };
 
@@ -54,30 +61,31 @@ TEST_CASE("A host that libvirt reaches by ssh is asked by the same ssh, and inhi
     CHECK_FALSE(systems.control->reaches({"h2"}));
     CHECK_FALSE(systems.control->reaches({"h3"}));
     CHECK(systems.shut_down("h1"));
-    CHECK(systems.arguments.front() == "ssh");
-    CHECK(std::find(systems.arguments.begin(), systems.arguments.end(), "h1.example.org") != systems.arguments.end());
-    CHECK(systems.input.find("systemctl --check-inhibitors=yes") != std::string::npos);
+    CHECK(systems.asked.program == "ssh");
+    const auto& arguments = systems.asked.arguments;
+    CHECK(std::find(arguments.begin(), arguments.end(), "h1.example.org") != arguments.end());
+    CHECK(systems.asked.input.find("systemctl --check-inhibitors=yes") != std::string::npos);
     CHECK(systems.shut_down("h2").error().code == ErrorCode::unavailable);
 }
 
 TEST_CASE("Who inhibits it is told, and is a refusal; anything else may be tried another way") {
     Systems systems;
-    systems.answer = daemon::preflight::ChildOutput{
+    systems.answer = ended(
         "Operation inhibited by \"backup\" (PID 123 \"rsync\", user root), reason is \"nightly\".\n"
         "Please retry operation after closing inhibitors and logging out other users.\n",
-        "", true, 1};
+        "", 1);
     const auto refused = systems.shut_down("h1");
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::refused);
     CHECK(refused.error().message ==
           "Operation inhibited by \"backup\" (PID 123 \"rsync\", user root), reason is \"nightly\".");
-    systems.answer = daemon::preflight::ChildOutput{"Call to PowerOff failed: Access denied\n", "", true, 1};
+    systems.answer = ended("Call to PowerOff failed: Access denied\n", "", 1);
     CHECK(systems.shut_down("h1").error().code == ErrorCode::unavailable);
-    systems.answer = daemon::preflight::ChildOutput{"", "ssh: connect to host h1: No route to host", true, 255};
+    systems.answer = ended("", "Warning: added a key\nssh: connect to host h1: No route to host\n", 255);
     const auto lost = systems.shut_down("h1");
     CHECK(lost.error().code == ErrorCode::timed_out);  // maybe after the order
     CHECK(lost.error().message == "ssh: connect to host h1: No route to host");
-    systems.answer = daemon::preflight::ChildOutput{"", "", false, -1};
+    systems.answer = service::Ended{};  // killed at its deadline
     CHECK(systems.shut_down("h1").error().code == ErrorCode::timed_out);
     systems.answer = Error{ErrorCode::unavailable, "ssh", "cannot be started"};
     CHECK(systems.shut_down("h1").error().code == ErrorCode::unavailable);

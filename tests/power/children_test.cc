@@ -92,6 +92,70 @@ TEST_CASE("endless output is bounded, and ends with the deadline") {
     CHECK(ended->output.size() <= 68 * 1024);
 }
 
+TEST_CASE("what nobody wants to hear is dropped where that is asked for, and the child goes on to its end") {
+    Lab lab;
+    Command command = shell("yes | head -c 3000000; yes wrong | head -c 3000000 >&2; exit 5");
+    command.most_output = 100'000;
+    command.drops_excess = true;
+    const auto ended = lab.run(lab.children.run(command));
+    REQUIRE(ended);
+    CHECK(ended->in_time);
+    CHECK(ended->exit_code == 5);
+    CHECK(ended->output.size() >= 100'000);
+    CHECK(ended->output.size() <= 105'000);
+    CHECK(ended->complaint.size() <= 105'000);
+}
+
+TEST_CASE("an output without end that is dropped leaves others their turn, and ends with the deadline") {
+    Lab lab;
+    Command command = shell("exec yes", milliseconds{500});
+    command.drops_excess = true;
+    const auto ended = lab.run(lab.children.run(command));
+    REQUIRE(ended);
+    CHECK_FALSE(ended->in_time);
+}
+
+TEST_CASE("it is told when a child was started and when it was heard first") {
+    Lab lab;
+    const auto ended = lab.run(lab.children.run(shell("sleep 0.1; echo here; sleep 0.1")));
+    REQUIRE(ended);
+    CHECK(ended->begun_s > 1'700'000'000);
+    CHECK(ended->heard_s >= ended->begun_s + 0.1);
+    CHECK(lab.run(lab.children.run(shell("exit 0")))->heard_s == 0);
+}
+
+TEST_CASE("a child that shall have our environment has not what systemd tells us alone") {
+    Lab lab;
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "BALLAST_TEST_ORDINARY"})
+        REQUIRE(::setenv(name, "inherited", 1) == 0);
+    const auto ended = lab.run(lab.children.run(service::command_of({"env"}, test::ample)));
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "BALLAST_TEST_ORDINARY"}) ::unsetenv(name);
+    REQUIRE(ended);
+    CHECK(ended->output.find("BALLAST_TEST_ORDINARY=inherited") != std::string::npos);
+    CHECK(ended->output.find("NOTIFY_SOCKET") == std::string::npos);
+    CHECK(ended->output.find("WATCHDOG") == std::string::npos);
+}
+
+TEST_CASE("programs beyond a bound are not started, and others can be once those have ended") {
+    Lab lab;
+    unsigned refused = 0, well = 0;
+    for (int i = 0; i < 130; ++i)
+        boost::asio::co_spawn(lab.io, lab.children.run(shell("exec sleep 1000", milliseconds{3000})),
+                              [&](std::exception_ptr, Result<Ended> ended) { ++(ended ? well : refused); });
+    const auto more = lab.run(lab.children.run(shell("exit 0")));
+    CHECK_FALSE(more);
+    lab.run_until([&] { return well + refused == 130; });
+    CHECK(refused == 2);
+    CHECK(lab.run(lab.children.run(shell("exit 0"))));
+}
+
+TEST_CASE("the last line is the last that says anything") {
+    CHECK(service::last_line("one\ntwo \n\n \n") == "two");
+    CHECK(service::last_line("\n only") == "only");
+    CHECK(service::last_line(" \n") == "");
+    CHECK(service::last_line("") == "");
+}
+
 TEST_CASE("a program that is not there is an error, not an exit code") {
     Lab lab;
     Command command = shell("");
