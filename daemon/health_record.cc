@@ -47,9 +47,14 @@ unsigned looks_needed(HealthSource source) {
     }
 }
 
-void HealthRecord::looked(const std::string& origin, const std::vector<std::pair<HealthProblem, unsigned>>& seen) {
+void HealthRecord::looked(const std::string& origin, const std::vector<std::pair<HealthProblem, unsigned>>& seen,
+                          const std::vector<health::Unread>& unread) {
     auto& sightings = origins_[origin];
-    for (auto& [key, sighting] : sightings) ++sighting.gone;
+    const auto is_hidden = [&](const HealthProblem& problem) {
+        return std::any_of(unread.begin(), unread.end(), [&](const auto& one) { return one.hides(problem); });
+    };
+    for (auto& [key, sighting] : sightings)
+        if (!is_hidden(sighting.problem)) ++sighting.gone;
     for (const auto& [problem, needed] : seen) {
         Sighting& sighting = sightings[{problem.source, problem.subject}];
         sighting.problem = problem;

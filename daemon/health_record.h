@@ -22,8 +22,9 @@ public:
     explicit HealthRecord(unsigned clear_after) : clear_after_(clear_after) {}
 
     /// One look saw this, and nothing else that it looks for. `origin` tells looks for different things apart; each
-    /// problem comes with the looks it needs.
-    void looked(const std::string& origin, const std::vector<std::pair<HealthProblem, unsigned>>& seen);
+    /// problem comes with the looks it needs. What was `unread` may be as before: problems of it neither end nor begin.
+    void looked(const std::string& origin, const std::vector<std::pair<HealthProblem, unsigned>>& seen,
+                const std::vector<health::Unread>& unread = {});
     /// The problems that count, by source and subject, each once.
     std::vector<HealthProblem> problems() const;
 

@@ -107,9 +107,14 @@ void HealthWatch::take_report(Watched& watched, const std::string& origin, const
     for (const HealthProblem& problem : report->problems) seen.emplace_back(problem, looks_needed(problem.source));
     for (HealthProblem& problem : watched.trends.judge(*report, clock_.now(), begun, clock_.wall_now()))
         seen.emplace_back(std::move(problem), looks_needed(problem.source));
-    took_answer(watched, origin, seen);
-    for (const auto& [source, why] : report->unread)
-        if (watched.unread.insert(to_string(source) + why).second) listener_.unread(watched.options.id, why);
+    took_answer(watched, origin, seen, report->unread);
+    for (const health::Unread& unread : report->unread)
+        if (watched.unread.insert(to_string(unread.source) + unread.text).second)
+            listener_.unread(watched.options.id, unread.text);
+    // What does not answer, though it should, is told as a look that fails is; what merely cannot be had is not.
+    const auto broken =
+        std::find_if(report->unread.begin(), report->unread.end(), [](const auto& one) { return one.broken; });
+    if (broken != report->unread.end()) took_no_answer(watched, origin, broken->text);
 }
 
 // What was seen before stays: nobody knows that it is over.
@@ -119,9 +124,11 @@ void HealthWatch::took_no_answer(Watched& watched, const std::string& origin, co
                             looks_needed(HealthSource::unread)}});
 }
 
-void HealthWatch::took_answer(Watched& watched, const std::string& origin, const Seen& seen) {
-    watched.record.looked(origin, seen);
-    watched.record.looked(origin + " itself", {});
+void HealthWatch::took_answer(Watched& watched, const std::string& origin, const Seen& seen,
+                              const std::vector<health::Unread>& unread) {
+    watched.record.looked(origin, seen, unread);
+    const bool broken = std::any_of(unread.begin(), unread.end(), [](const auto& one) { return one.broken; });
+    if (!broken) watched.record.looked(origin + " itself", {});
 }
 
 void HealthWatch::libvirt_asked(const HostId& host, bool answered) {

@@ -63,7 +63,8 @@ private:
     boost::asio::awaitable<void> probe_for(HostId host, bool smart);
     void take_report(Watched& watched, const std::string& origin, const std::string& text, WallTime begun);
     void took_no_answer(Watched& watched, const std::string& origin, const std::string& why);
-    void took_answer(Watched& watched, const std::string& origin, const Seen& seen);
+    void took_answer(Watched& watched, const std::string& origin, const Seen& seen,
+                     const std::vector<health::Unread>& unread = {});
     void tell(Watched& watched);
 
     boost::asio::any_io_executor executor_;

@@ -74,7 +74,10 @@ Report parsed(const json::object& document) {
     each(document, "speeds", [&](const json::object& e) {
         report.speeds.push_back({text_of(e, "interface"), e.at("mbit_per_s").to_number<std::uint64_t>()});
     });
-    each(document, "unread", [&](const json::object& e) { report.cannot_read(source_of(e), text_of(e, "text")); });
+    each(document, "unread", [&](const json::object& e) {
+        report.unread.push_back({source_of(e), text_of(e, "text"), e.contains("subject") ? text_of(e, "subject") : "",
+                                 e.contains("broken") && e.at("broken").as_bool()});
+    });
     each(document, "energy", [&](const json::object& e) {
         report.energy.push_back({text_of(e, "zone"), e.at("microjoules").to_number<std::uint64_t>(),
                                  e.at("range").to_number<std::uint64_t>()});
@@ -111,6 +114,10 @@ void Report::cannot_read(HealthSource source, const std::string& text) {
     unread.push_back({source, text});
 }
 
+void Report::did_not_answer(HealthSource source, const std::string& subject, const std::string& text) {
+    unread.push_back({source, text, subject, true});
+}
+
 std::string to_json(const Report& report) {
     json::object document{{"format", report_format}};
     document["problems"] = array_of(report.problems, [](const HealthProblem& problem) {
@@ -125,7 +132,10 @@ std::string to_json(const Report& report) {
         return json::object{{"interface", tidy(speed.interface)}, {"mbit_per_s", speed.mbit_per_s}};
     });
     document["unread"] = array_of(report.unread, [](const Unread& unread) {
-        return json::object{{"source", to_string(unread.source)}, {"text", tidy(unread.text)}};
+        return json::object{{"source", to_string(unread.source)},
+                            {"text", tidy(unread.text)},
+                            {"subject", tidy(unread.subject)},
+                            {"broken", unread.broken}};
     });
     document["energy"] = array_of(report.energy, [](const EnergyCounter& counter) {
         return json::object{

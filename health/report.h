@@ -43,6 +43,12 @@ struct EnergyCounter {
 struct Unread {
     HealthSource source = HealthSource::unread;
     std::string text;
+    std::string subject{};  // of that source; empty: all of it
+    bool broken = false;  // it can be asked as a rule, but did not answer: not merely that there is no such thing here
+
+    bool hides(const HealthProblem& problem) const {
+        return source == problem.source && (subject.empty() || subject == problem.subject);
+    }
 
     friend bool operator==(const Unread&, const Unread&) = default;
 };
@@ -59,6 +65,7 @@ struct Report {
     /// Once for each source and subject: the first one found stays.
     void tell(HealthSource source, const std::string& subject, const std::string& text);
     void cannot_read(HealthSource source, const std::string& text);
+    void did_not_answer(HealthSource source, const std::string& subject, const std::string& text);
 };
 
 /// One line of at most 200 bytes, for people: valid UTF-8 without control characters, whatever the text was.

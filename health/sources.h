@@ -2,13 +2,12 @@
 // fails, and none holds up the others. docs/faults.md has a row for each.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <string>
 #include <vector>
 
 #include "health/machine.h"
 #include "health/report.h"
-#include "service/children.h"
+#include "model/units.h"
 
 namespace ballast::health {
 
@@ -28,8 +27,16 @@ void tell_of_clock(bool synchronised, Report& report);
 /// All of the above.
 void look_at_all(const Machine& machine, Report& report);
 
-/// SMART, by smartctl [smartmontools 7]: `tool` is its path. Only root may ask disks: `privileged`.
-boost::asio::awaitable<void> look_at_disks(service::Children& children, Machine machine, std::string tool,
-                                           bool privileged, Report& report);
+/// How disks are asked.
+struct SmartOptions {
+    std::string tool = "/usr/sbin/smartctl";
+    bool privileged = true;  // only root may ask disks
+    // All disks are asked at once. A healthy one answers within a second; ballastd waits 10 s for the whole look, of
+    // which ssh alone may take half [config/daemon_options.h].
+    Duration deadline = std::chrono::seconds{5};
+};
+
+/// SMART, by smartctl [smartmontools 7]. Returns within the deadline and twice service::time_to_die.
+void look_at_disks(const Machine& machine, const SmartOptions& options, Report& report);
 
 }  // namespace ballast::health

@@ -58,6 +58,24 @@ TEST_CASE("A problem is over once it was gone as often as it takes, in a row") {
     CHECK(record.problems().empty());
 }
 
+TEST_CASE("A problem of what could not be read stays, whatever else was seen") {
+    const HealthProblem sda{HealthSource::disk, "sda", "fails"}, sdb{HealthSource::disk, "sdb", "fails"};
+    HealthRecord record(1);
+    record.looked("disks", {{sda, 1}, {sdb, 1}});
+    SECTION("one disk") {
+        record.looked("disks", {}, {{HealthSource::disk, "it hangs", "sda", true}});
+        CHECK(record.problems() == std::vector{sda});
+    }
+    SECTION("all of them") {
+        record.looked("disks", {}, {{HealthSource::disk, "only root may", "", false}});
+        CHECK(record.problems() == std::vector{sda, sdb});
+    }
+    SECTION("something else") {
+        record.looked("disks", {}, {{HealthSource::link, "x", "", false}});
+        CHECK(record.problems().empty());
+    }
+}
+
 TEST_CASE("Looks for different things do not end each other's problems, and their order does not matter") {
     HealthRecord record(1);
     record.looked("probe", {{unplugged, 1}});

@@ -230,6 +230,25 @@ TEST_CASE("Disks are asked now and then, and what could not be read is told once
     CHECK(lab.changes == 0);
 }
 
+TEST_CASE("A disk that hangs is told as unread while it does, and one that failed before stays a problem") {
+    Lab lab;
+    lab.options.health.probe = {"probe"};
+    const HealthProblem fails{HealthSource::disk, "sda", "fails"};
+    lab.answers.emplace("probe", ended(0, report({fails})));
+    lab.begin();
+    CHECK(lab.problems["h1"] == std::vector{fails});
+    health::Report hung;
+    hung.did_not_answer(HealthSource::disk, "sda", "SMART of sda was not read: no answer within 5 s");
+    lab.answers.at("probe") = ended(0, health::to_json(hung));
+    lab.clock.run_for(lab.io, 30min);
+    REQUIRE(lab.has("h1", HealthSource::unread));
+    CHECK(lab.has("h1", HealthSource::disk));
+    CHECK_THAT(lab.problems["h1"].back().text, Catch::Contains("no answer within 5 s"));
+    lab.answers.at("probe") = ended(0, report({}));
+    lab.clock.run_for(lab.io, 30min);
+    CHECK(lab.problems["h1"].empty());
+}
+
 TEST_CASE("A libvirt that fails three times within ten minutes is a problem, one that stays away is none") {
     Lab lab;
     lab.begin();

@@ -1,4 +1,4 @@
-#include <boost/asio.hpp>
+#include <chrono>
 #include <sys/stat.h>
 
 #include "tests/health/tree.h"
@@ -18,13 +18,10 @@ std::string tool(Tree& tree, const std::string& body) {
     return path;
 }
 
-Report asked(const Tree& tree, const std::string& smartctl, bool privileged = true) {
-    boost::asio::io_context io;
-    service::Children children;
+Report asked(const Tree& tree, const std::string& smartctl, bool privileged = true,
+             Duration deadline = std::chrono::seconds{20}) {
     Report report;
-    boost::asio::co_spawn(io, look_at_disks(children, tree.machine(), smartctl, privileged, report),
-                          boost::asio::detached);
-    io.run();
+    look_at_disks(tree.machine(), {smartctl, privileged, deadline}, report);
     return report;
 }
 
@@ -64,5 +61,48 @@ TEST_CASE("A disk that is not asked, or does not answer, is told as unread") {
         const Report report = asked(tree, tool(tree, body));
         CHECK(report.problems.empty());
         CHECK(report.unread.size() == 2);
+    }
+}
+
+TEST_CASE("A disk that does not answer in time is given up, told as broken, and delays no other's verdict") {
+    Tree tree;
+    add_disks(tree);
+    const auto begun = std::chrono::steady_clock::now();
+    const Report report = asked(tree, tool(tree, R"(
+case "$*" in
+  *sda) sleep 1000;;
+  *) echo '{"smart_status": {"passed": false}}';;
+esac)"),
+                                true, std::chrono::milliseconds{500});
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds{10});
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems[0].subject == "nvme0n1");
+    REQUIRE(report.unread.size() == 1);
+    CHECK(report.unread[0].broken);
+    CHECK(report.unread[0].subject == "sda");
+    CHECK(report.unread[0].text == "SMART of sda was not read: no answer within 500 ms");
+    CHECK(report.unread[0].hides({HealthSource::disk, "sda", ""}));
+    CHECK_FALSE(report.unread[0].hides({HealthSource::disk, "sdb", ""}));
+    CHECK_FALSE(report.unread[0].hides({HealthSource::link, "sda", ""}));
+}
+
+TEST_CASE("Why a disk has no verdict is told in smartctl's words, or by how it ended") {
+    Tree tree;
+    tree.put("sys/block/sda/device/model", "x\n");
+    for (const auto& [body, why] :
+         {std::pair{
+              R"(echo '{"smartctl": {"messages": [{"string": "Smartctl open device: /dev/sda failed: Permission denied",
+                        "severity": "error"}], "exit_status": 2}}'; exit 2)",
+              "SMART of sda was not read: Smartctl open device: /dev/sda failed: Permission denied"},
+          {R"(echo '{"smartctl": {"messages": []}}'; exit 4)",
+           "SMART of sda was not read: smartctl ended with status 4"},
+          {R"(echo '{"smartctl": {"messages": [3]}}'; exit 4)",
+           "SMART of sda was not read: smartctl ended with status 4"},
+          {"kill -9 $$", "SMART of sda was not read: a signal ended smartctl"}}) {
+        const Report report = asked(tree, tool(tree, body));
+        REQUIRE(report.unread.size() == 1);
+        CHECK(report.unread[0].text == why);
+        CHECK_FALSE(report.unread[0].broken);
+        CHECK(report.unread[0].subject == "sda");
     }
 }

@@ -1,7 +1,9 @@
 // The program itself, on a machine made of files.
 #include <array>
 #include <cstdio>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/health/tree.h"
 
@@ -52,7 +54,25 @@ TEST_CASE("Looking at this very machine says something that is understood") {
     }
 }
 
+TEST_CASE("Disks that hang are given up at the deadline, and told as broken, not as healthy") {
+    Tree tree;
+    tree.put("sys/block/sda/device/model", "x\n");
+    tree.put("smartctl", "#!/bin/sh\nexec sleep 1000\n");
+    const std::string tool = (tree.root / "smartctl").string();
+    REQUIRE(::chmod(tool.c_str(), 0755) == 0);
+    const Run seen = run("--smart --deadline 0.3 --root " + tree.root.string() + " --smartctl " + tool);
+    CHECK(seen.status == 0);
+    const auto report = health::report_from(seen.output);
+    REQUIRE(report.has_value());
+    REQUIRE(report->unread.size() == 1);
+    if (::geteuid() == 0)
+        CHECK(report->unread[0].broken);
+    else
+        CHECK(report->unread[0].text == "SMART was not read: only root may ask disks");
+}
+
 TEST_CASE("What is not understood is refused") {
+    CHECK(run("--smart --deadline 0").status != 0);
     CHECK(run("--root /nonexistent").status != 0);
     CHECK(run("--frobnicate").status != 0);
     CHECK(run("--help").status == 0);

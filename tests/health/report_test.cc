@@ -12,6 +12,7 @@ Report full() {
     report.counters = {{HealthSource::memory_corrected, "mc0", ~std::uint64_t{0}}};
     report.speeds = {{"eth0", 25000}};
     report.cannot_read(HealthSource::disk, "SMART needs root");
+    report.did_not_answer(HealthSource::disk, "sda", "it hangs");
     report.energy = {{"package-0/dram", ~std::uint64_t{0}, 65'532'610'987}, {"psys", 0, 0}};
     report.uptime_s = 1234.5;
     report.time_s = 1790000000.25;
@@ -30,6 +31,12 @@ TEST_CASE("A report comes back from its JSON as it was") {
     CHECK(read->energy == report.energy);
     CHECK(read->uptime_s == report.uptime_s);
     CHECK(read->time_s == report.time_s);
+}
+
+TEST_CASE("What an older version did not read is not called broken") {
+    const auto read = report_from(R"({"format": 1, "unread": [{"source": "disk", "text": "needs root"}]})");
+    REQUIRE(read.has_value());
+    CHECK(read->unread == std::vector<Unread>{{HealthSource::disk, "needs root", "", false}});
 }
 
 TEST_CASE("The same thing is told once, and what was found first stays") {
