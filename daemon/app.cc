@@ -220,7 +220,10 @@ private:
         listener.unread = [](const HostId& host, const std::string& why) {
             spdlog::info("{}: not looked at: {}", host.value, why);
         };
-        listener.reported = [this](const HostId& host, const health::Report& report) { energy_.saw(host, report); };
+        listener.reported = [this](const HostId& host, const health::Report& report) {
+            energy_.saw(host, report);
+            if (!report.boot_id.empty()) controller_.boot_told(host, report.boot_id);
+        };
         listener.answers = [this](const HostId& host) { return controller_.answers(host); };
         return listener;
     }

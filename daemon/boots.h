@@ -1,10 +1,13 @@
-// Whether a host was booted while nobody looked: what its CPUs have counted since its boot is kept in the store, two
-// numbers of nanoseconds a host, /ballast/boots/<host>: "<busy> <busy and idle>". A host that has counted less of
-// either by now was booted; a container may count its own busy time and its machine's idle time. It takes no clock. One
-// io_context thread.
+// Whether a host was booted while nobody looked. Kept in the store, one line a host, /ballast/boots/<host>: what its
+// CPUs have counted since its boot in nanoseconds, and what its system calls that boot where that is known:
+// "<busy> <busy and idle>[ <boot id>]". A host that has counted less of either by now was booted (a container may count
+// its own busy time and its machine's idle time), as was one with another boot id. It takes no clock. One io_context
+// thread.
 #pragma once
 
 #include <map>
+#include <set>
+#include <string>
 
 #include "collectors/rates.h"
 #include "model/ids.h"
@@ -20,16 +23,31 @@ public:
     Store::Task<void> load();
 
     /// What a host has counted by now. True when it was booted since it was last told, be it to a daemon before this
-    /// one. A host that had counted less then than it has by now was not seen to have booted: so soon after another
-    /// boot that the second one is missed.
+    /// one. A host that had counted less then than it has by now was not seen to have booted: its boot id tells.
     bool is_booted(const HostId& host, collectors::CpuCounted counted);
+
+    /// What a host's system calls its boot. True when it was booted since it was last told, be it to a daemon before
+    /// this one, and is_booted() has not said so. What is no boot id is ignored.
+    bool is_other_boot(const HostId& host, const std::string& boot_id);
+    /// The store knows the boot id that the host once had, and nobody has told the one that it has now.
+    bool awaits_boot_id(const HostId& host) const;
 
     /// Writes what has changed enough: twice as much, an hour of all its CPUs more, or a boot. After an error it is
     /// tried again with the next call.
     Store::Task<void> keep();
 
 private:
-    std::map<HostId, collectors::CpuCounted> counted_, kept_;
+    struct Boot {
+        collectors::CpuCounted counted;
+        std::string id;         // empty: not known
+        bool is_known = false;  // is_booted() told of a boot whose id nobody has told yet
+    };
+    static std::string text_of(const Boot& boot);
+    static std::optional<Boot> boot_from(const std::string& text);
+    static bool is_worth_writing(const Boot& kept, const Boot& now);
+
+    std::map<HostId, Boot> boots_, kept_;
+    std::set<HostId> ids_heard_;
     Store& store_;
 };
 

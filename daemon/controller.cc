@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t cycles_kept = 200;
 constexpr std::size_t ended_kept = 500;
 // Networks and pools come and go without an event we could hear.
+// The health probe looks at every host within its interval of the start, 10 s by default [config/daemon_options.h]. Who
+// has none, or a longer one, does without the boot id.
+constexpr Duration boot_id_within = std::chrono::minutes{2};
 constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
 // The broker's file may be edited at any time; while nobody answers there is nothing to switch.
@@ -93,11 +96,15 @@ FailoverQuestions Controller::failover_questions() {
             return one.from == host && record != nullptr && !record->definition.empty();
         });
     };
+    questions.boot_unclear = [this](const HostId& host) {
+        return boots_.awaits_boot_id(host) && clock_.now() - started_ < boot_id_within;
+    };
     questions.changed = [this] { want_cycle(); };
     return questions;
 }
 
 Controller::Task<void> Controller::start(policy::Options policy) {
+    started_ = clock_.now();
     adopt(std::move(policy));
     const auto loaded = co_await load_state();
     if (!loaded) co_return loaded.error();
@@ -142,8 +149,16 @@ void Controller::presume_vms() {
     }
 }
 
+// With a sample, so that what follows from it is written before the boot is taken as told.
+bool Controller::is_booted(const HostId& host, const collectors::Sample& sample) {
+    const bool counted = sample.counted && boots_.is_booted(host, *sample.counted);
+    const auto told = boot_ids_.extract(host);
+    const bool other = !told.empty() && boots_.is_other_boot(host, told.mapped());
+    return counted || other;
+}
+
 void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
-    const bool booted = sample.counted && boots_.is_booted(host, *sample.counted);
+    const bool booted = is_booted(host, sample);
     if (booted) rebooted_[host] = sample.at;
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);

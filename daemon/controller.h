@@ -74,6 +74,8 @@ public:
     std::string maintenance_by(const HostId& host) const;
     /// When it was last seen to have booted since this daemon's start.
     std::optional<Instant> rebooted_at(const HostId& host) const;
+    /// What a host's system calls its boot, as the health probe reports it: taken into account with the next sample.
+    void boot_told(const HostId& host, const std::string& boot_id) { boot_ids_[host] = boot_id; }
     /// Ballast switched it off, and nobody has switched it on since.
     bool is_off(const HostId& host) const;
     /// It is on, and nobody works on it: its silence is a fault.
@@ -125,6 +127,7 @@ private:
     boost::asio::awaitable<void> start_restarts(Cycle& cycle, Inventory inventory);
     boost::asio::awaitable<void> switch_power(Cycle& cycle);
     boost::asio::awaitable<void> keep_power_known();
+    bool is_booted(const HostId& host, const collectors::Sample& sample);
     bool in_use(const HostId& host) const;
     bool has_site(const std::string& site) const;
     FailoverQuestions failover_questions();
@@ -160,6 +163,8 @@ private:
     InventoryKeeper keeper_;
     Homes homes_;
     Boots boots_;
+    std::map<HostId, std::string> boot_ids_;  // told since its last sample
+    Instant started_{};
     std::map<HostId, std::string> maintenance_by_;  // hosts in maintenance, and who wanted it
     executor::Executor executor_;
     executor::PowerSwitch power_switch_;

@@ -286,6 +286,7 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
             VmRecord record = *records.find(vm);
             record.down = true;
             records.set(std::move(record));
+            vanished_.erase(vm);
             continue;
         }
         if (vanished_.contains(vm) || ++missed_[vm] < misses_to_end) continue;
@@ -298,14 +299,17 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
 }
 
 // Who vanished without a word was shut down while nobody listened, or went down with its host, whose libvirt knows
-// nothing of a run before its own start then.
+// nothing of a run before its own start then. Of a transient one it knows nothing in either case: whether its host was
+// booted has to be clear first.
 boost::asio::awaitable<void> Failover::ask_for_vanished() {
     const auto vanished = vanished_;
     for (const auto& [vm, host] : vanished) {
         const auto presence = co_await hypervisor_.presence(host, vm);
         if (!presence || !vanished_.contains(vm)) continue;
-        vanished_.erase(vm);
         const VmRecord* known = executor_.vms().find(vm);
+        const bool is_traceless = presence->state == Presence::State::absent;
+        if (is_traceless && known != nullptr && known->host == host && questions_.boot_unclear(host)) continue;
+        vanished_.erase(vm);
         const bool active = presence->state == Presence::State::running || presence->state == Presence::State::paused;
         if (active || known == nullptr || known->host != host) continue;
         if (!presence->end_unknown) {

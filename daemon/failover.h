@@ -26,6 +26,7 @@ struct FailoverQuestions {
     std::function<bool()> may_act;                        // mode automatic, and not paused
     std::function<bool(const HostId&)> maintenance;       // somebody works on it
     std::function<bool(const HostId&)> restarts_pending;  // the last plan starts VMs of this host elsewhere
+    std::function<bool(const HostId&)> boot_unclear;      // it may have booted unseen; who knows will tell soon
     std::function<void()> changed;                        // a host became silent, or answers again
 };
 

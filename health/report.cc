@@ -83,6 +83,7 @@ Report parsed(const json::object& document) {
                                  e.at("range").to_number<std::uint64_t>()});
     });
     report.uptime_s = seconds_in(document, "uptime_s");
+    if (document.contains("boot_id")) report.boot_id = text_of(document, "boot_id");
     report.time_s = seconds_in(document, "time_s");
     return report;
 }
@@ -142,6 +143,7 @@ std::string to_json(const Report& report) {
             {"zone", tidy(counter.zone)}, {"microjoules", counter.microjoules}, {"range", counter.range}};
     });
     if (report.uptime_s) document["uptime_s"] = *report.uptime_s;
+    if (!report.boot_id.empty()) document["boot_id"] = tidy(report.boot_id);
     if (report.time_s) document["time_s"] = *report.time_s;
     return json::serialize(document);
 }

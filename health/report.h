@@ -60,6 +60,7 @@ struct Report {
     std::vector<Unread> unread;
     std::vector<EnergyCounter> energy;
     std::optional<double> uptime_s;  // since its boot, when `energy` was read
+    std::string boot_id;             // what its system calls this boot [random(4), boot_id]; empty: not told
     std::optional<double> time_s;    // the machine's clock when it was written, seconds since 1970
 
     /// Once for each source and subject: the first one found stays.

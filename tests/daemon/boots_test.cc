@@ -71,9 +71,51 @@ TEST_CASE("A later daemon knows what a host had counted, and little is written f
     }
 }
 
+TEST_CASE("A host whose system calls its boot otherwise was booted, whatever it has counted") {
+    const std::string first = "0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11", second = "ffffffff-6f9b-4d52-8a57-0c8f3c8a9d11";
+    MemoryStore store;
+    {
+        daemon::Boots boots(store);
+        boots.is_booted(host, counted(minute));
+        CHECK_FALSE(boots.awaits_boot_id(host));
+        CHECK_FALSE(boots.is_other_boot(host, first));
+        CHECK_FALSE(boots.is_other_boot(host, first));
+        REQUIRE(done(boots.keep()));
+    }
+    daemon::Boots boots(store);
+    REQUIRE(done(boots.load()));
+    CHECK(boots.awaits_boot_id(host));
+    SECTION("booted while no daemon ran, long ago") {
+        CHECK_FALSE(boots.is_booted(host, counted(60 * minute)));
+        CHECK(boots.is_other_boot(host, second));
+        CHECK_FALSE(boots.awaits_boot_id(host));
+        CHECK_FALSE(boots.is_other_boot(host, second));
+        REQUIRE(done(boots.keep()));
+        daemon::Boots again(store);
+        REQUIRE(done(again.load()));
+        CHECK_FALSE(again.is_other_boot(host, second));
+    }
+    SECTION("what it has counted told of the same boot already") {
+        CHECK(boots.is_booted(host, counted(minute / 2)));
+        CHECK_FALSE(boots.is_other_boot(host, second));
+        CHECK(boots.is_other_boot(host, first));  // and this is yet another one
+    }
+    SECTION("not booted") {
+        CHECK_FALSE(boots.is_other_boot(host, first));
+        CHECK_FALSE(boots.awaits_boot_id(host));
+    }
+    SECTION("nonsense tells nothing") {
+        for (const char* text :
+             {"", "x", "0A4E5F1C-6F9B-4D52-8A57-0C8F3C8A9D11", "0a4e5f1c 6f9b 4d52 8a57 0c8f3c8a9d11"})
+            CHECK_FALSE(boots.is_other_boot(host, text));
+        CHECK(boots.awaits_boot_id(host));
+    }
+}
+
 TEST_CASE("A record of a boot that is no pair of numbers is named") {
     MemoryStore store;
-    const std::string value = GENERATE("", "12", "12 ", "12 x", "12 3x", "x 3", "-1 3", "99999999999999999999 1");
+    const std::string value = GENERATE("", "12", "12 ", "12 x", "12 3x", "x 3", "-1 3", "99999999999999999999 1",
+                                       "1 2 3", "1 2 ", "1 2x0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11");
     store.entries["/ballast/boots/host1"] = {"/ballast/boots/host1", value, 1, 1, 1, 0};
     daemon::Boots boots(store);
     const auto loaded = done(boots.load());

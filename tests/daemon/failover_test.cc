@@ -320,6 +320,38 @@ TEST_CASE("After a power cut of everything what ran is started again, and what w
     CHECK(bench.power.orders.empty());
 }
 
+TEST_CASE("A transient VM of a host that rebooted unseen long ago is started there again, by the word of its system") {
+    const std::string first = "0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11", second = "ffffffff-6f9b-4d52-8a57-0c8f3c8a9d11";
+    FailoverBench bench;
+    auto& vms = bench.hypervisor.hosts_by_id.at({"host2"}).vms;
+    vms.at({web}).facts.persistent = false;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, ""});
+    bench.controller->boot_told({"host2"}, first);
+    bench.pass(1min);
+    bench.die();
+    bench.clock.advance(48h);
+    vms.erase({web});  // what the host has counted since tells nothing: it is more than it was
+    bench.start();
+    bench.pass(40s);
+    CHECK(bench.where(web).empty());
+    SECTION("it was booted") {
+        bench.controller->boot_told({"host2"}, second);
+        bench.pass(1min);
+        CHECK(bench.where(web) == "host2");
+    }
+    SECTION("it was not: somebody shut it down") {
+        bench.controller->boot_told({"host2"}, first);
+        bench.pass(1min);
+        CHECK(bench.where(web).empty());
+        CHECK_FALSE(bench.store.entries.contains(executor::vm_record_key({web})));
+    }
+    SECTION("nobody says so within two minutes") {
+        bench.pass(3min);
+        CHECK(bench.where(web).empty());
+        CHECK_FALSE(bench.store.entries.contains(executor::vm_record_key({web})));
+    }
+}
+
 TEST_CASE("What its host's libvirt knows nothing of went down with it, and what was heard to end did not") {
     FailoverBench bench;
     auto& vm = bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web});

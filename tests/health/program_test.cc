@@ -35,6 +35,7 @@ TEST_CASE("The program prints what it found as one line of JSON, and ends well w
     Tree tree;
     tree.put("sys/devices/system/edac/mc/mc0/ue_count", "1\n");
     tree.put("sys/devices/system/edac/mc/mc0/ce_count", "7\n");
+    tree.put("proc/sys/kernel/random/boot_id", "0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11\n");
     const Run seen = run("--root " + tree.root.string());
     CHECK(seen.status == 0);
     CHECK(seen.output.find('\n') == seen.output.size() - 1);
@@ -42,6 +43,7 @@ TEST_CASE("The program prints what it found as one line of JSON, and ends well w
     REQUIRE(report.has_value());
     CHECK(test::problem_of(*report, HealthSource::memory_uncorrected) != nullptr);
     CHECK(report->counters.size() == 1);
+    CHECK(report->boot_id == "0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11");
     CHECK(report->time_s.value_or(0) > 1'700'000'000);
     CHECK(test::is_unread(*report, HealthSource::units));  // another machine's systemd cannot be asked
 }

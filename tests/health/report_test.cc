@@ -15,6 +15,7 @@ Report full() {
     report.did_not_answer(HealthSource::disk, "sda", "it hangs");
     report.energy = {{"package-0/dram", ~std::uint64_t{0}, 65'532'610'987}, {"psys", 0, 0}};
     report.uptime_s = 1234.5;
+    report.boot_id = "0a4e5f1c-6f9b-4d52-8a57-0c8f3c8a9d11";
     report.time_s = 1790000000.25;
     return report;
 }
@@ -30,6 +31,7 @@ TEST_CASE("A report comes back from its JSON as it was") {
     CHECK(read->unread == report.unread);
     CHECK(read->energy == report.energy);
     CHECK(read->uptime_s == report.uptime_s);
+    CHECK(read->boot_id == report.boot_id);
     CHECK(read->time_s == report.time_s);
 }
 
