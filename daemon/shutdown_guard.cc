@@ -115,14 +115,25 @@ boost::asio::awaitable<void> ShutdownGuard::leave() {
         const auto begun = co_await controller_.set_maintenance(std::move(host), true, std::move(by));
         if (!begun) spdlog::error("{} goes down without being emptied: {}", own_.value, to_string(begun.error()));
     }
-    if (const std::string why = nothing_leaves(); !why.empty())
-        spdlog::warn("{} goes down with its VMs: {}", own_.value, why);
-    else
+    if (const std::string why = nothing_leaves(); why.empty()) {
+        tell_users();
         co_await wait_until_left();
+    } else {
+        spdlog::warn("{} goes down with its VMs: {}", own_.value, why);
+    }
     if (going_down_)
         shutdown_.release();
     else
         co_await end_maintenance();
+}
+
+// Whoever ordered it is not told by systemctl that something delays it.
+void ShutdownGuard::tell_users() {
+    const std::size_t vms = left_on(controller_, own_).size();
+    if (vms == 0) return;
+    shutdown_.tell_users("Ballast: " + own_.value + " goes down once " + std::to_string(vms) +
+                         (vms == 1 ? " virtual machine has" : " virtual machines have") + " left it, after " +
+                         to_string(patience_) + " at the latest. ballastctl maintenance list shows how far that is.");
 }
 
 boost::asio::awaitable<void> ShutdownGuard::wait_until_left() {

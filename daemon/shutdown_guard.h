@@ -26,6 +26,7 @@ private:
     boost::asio::awaitable<void> check_patience();
     boost::asio::awaitable<void> take_lock();
     void begin();
+    void tell_users();
     boost::asio::awaitable<void> leave();
     boost::asio::awaitable<void> wait_until_left();
     boost::asio::awaitable<void> call_off();

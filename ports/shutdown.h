@@ -30,6 +30,8 @@ public:
     virtual Task<void> delay(std::string why) = 0;
     /// Gives it back: a shutdown that waits goes on.
     virtual void release() = 0;
+    /// Tells this to everybody who is logged in on this machine, if it can be done. Returns at once.
+    virtual void tell_users(const std::string& text) = 0;
     /// How long a shutdown waits at most, whoever holds a lock (InhibitDelayMaxSec). Errors: unavailable.
     virtual Task<Duration> longest_delay() = 0;
     /// A shutdown is under way: it was announced before anybody listened. Errors: unavailable.

@@ -4,7 +4,9 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syslog.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 #include <utility>
 
@@ -192,6 +194,10 @@ Logind::Task<void> Logind::delay(std::string why) {
     lock_ = ::fcntl(lock, F_DUPFD_CLOEXEC, 0);  // the message's own goes with it
     if (lock_ < 0) co_return unavailable(-errno);
     co_return Result<void>();
+}
+
+void Logind::tell_users(const std::string& text) {
+    ::sd_journal_send("MESSAGE=%s", text.c_str(), "PRIORITY=%i", LOG_EMERG, nullptr);
 }
 
 void Logind::release() {

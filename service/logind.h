@@ -28,6 +28,9 @@ public:
     Task<void> connect() override;
     Task<void> delay(std::string why) override;
     void release() override;
+    /// By the journal, which writes what is an emergency to all terminals [journald.conf(5), ForwardToWall= and
+    /// MaxLevelWall=]. logind's own wall message is set by whoever orders the shutdown, and only if polkit lets him.
+    void tell_users(const std::string& text) override;
     Task<Duration> longest_delay() override;
     Task<bool> is_preparing() override;
 

@@ -24,6 +24,8 @@ public:
         co_return Result<void>();
     }
     void release() override { held = false; }
+    std::vector<std::string> told;
+    void tell_users(const std::string& text) override { told.push_back(text); }
     Task<Duration> longest_delay() override { co_return longest; }
     Task<bool> is_preparing() override { co_return announced; }
 
@@ -78,6 +80,8 @@ TEST_CASE("A shutdown waits until the VMs have left, and no longer") {
     CHECK(life.wanted_by() == "shutdown");
     REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
     CHECK(life.is_empty());
+    REQUIRE(life.logind.told.size() == 1);
+    CHECK(life.logind.told[0].starts_with("Ballast: host1 goes down once 2 virtual machines have left it"));
 }
 
 TEST_CASE("After the reboot the maintenance ends by itself, and the VMs come back if the policy says so") {
@@ -164,6 +168,7 @@ TEST_CASE("Where no VM would leave nothing is waited for") {
     life.logind.announce(true);
     life.pass(3s);
     CHECK_FALSE(life.logind.held);
+    CHECK(life.logind.told.empty());
     CHECK(life.wanted_by() == "shutdown");
 }
 
