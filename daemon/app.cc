@@ -146,7 +146,7 @@ public:
     }
 
     void start() {
-        hypervisor_.rest_while([this](const HostId& host) { return controller_.is_off(host); });
+        hypervisor_.rest_while([this](const HostId& host) { return controller_.rests(host); });
         stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
         resume_forecast();

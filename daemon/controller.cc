@@ -254,9 +254,9 @@ std::optional<Instant> Controller::rebooted_at(const HostId& host) const {
     return found == rebooted_.end() ? std::nullopt : std::optional(found->second);
 }
 
-bool Controller::is_off(const HostId& host) const {
+bool Controller::rests(const HostId& host) const {
     const auto record = power_switch_.record(host);
-    return record && record->state == PowerState::off;
+    return record && record->state == PowerState::off && !failover_.answers(host);
 }
 
 bool Controller::is_meant_to_answer(const HostId& host) const {

@@ -76,8 +76,8 @@ public:
     std::optional<Instant> rebooted_at(const HostId& host) const;
     /// What a host's system calls its boot, as the health probe reports it: taken into account with the next sample.
     void boot_told(const HostId& host, const std::string& boot_id) { boot_ids_[host] = boot_id; }
-    /// Ballast switched it off, and nobody has switched it on since.
-    bool is_off(const HostId& host) const;
+    /// Ballast switched it off, and nothing of it answers: to connect to it again and again would be in vain.
+    bool rests(const HostId& host) const;
     /// It is on, and nobody works on it: its silence is a fault.
     bool is_meant_to_answer(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }

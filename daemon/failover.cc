@@ -59,7 +59,8 @@ boost::asio::awaitable<void> Failover::watch(HostId host) {
         watch.probed = watch.probed || reached;
         if (reached) watch.answered = clock_.now();
         if (reached) watch.unanswered = 0;
-        if (reached && power_of(host) == PowerState::off) hypervisor_.reconnect(host);  // somebody else's doing
+        const bool comes = before > 0 && watch.unanswered == 0;
+        if (comes && power_of(host) == PowerState::off) hypervisor_.reconnect(host);  // somebody else's doing
         if (watch.unanswered == 0) watch.pardoned = false;
         if ((before > 0) != (watch.unanswered > 0)) questions_.changed();
         co_await clock_.sleep_until(begun + look_every);
