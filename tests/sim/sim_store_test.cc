@@ -104,3 +104,86 @@ TEST_CASE("A key goes with its lease, and watches hear of it") {
     CHECK(bench.wait(bench.store.keep_alive(*lease)).error().code == ErrorCode::not_found);
     CHECK(heard == std::vector<std::string>{"l/a+", "l/a-"});
 }
+
+namespace {
+
+/// A second daemon on the same data, with an io_context of its own.
+struct Other {
+    explicit Other(Bench& bench) : store(io, bench.clock, bench.data, bench.crashes) {}
+    void watch(const char* prefix, Revision after) {
+        handle = store.watch(
+            prefix, after,
+            [this](const std::vector<WatchEvent>& events) {
+                for (const auto& event : events)
+                    heard.push_back(event.entry.key + (event.kind == WatchEvent::Kind::put ? "+" : "-"));
+            },
+            [] {});
+    }
+    void run() {
+        io.restart();
+        io.poll();
+    }
+
+    boost::asio::io_context io;
+    sim::SimStore store;
+    std::vector<std::string> heard;
+    std::unique_ptr<WatchHandle> handle;
+};
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("What one daemon commits, the watches of all hear of, each on its own io_context and in order") {
+    Bench bench;
+    Other second(bench), third(bench);
+    second.watch("", bench.data.revision);
+    third.watch("b", bench.data.revision);
+    bench.commit({}, {put("a", "1"), put("b", "2")});
+    bench.commit({}, {{Change::Kind::erase, "b", {}, 0}});
+    CHECK(second.heard.empty());
+    second.run();
+    CHECK(second.heard == Lines{"a+", "b+", "b-"});
+    CHECK(third.heard.empty());
+    third.run();
+    CHECK(third.heard == Lines{"b+", "b-"});
+}
+
+TEST_CASE("A daemon that has ended hears of nothing, and the others go on") {
+    Bench bench;
+    auto ended = std::make_unique<Other>(bench);
+    Other other(bench);
+    ended->watch("", 0);
+    other.watch("", 0);
+    ended.reset();
+    bench.commit({}, {put("a", "1")});
+    other.run();
+    CHECK(other.heard == Lines{"a+"});
+}
+
+TEST_CASE("A lease ends when its time has come, although nobody calls") {
+    Bench bench;
+    Other other(bench);
+    const auto lease = bench.wait(bench.store.grant(10s));
+    bench.commit({}, {put("l", "1", *lease)});
+    other.watch("", bench.data.revision);
+    REQUIRE(bench.data.next_event());
+    bench.clock.advance_to(*bench.data.next_event() - 1ms);
+    bench.data.run_due(bench.clock.now());
+    CHECK(bench.data.entries.contains("l"));
+    bench.clock.advance(1ms);
+    bench.data.run_due(bench.clock.now());
+    CHECK(bench.data.entries.empty());
+    CHECK_FALSE(bench.data.next_event());
+    other.run();
+    CHECK(other.heard == Lines{"l-"});
+}
+
+TEST_CASE("A late commit whose lease has ended meanwhile does nothing") {
+    Bench bench;
+    const auto lease = bench.wait(bench.store.grant(10s));
+    bench.data.lose_replies = 1;
+    bench.data.late = 1min;
+    CHECK(bench.commit({}, {put("a", "1", *lease)}).error().code == ErrorCode::timed_out);
+    bench.clock.advance(2min);
+    CHECK(bench.value("a") == "(absent)");
+}
