@@ -60,7 +60,8 @@ void Migration::begin() {
 
 void Migration::prepared() {
     const SimHost* host = world_.host(request_.to);
-    if (host == nullptr || !host->answers()) return fail("cannot connect to the target");
+    if (host == nullptr || !host->answers() || world_.separated(request_.from, request_.to))
+        return fail("cannot connect to the target");
     if (strike_in_prepare()) return;
     if (target() && target()->active()) return fail("the UUID is active there");
     Domain arrival = *source();
@@ -327,6 +328,16 @@ void Migration::host_lost(const HostId& host) {
         self->drop_arrival();
         self->answer(Error{ErrorCode::unavailable, self->request_.from.value, "keepalive time-out"});
     });
+}
+
+void Migration::separated() {
+    if (phase_ == Phase::post_copy) return cut_post_copy();
+    if (!under_way() || phase_ == Phase::preparing || phase_ == Phase::frozen) return;
+    if (phase_ == Phase::finishing) {  // the target was told to run it, and the source will not hear that it does
+        world_.excuse_twice(request_.vm);
+        if (!target()->runs()) start_on_target();
+    }
+    lose_target();
 }
 
 void Migration::domain_stopped(const HostId& host) {

@@ -29,6 +29,7 @@ public:
     void libvirtd_stopped(const HostId& host);
     void libvirtd_back(const HostId& host);
     void host_lost(const HostId& host);  // power
+    void separated();                    // the network between the two
     void domain_stopped(const HostId& host);
 
 private:

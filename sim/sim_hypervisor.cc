@@ -24,26 +24,37 @@ struct SimHypervisor::Call {
     }
 };
 
-SimHypervisor::SimHypervisor(boost::asio::io_context& io, Clock& clock, World& world, CrashPoints& crashes)
+SimHypervisor::SimHypervisor(boost::asio::io_context& io, Clock& clock, World& world, CrashPoints& crashes,
+                             std::optional<HostId> on)
     : io_(io),
       clock_(clock),
       world_(world),
       crashes_(crashes),
+      on_(std::move(on)),
       listeners_(std::make_shared<std::vector<std::function<void(const HypervisorEvent&)>>>()) {
-    world_.listener = [this](const HypervisorEvent& event) {
+    const auto hear = [this](const HypervisorEvent& event) {
         boost::asio::post(io_, [listeners = listeners_, event] {
             for (const auto& listener : *listeners) listener(event);
         });
     };
+    connected_ = world_.listen(hear, on_);
 }
 
 SimHypervisor::~SimHypervisor() {
-    world_.listener = nullptr;
+    world_.forget(connected_);
+}
+
+std::vector<HostId> SimHypervisor::hosts() const {
+    return on_ ? std::vector{*on_} : world_.hosts();
+}
+
+SimHost* SimHypervisor::known(const HostId& host) const {
+    return on_ && host != *on_ ? nullptr : world_.host(host);
 }
 
 Connection SimHypervisor::connection(HostId host) const {
-    const SimHost* at = world_.host(host);
-    return at != nullptr && !at->seen_down ? Connection::up : Connection::down;
+    const SimHost* const at = known(host);
+    return at != nullptr && !seen_down(*at) ? Connection::up : Connection::down;
 }
 
 std::string SimHypervisor::problem(HostId host) const {
@@ -57,11 +68,11 @@ void SimHypervisor::on_event(std::function<void(const HypervisorEvent&)> listene
 Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
     co_await crashes_.pass(io_);
     co_await clock_.sleep_for(call_takes);
-    const SimHost* const at = world_.host(host);
+    const SimHost* const at = known(host);
     if (at == nullptr) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
-    if (at->answers()) answered_[host] = clock_.now();
-    if (at->answers()) co_return Result<void>();
-    if (at->seen_down || !at->libvirtd) co_return Error{ErrorCode::unavailable, host.value, "not connected"};
+    if (answers(*at)) answered_[host] = clock_.now();
+    if (answers(*at)) co_return Result<void>();
+    if (on_ || at->seen_down || !at->libvirtd) co_return Error{ErrorCode::unavailable, host.value, "not connected"};
     co_await clock_.sleep_for(call_deadline);
     co_return no_answer(host);
 }
@@ -166,7 +177,7 @@ Hypervisor::Task<void> SimHypervisor::start(StartRequest request) {
     const auto reached = co_await reach(on);
     if (!reached) co_return reached.error();
     co_await clock_.sleep_for(start_takes);
-    if (!world_.host(on)->answers()) co_return no_answer(on);
+    if (!answers(*world_.host(on))) co_return no_answer(on);
     auto started = world_.start(on, request.vm, request.persistent);
     const bool lost = co_await answer_is_lost(on);
     if (lost) co_return no_answer(on);

@@ -1,5 +1,5 @@
-// The Hypervisor port on a simulated World: what the daemon's adapter does for libvirt. One a daemon's life; the
-// World outlives it. Calls take time and fail as the real ones do.
+// The Hypervisor port on a simulated World: what the daemon's adapter does for libvirt. One a daemon's life, any number
+// at once; the World outlives them. Calls take time and fail as the real ones do.
 #pragma once
 
 #include "sim/crash_point.h"
@@ -9,10 +9,12 @@ namespace ballast::sim {
 
 class SimHypervisor : public Hypervisor {
 public:
-    SimHypervisor(boost::asio::io_context& io, Clock& clock, World& world, CrashPoints& crashes);
+    /// With `on`: the view of a daemon on that host. It knows no other, and reaches this one whatever the network does.
+    SimHypervisor(boost::asio::io_context& io, Clock& clock, World& world, CrashPoints& crashes,
+                  std::optional<HostId> on = std::nullopt);
     ~SimHypervisor() override;
 
-    std::vector<HostId> hosts() const override { return world_.hosts(); }
+    std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
     std::string problem(HostId host) const override;
     std::optional<Instant> answered_at(HostId host) const override;
@@ -47,6 +49,11 @@ public:
 private:
     struct Call;
 
+    /// Nothing when it is not known here.
+    SimHost* known(const HostId& host) const;
+    bool answers(const SimHost& host) const { return on_ ? host.answers_on_host() : host.answers(); }
+    bool seen_down(const SimHost& host) const { return on_ ? host.seen_down_on_host : host.seen_down; }
+
     /// The way to a host and back around one call: errors unavailable and timed_out.
     Task<void> reach(HostId host);
     boost::asio::awaitable<bool> answer_is_lost(HostId host);
@@ -56,6 +63,8 @@ private:
     Clock& clock_;
     World& world_;
     CrashPoints& crashes_;
+    const std::optional<HostId> on_;
+    World::ListenerId connected_ = 0;
     std::shared_ptr<std::vector<std::function<void(const HypervisorEvent&)>>> listeners_;
     std::map<HostId, Instant> answered_;
 };

@@ -105,27 +105,63 @@ unsigned World::most_migrations_out(const HostId& id) const {
     return found == most_out_.end() ? 0 : found->second;
 }
 
+// ---- who is connected
+
+World::ListenerId World::listen(Listener listener, std::optional<HostId> on) {
+    listeners_[++last_listener_] = {std::move(listener), std::move(on)};
+    return last_listener_;
+}
+
+bool World::listened_to_on(const HostId& id) const {
+    return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& one) { return one.second.on == id; });
+}
+
+void World::tell_outside(const HypervisorEvent& event) const {
+    for (const auto& [number, connected] : listeners_)
+        if (!connected.on) connected.listener(event);
+}
+
+void World::tell_on_host(const HypervisorEvent& event) const {
+    for (const auto& [number, connected] : listeners_)
+        if (connected.on == event.host) connected.listener(event);
+}
+
 void World::emit(Kind kind, const HostId& id, const VmId& vm, const std::string& detail) {
-    const bool about_connection = kind == Kind::connected || kind == Kind::disconnected;
-    if (!about_connection && !hosts_.at(id).answers()) return;
-    if (!about_connection && chance(lost_)) {
+    const bool outside = hosts_.at(id).answers();
+    const bool on_host = hosts_.at(id).answers_on_host() && listened_to_on(id);
+    if (!outside && !on_host) return;
+    if (chance(lost_)) {
         // One connection carries all events and answers of a host, in their order: of all that executors conclude
         // from, one alone cannot get lost [libvirt, RPC]. It goes with its connection.
-        if (kind == Kind::switchover) reset_connection(id);
+        if (kind == Kind::switchover && outside) reset_connection(id);
+        if (kind == Kind::switchover && on_host) reset_connection_on_host(id);
         return;
     }
-    const int times = !about_connection && chance(doubled_) ? 2 : 1;
-    for (int i = 0; i < times && listener; ++i) listener({kind, id, vm, detail});
+    const int times = chance(doubled_) ? 2 : 1;
+    for (int i = 0; i < times; ++i) {
+        if (outside) tell_outside({kind, id, vm, detail});
+        if (on_host) tell_on_host({kind, id, vm, detail});
+    }
 }
 
 void World::notice_down(const HostId& id, const std::string& why) {
     if (std::exchange(hosts_.at(id).seen_down, true)) return;
-    emit(Kind::disconnected, id, {}, why);
+    tell_outside({Kind::disconnected, id, {}, why});
 }
 
 void World::notice_up(const HostId& id) {
     if (!hosts_.at(id).answers() || !std::exchange(hosts_.at(id).seen_down, false)) return;
-    emit(Kind::connected, id, {});
+    tell_outside({Kind::connected, id, {}, {}});
+}
+
+void World::notice_down_on_host(const HostId& id, const std::string& why) {
+    if (std::exchange(hosts_.at(id).seen_down_on_host, true)) return;
+    tell_on_host({Kind::disconnected, id, {}, why});
+}
+
+void World::notice_up_on_host(const HostId& id) {
+    if (!hosts_.at(id).answers_on_host() || !std::exchange(hosts_.at(id).seen_down_on_host, false)) return;
+    tell_on_host({Kind::connected, id, {}, {}});
 }
 
 // ---- hosts
@@ -133,6 +169,7 @@ void World::notice_up(const HostId& id) {
 void World::stop_libvirtd(const HostId& id) {
     hosts_.at(id).libvirtd = false;
     notice_down(id, "end of file");
+    notice_down_on_host(id, "end of file");
     const auto all = migrations_;
     for (const auto& one : all) one->libvirtd_stopped(id);
 }
@@ -145,6 +182,7 @@ void World::restart_libvirtd(const HostId& id, Duration takes) {
         const auto all = migrations_;
         for (const auto& one : all) one->libvirtd_back(id);
         notice_up(id);
+        notice_up_on_host(id);
     });
 }
 
@@ -162,8 +200,28 @@ void World::reconnect(const HostId& id) {
 
 void World::reset_connection(const HostId& id) {
     hosts_.at(id).seen_down = true;
-    emit(Kind::disconnected, id, {}, "reset");
+    tell_outside({Kind::disconnected, id, {}, "reset"});
     notice_up(id);
+}
+
+void World::reset_connection_on_host(const HostId& id) {
+    notice_down_on_host(id, "reset");
+    notice_up_on_host(id);
+}
+
+void World::separate(const HostId& one, const HostId& other) {
+    separated_.insert(std::minmax(one, other));
+    const auto all = migrations_;
+    for (const auto& migration : all)
+        if (separated(migration->request().from, migration->request().to)) migration->separated();
+}
+
+void World::join(const HostId& one, const HostId& other) {
+    separated_.erase(std::minmax(one, other));
+}
+
+bool World::separated(const HostId& one, const HostId& other) const {
+    return separated_.contains(std::minmax(one, other));
 }
 
 void World::power_off(const HostId& id) {
@@ -190,7 +248,9 @@ void World::power_on(const HostId& id) {
     if (std::exchange(host.powered, true)) return;
     host.libvirtd = true;
     host.seen_down = true;
+    host.seen_down_on_host = false;  // whoever was connected there went with it
     host.booted = now();
+    ++host.boots;
     for (auto& [vm, domain] : host.domains) {
         domain.end_unknown = !domain.autostart;
         domain.shut_down_by_guest = false;
@@ -203,6 +263,7 @@ void World::power_on(const HostId& id) {
 
 void World::heal() {
     faults_.clear();
+    separated_.clear();
     for (const auto& one : migrations_) one->disarm();
     disturb_events(0, 0);
     for (auto& [id, host] : hosts_) {
@@ -211,6 +272,7 @@ void World::heal() {
         host.calls_time_out_until = {};
         if (!host.reachable) reconnect(id);
         notice_up(id);
+        notice_up_on_host(id);
     }
 }
 

@@ -46,13 +46,16 @@ struct SimHost {
     bool powered = true;
     bool libvirtd = true;
     bool reachable = true;   // from us and from the other hosts
-    bool seen_down = false;  // its clients have noticed
+    bool seen_down = false;  // its clients elsewhere have noticed
+    bool seen_down_on_host = false;
     Instant booted{};
+    unsigned boots = 1;
     Instant calls_time_out_until{};
     std::map<VmId, Domain> domains;
     std::set<std::string> images;  // created for disks that are copied here
 
-    bool answers() const { return powered && libvirtd && reachable; }
+    bool answers() const { return answers_on_host() && reachable; }
+    bool answers_on_host() const { return powered && libvirtd; }  // whatever the network does
 };
 
 struct VmSpec {
@@ -110,6 +113,10 @@ public:
     void restart_libvirtd(const HostId& id, Duration takes = restart_takes);
     void cut_off(const HostId& id);
     void reconnect(const HostId& id);
+    /// These two cannot reach each other, whoever else can: no migration between them begins or goes on.
+    void separate(const HostId& one, const HostId& other);
+    void join(const HostId& one, const HostId& other);
+    bool separated(const HostId& one, const HostId& other) const;
     void power_off(const HostId& id);
     void power_on(const HostId& id);
     /// Everything works again from now on, and nothing new is injected.
@@ -135,8 +142,11 @@ public:
 
     std::set<HostId> broken;  // nothing can be started there
 
-    /// Of whoever is connected; empty: nobody.
-    std::function<void(const HypervisorEvent&)> listener;
+    // Who is connected: from outside to all hosts, or from `on` to that host only, which no network comes between.
+    using Listener = std::function<void(const HypervisorEvent&)>;
+    using ListenerId = std::uint64_t;
+    ListenerId listen(Listener listener, std::optional<HostId> on = std::nullopt);
+    void forget(ListenerId id) { listeners_.erase(id); }
 
     // For the migrations.
     void emit(HypervisorEvent::Kind kind, const HostId& host, const VmId& vm, const std::string& detail = {});
@@ -146,14 +156,28 @@ public:
     bool chance(double share);
 
 private:
+    struct Connected {
+        Listener listener;
+        std::optional<HostId> on;
+    };
+
     Migration* migration_of(const HostId& source, const VmId& vm) const;
+    bool listened_to_on(const HostId& id) const;
+    void tell_outside(const HypervisorEvent& event) const;
+    void tell_on_host(const HypervisorEvent& event) const;
     void reset_connection(const HostId& id);
+    void reset_connection_on_host(const HostId& id);
+    void notice_down_on_host(const HostId& id, const std::string& why);
+    void notice_up_on_host(const HostId& id);
     void notice_down(const HostId& id, const std::string& why);
     void notice_up(const HostId& id);
 
     const Clock& clock_;
     std::mt19937_64 dice_;
     std::map<HostId, SimHost> hosts_;
+    std::set<std::pair<HostId, HostId>> separated_;  // the lesser one first
+    std::map<ListenerId, Connected> listeners_;      // in the order in which they came
+    ListenerId last_listener_ = 0;
     std::multimap<Instant, std::function<void()>> events_;
     std::vector<std::shared_ptr<Migration>> migrations_;
     std::map<VmId, Fault> faults_;

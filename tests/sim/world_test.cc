@@ -20,7 +20,7 @@ struct Bench {
         world.add_host({"h1"});
         world.add_host({"h2"});
         world.add_vm({"h1"}, {"vm"}, spec());
-        world.listener = [this](const HypervisorEvent& event) { events.push_back(event); };
+        world.listen([this](const HypervisorEvent& event) { events.push_back(event); });
     }
     static sim::VmSpec spec() {
         sim::VmSpec spec;
@@ -177,4 +177,76 @@ TEST_CASE("A host that was off knows persistent domains only, and starts those w
     CHECK(bench.world.running_on({"starts"}).size() == 1);
     CHECK(bench.world.domain({"h1"}, {"transient"}) == nullptr);
     CHECK(bench.on("h1")->state == State::defined);
+}
+
+TEST_CASE("Everybody connected hears of what happens, until they leave") {
+    Bench bench;
+    std::size_t second = 0;
+    const auto id = bench.world.listen([&](const HypervisorEvent&) { ++second; });
+    bench.world.destroy({"h1"}, {"vm"});
+    CHECK(bench.heard(HypervisorEvent::Kind::vm_stopped) == 1);
+    CHECK(second == 1);
+    bench.world.forget(id);
+    bench.world.start({"h1"}, {"vm"}, true);
+    CHECK(bench.heard(HypervisorEvent::Kind::vm_started) == 1);
+    CHECK(second == 1);
+}
+
+TEST_CASE("Whoever is on a host hears of that host only, whatever the network does") {
+    Bench bench;
+    std::vector<HypervisorEvent> on_h1, on_h2;
+    bench.world.listen([&](const HypervisorEvent& event) { on_h1.push_back(event); }, HostId{"h1"});
+    bench.world.listen([&](const HypervisorEvent& event) { on_h2.push_back(event); }, HostId{"h2"});
+    bench.world.cut_off({"h1"});
+    bench.run_for(1min);
+    CHECK(bench.heard(HypervisorEvent::Kind::disconnected) == 1);
+    CHECK(on_h1.empty());
+    bench.world.destroy({"h1"}, {"vm"});
+    CHECK(bench.heard(HypervisorEvent::Kind::vm_stopped) == 0);
+    CHECK(on_h1.size() == 1);
+    bench.world.restart_libvirtd({"h1"});
+    bench.run_for(1min);
+    REQUIRE(on_h1.size() == 3);
+    CHECK(on_h1[1].kind == HypervisorEvent::Kind::disconnected);
+    CHECK(on_h1[2].kind == HypervisorEvent::Kind::connected);
+    CHECK(bench.heard(HypervisorEvent::Kind::connected) == 0);
+    CHECK(on_h2.empty());
+}
+
+TEST_CASE("Between hosts that cannot reach each other no migration begins, and one under way is given up") {
+    Bench bench;
+    bench.world.separate({"h2"}, {"h1"});
+    bench.start();
+    bench.run_for(1min);
+    REQUIRE(bench.answers.size() == 1);
+    CHECK_FALSE(bench.answers[0]);
+    bench.world.join({"h1"}, {"h2"});
+    bench.start();
+    bench.run_for(1s);
+    bench.world.separate({"h1"}, {"h2"});
+    bench.run_for(1min);
+    REQUIRE(bench.answers.size() == 2);
+    CHECK_FALSE(bench.answers[1]);
+    CHECK(bench.on("h1")->runs());
+    CHECK(bench.on("h2") == nullptr);
+    CHECK_FALSE(bench.world.may_run_twice({"vm"}));
+}
+
+TEST_CASE("A network cut at any moment of a migration runs the guest twice only in Finish, and it comes to rest") {
+    unsigned twice = 0;
+    for (Duration cut_at = 0ms; cut_at < 6s; cut_at += 10ms) {
+        INFO(cut_at.count() << " ms");
+        Bench bench;
+        bench.start();
+        bench.run_for(cut_at);
+        bench.world.separate({"h1"}, {"h2"});
+        bench.run_for(2min);
+        CHECK(bench.world.migrations_under_way() == 0);
+        const std::size_t hosts = bench.world.running_on({"vm"}).size();
+        CHECK(hosts >= 1);
+        if (hosts == 2) CHECK(bench.world.may_run_twice({"vm"}));
+        twice += hosts == 2;
+    }
+    CHECK(twice > 0);
+    CHECK(twice < 10);
 }
