@@ -36,14 +36,14 @@ private:
 /// One process's life: from its start until it is killed, ends itself, or its host loses power.
 class MemberContext {
 public:
-    MemberContext(HostId host, std::string boot_id, MemberClock& clock, World& world, StoreData& data,
+    MemberContext(HostId host, std::string boot_id, MemberClock& clock, World& world, StoreData& data, StoreLink& link,
                   CrashPoints& crashes)
         : host_(std::move(host)),
           boot_id_(std::move(boot_id)),
           clock_(clock),
           crashes_(crashes),
           io_(std::make_unique<boost::asio::io_context>()),
-          store_(*io_, clock, data, crashes),
+          store_(*io_, clock, data, crashes, link),
           hypervisor_(*io_, clock, world, crashes, host_) {}
     /// Coroutines under way use the store and the hypervisor until they are dropped.
     ~MemberContext() { io_.reset(); }

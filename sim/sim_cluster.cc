@@ -46,7 +46,9 @@ Cluster::Cluster(std::uint64_t seed, MemberFactory factory)
       began_(clock.now()),
       dice_(seed),
       store_trace_(std::make_unique<StoreTrace>(*this)),
-      factory_(std::move(factory)) {}
+      factory_(std::move(factory)) {
+    store.dice.seed(seed);
+}
 
 Cluster::~Cluster() {
     for (auto& [host, member] : members_) {
@@ -148,7 +150,8 @@ void Cluster::begin(const HostId& host, Member& member) {
     ++member.starts;
     const std::string boot_id = host.value + "-boot-" + std::to_string(member.boot);
     note(host.value + ": begins, " + boot_id);
-    member.context = std::make_unique<MemberContext>(host, boot_id, member.clock, world, store, member.crashes);
+    member.context =
+        std::make_unique<MemberContext>(host, boot_id, member.clock, world, store, member.link, member.crashes);
     member.process = factory_(*member.context);
     if (member.context->leaving()) end(host, member, "ended itself");
 }
@@ -206,6 +209,7 @@ void Cluster::pause_at(const HostId& host, std::uint64_t n, Duration how_long) {
 
 void Cluster::cut_off(const HostId& host) {
     note(host.value + ": cut off");
+    members_.at(host).link.cut = true;
     world.cut_off(host);
     for (const HostId& other : world.hosts())
         if (other != host) world.separate(host, other);
@@ -213,9 +217,22 @@ void Cluster::cut_off(const HostId& host) {
 
 void Cluster::join(const HostId& host) {
     note(host.value + ": joined");
+    members_.at(host).link.cut = false;
     for (const HostId& other : world.hosts())
         if (other != host) world.join(host, other);
     world.reconnect(host);
+}
+
+void Cluster::heal() {
+    note("healed");
+    world.heal();
+    store.heal();
+    for (auto& [host, member] : members_) {
+        member.link = {};
+        member.crashes.arm(0);
+        resume(host);
+        start(host);
+    }
 }
 
 }  // namespace ballast::sim

@@ -51,9 +51,14 @@ public:
     // What happens to hosts. Power may as well be switched in the world: members notice at once.
     void power_off(const HostId& host) { world.power_off(host); }
     void power_on(const HostId& host) { world.power_on(host); }
-    /// No other host is reached from this one, nor it from any.
+    /// No other host is reached from this one, nor it from any, nor the store.
     void cut_off(const HostId& host);
     void join(const HostId& host);
+    /// Everything works again from now on: network, power, libvirtd, the store and the ways to it; paused and stopped
+    /// processes go on.
+    void heal();
+    /// What is wrong with the way to the store of whatever runs on the host.
+    StoreLink& link(const HostId& host) { return members_.at(host).link; }
     void step_wall_clock(const HostId& host, Duration by) { members_.at(host).clock.step_wall_clock(by); }
 
     // Looking.
@@ -83,6 +88,7 @@ private:
         explicit Member(VirtualClock& shared) : clock(shared) {}
 
         MemberClock clock;
+        StoreLink link;
         CrashPoints crashes;
         bool enabled = true;
         bool paused = false;

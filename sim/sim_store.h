@@ -1,17 +1,21 @@
-// The Store port on simulated data: one a daemon's life, with its own io_context; the data outlive it. Calls take time
-// and fail as they are told.
+// The Store port on simulated data: one a daemon's life, with its own io_context; the data outlive it, and so does the
+// link that tells what goes wrong between the two.
 #pragma once
 
 #include <list>
 
 #include "sim/crash_point.h"
 #include "sim/store_data.h"
+#include "sim/store_link.h"
 
 namespace ballast::sim {
 
 class SimStore : public Store, private StoreClient {
 public:
-    SimStore(boost::asio::io_context& io, Clock& clock, StoreData& data, CrashPoints& crashes);
+    SimStore(boost::asio::io_context& io, Clock& clock, StoreData& data, CrashPoints& crashes, StoreLink& link);
+    /// With a connection that is never disturbed.
+    SimStore(boost::asio::io_context& io, Clock& clock, StoreData& data, CrashPoints& crashes)
+        : SimStore(io, clock, data, crashes, undisturbed_) {}
     /// After its io_context has run for the last time.
     ~SimStore() override;
     SimStore(const SimStore&) = delete;
@@ -32,14 +36,26 @@ private:
     struct Watched;
     struct Handle;
 
+    /// The way to the store: errors unavailable.
     Task<void> reach();
+    /// The way back: error timed_out.
+    Task<void> answer();
+    bool loses_reply();
+    Revision read_at();
+    std::vector<KeyValue> read(const std::string& prefix);
+
     void tell(Instant now) override;
+    std::optional<Instant> next_telling() const override;
     void tell(const std::shared_ptr<Watched>& watched);
+    void compact(const std::shared_ptr<Watched>& watched);
+    std::vector<WatchEvent> unheard(const Watched& watched, Revision until) const;
 
     boost::asio::io_context& io_;
     Clock& clock_;
     StoreData& data_;
     CrashPoints& crashes_;
+    StoreLink& link_;
+    StoreLink undisturbed_;
     std::list<std::weak_ptr<Watched>> watches_;
 };
 

@@ -56,20 +56,26 @@ Result<Commit> StoreData::commit(const Transaction& transaction, Instant now) {
     std::vector<WatchEvent> events;
     for (const Change& one : transaction.changes) change(one, events);
     if (events.empty()) --revision;  // etcd: what changes nothing is no revision
+    if (!events.empty()) times.emplace_back(now, revision);
     history.insert(history.end(), events.begin(), events.end());
     for (StoreClient* const client : clients) client->tell(now);
     return Commit{true, revision};
 }
 
+Instant StoreData::end_of(Duration time_to_live, Instant now) {
+    if (leases_late <= Duration{}) return now + time_to_live;
+    return now + time_to_live + Duration(std::uniform_int_distribution<Duration::rep>(0, leases_late.count())(dice));
+}
+
 LeaseId StoreData::grant(Duration time_to_live, Instant now) {
-    leases[++last_lease] = {time_to_live, now + time_to_live};
+    leases[++last_lease] = {time_to_live, end_of(time_to_live, now)};
     return last_lease;
 }
 
 bool StoreData::keep_alive(LeaseId lease, Instant now) {
     const auto found = leases.find(lease);
     if (found == leases.end()) return false;
-    found->second.ends = now + found->second.time_to_live;
+    found->second.ends = end_of(found->second.time_to_live, now);
     return true;
 }
 
@@ -83,23 +89,71 @@ bool StoreData::revoke(LeaseId lease, Instant now) {
     return true;
 }
 
+LeaseId StoreData::lease_of(const std::string& key) const {
+    const auto found = entries.find(key);
+    return found == entries.end() ? 0 : found->second.lease;
+}
+
+void StoreData::heal() {
+    unavailable_until = full_until = {};
+    leases_late = late = {};
+    lose_replies = 0;
+}
+
+// ---- the past
+
+std::map<std::string, KeyValue> StoreData::at(Revision then) const {
+    std::map<std::string, KeyValue> state;
+    for (const WatchEvent& event : history) {
+        if (event.entry.mod_revision > then) break;
+        if (event.kind == WatchEvent::Kind::put)
+            state[event.entry.key] = event.entry;
+        else
+            state.erase(event.entry.key);
+    }
+    return state;
+}
+
+Revision StoreData::revision_at(Instant when) const {
+    const auto after = std::upper_bound(times.begin(), times.end(), when,
+                                        [](Instant wanted, const auto& time) { return wanted < time.first; });
+    return after == times.begin() ? 1 : std::prev(after)->second;
+}
+
+Instant StoreData::time_of(Revision then) const {
+    const auto found = std::lower_bound(times.begin(), times.end(), then,
+                                        [](const auto& time, Revision wanted) { return time.second < wanted; });
+    return found == times.end() ? Instant{} : found->first;
+}
+
+// ---- time
+
 std::optional<Instant> StoreData::next_event() const {
     std::optional<Instant> next;
-    if (!under_way.empty()) next = under_way.begin()->first;
-    for (const auto& [id, lease] : leases)
-        if (!next || lease.ends < *next) next = lease.ends;
+    const auto consider = [&](Instant when) {
+        if (!next || when < *next) next = when;
+    };
+    if (!under_way.empty()) consider(under_way.begin()->first);
+    for (const auto& [id, lease] : leases) consider(lease.ends);
+    if (next) next = std::max(*next, unavailable_until);
+    for (const StoreClient* const client : clients)
+        if (const auto when = client->next_telling()) consider(*when);
     return next;
 }
 
 void StoreData::run_due(Instant now) {
+    for (StoreClient* const client : clients) client->tell(now);
+    if (now < unavailable_until) return;
     while (!under_way.empty() && under_way.begin()->first <= now) {
         const Transaction arrived = std::move(under_way.begin()->second);
         under_way.erase(under_way.begin());
         if (!commit(arrived, now)) continue;  // its lease has ended: whoever sent it hears nothing anyway
     }
     std::vector<LeaseId> ended;
-    for (const auto& [id, lease] : leases)
+    for (auto& [id, lease] : leases) {
+        if (lease.ends <= unavailable_until) lease.ends = unavailable_until + lease.time_to_live;
         if (lease.ends <= now) ended.push_back(id);
+    }
     for (const LeaseId id : ended) revoke(id, now);
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <random>
 #include <vector>
 
 #include "ports/clock.h"
@@ -18,6 +19,8 @@ public:
     virtual ~StoreClient() = default;
     /// Something may have happened that its watches are to hear of.
     virtual void tell(Instant now) = 0;
+    /// When its watches will hear of what they have not heard of yet; the past: now.
+    virtual std::optional<Instant> next_telling() const { return std::nullopt; }
 };
 
 /// What is on the store's disk, and what is wrong with it. Connections refer to it, so it stays where it is.
@@ -38,7 +41,21 @@ struct StoreData {
     bool keep_alive(LeaseId lease, Instant now);
     bool revoke(LeaseId lease, Instant now);
 
-    // Time: leases end, and commits on their way arrive.
+    /// Whose the key is; 0: nobody's. Revoked before its time is a fault of etcd's [issue 15247].
+    LeaseId lease_of(const std::string& key) const;
+
+    /// As the store was then, as far as it was brought about by commits.
+    std::map<std::string, KeyValue> at(Revision then) const;
+    Revision revision_at(Instant when) const;
+    Instant time_of(Revision then) const;
+    /// Watches that have not heard of the changes before the last one will not hear of them.
+    void compact() { compacted = revision; }
+
+    /// Nothing is wrong from now on. What is on its way still arrives.
+    void heal();
+
+    // Time: leases end, commits on their way arrive, watches hear. Not while the store is unavailable: no lease ends
+    // without a quorum, and those whose time came meanwhile begin anew, as when etcd has a new leader.
     std::optional<Instant> next_event() const;
     void run_due(Instant now);
 
@@ -47,16 +64,21 @@ struct StoreData {
     std::map<LeaseId, Lease> leases;
     LeaseId last_lease = 0;
     std::vector<WatchEvent> history;
+    std::vector<std::pair<Instant, Revision>> times;  // of the revisions
+    Revision compacted = 0;
     std::vector<StoreClient*> clients;  // in the order in which they connected
 
     // Faults.
+    std::mt19937_64 dice;
     Instant unavailable_until{};
     Instant full_until{};
+    Duration leases_late{};                         // at most: so much longer than its time a lease may last
     unsigned lose_replies = 0;                      // of the next commits: applied, but the answer says timed_out
     Duration late{};                                // with lose_replies: applied only after this time
     std::multimap<Instant, Transaction> under_way;  // commits that are applied later
 
 private:
+    Instant end_of(Duration time_to_live, Instant now);
     bool holds(const Compare& guard) const;
     void change(const Change& change, std::vector<WatchEvent>& events);
     void put(const Change& change, std::vector<WatchEvent>& events);

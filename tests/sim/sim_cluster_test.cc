@@ -70,7 +70,7 @@ Lines trace_of(std::uint64_t seed) {
     bench.world.add_vm(h1, {"vm"}, {});
     for (int i = 0; i < 100; ++i) {
         const HostId& host = *std::array{&h1, &h2, &h3}[bench.dice(3)];
-        switch (bench.dice(7)) {
+        switch (bench.dice(12)) {
             case 0: bench.kill(host); break;
             case 1: bench.pause(host); break;
             case 2: bench.resume(host); break;
@@ -78,6 +78,11 @@ Lines trace_of(std::uint64_t seed) {
             case 4: bench.power_on(host); break;
             case 5: bench.kill_at(host, 1 + bench.dice(5)); break;
             case 6: bench.pause_at(host, 1 + bench.dice(5), Duration(bench.dice(20'000))); break;
+            case 7: bench.cut_off(host); break;
+            case 8: bench.join(host); break;
+            case 9: bench.link(host) = {.stale = 3s, .watch_delay = 2s}; break;
+            case 10: bench.link(host) = {.lose_replies = 2, .late = 4s}; break;
+            case 11: bench.store.leases_late = 5s; break;
         }
         bench.run_for(Duration(bench.dice(12'000)));
     }
@@ -273,6 +278,39 @@ TEST_CASE("A host that is cut off reaches its own libvirtd and no other host") {
     bench.join(h1);
     CHECK_FALSE(bench.world.separated(h1, h2));
     CHECK(bench.world.host(h1)->answers());
+}
+
+TEST_CASE("A host that is cut off loses its registration, and gets it back when it is joined") {
+    Bench bench;
+    bench.cut_off(h1);
+    bench.run_for(15s);
+    CHECK(bench.registered(h1) == "");
+    CHECK(bench.starts(h1) > 1);
+    bench.run_for(1min);
+    CHECK(bench.registered(h1) == "");
+    CHECK(bench.registered(h2) != "");
+    bench.join(h1);
+    bench.run_for(10s);
+    CHECK(bench.registered(h1) != "");
+}
+
+TEST_CASE("A cluster that is healed is whole again, whatever was wrong") {
+    Bench bench;
+    bench.cut_off(h1);
+    bench.pause(h2);
+    bench.stop(h3);
+    bench.link(h2).deaf = bench.link(h2).keepalive_lies = true;
+    bench.store.unavailable_until = bench.clock.now() + 2h;
+    bench.run_for(1min);
+    bench.power_off(h1);
+    bench.run_for(1min);
+    bench.heal();
+    bench.run_for(20s);
+    for (const HostId& host : {h1, h2, h3}) {
+        INFO(host.value);
+        CHECK(bench.registered(host) != "");
+        CHECK(bench.beater(host).beats > 0);
+    }
 }
 
 TEST_CASE("The check runs after every step, and sees every moment at which anything happens") {

@@ -1,8 +1,10 @@
-// The stores that must pass the shared suite, one a test executable: test_store, test_etcd.
+// The stores that must pass the shared suite, one a test executable: test_store, test_etcd, test_sim.
 #pragma once
 
 #ifdef BALLAST_TEST_ETCD
 #include "tests/etcd/etcd_bench.h"
+#elif defined(BALLAST_TEST_SIM)
+#include "tests/sim/sim_store_bench.h"
 #else
 
 #include <tuple>
