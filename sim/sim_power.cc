@@ -24,7 +24,7 @@ std::optional<PowerHost> SimPower::host(HostId host) const {
 PowerControl::Task<void> SimPower::reach(HostId host) {
     co_await crashes_.pass(io_);
     if (!bmcs_.contains(host)) co_return Error{ErrorCode::not_found, host.value, "no BMC is configured"};
-    const bool dead = bmcs_.at(host).dead;
+    const bool dead = bmcs_.at(host).dead || (from_ && !world_.reaches(*from_));
     co_await clock_.sleep_for(dead ? call_deadline : call_takes);
     if (dead) co_return Error{ErrorCode::unavailable, host.value, "its BMC does not answer"};
     co_return Result<void>();

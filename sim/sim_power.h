@@ -25,8 +25,10 @@ using Bmcs = std::map<HostId, Bmc>;
 
 class SimPower : public PowerControl {
 public:
-    SimPower(boost::asio::io_context& io, Clock& clock, World& world, Bmcs& bmcs, CrashPoints& crashes)
-        : io_(io), clock_(clock), world_(world), bmcs_(bmcs), crashes_(crashes) {}
+    /// With `from`: from that host, which reaches no BMC while it is cut off. Without: from outside.
+    SimPower(boost::asio::io_context& io, Clock& clock, World& world, Bmcs& bmcs, CrashPoints& crashes,
+             std::optional<HostId> from = std::nullopt)
+        : io_(io), clock_(clock), world_(world), bmcs_(bmcs), crashes_(crashes), from_(std::move(from)) {}
 
     Task<std::vector<PowerHost>> hosts() override;
     std::optional<PowerHost> host(HostId host) const override;
@@ -46,6 +48,7 @@ private:
     World& world_;
     Bmcs& bmcs_;
     CrashPoints& crashes_;
+    const std::optional<HostId> from_;
 };
 
 }  // namespace ballast::sim

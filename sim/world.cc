@@ -224,6 +224,16 @@ bool World::separated(const HostId& one, const HostId& other) const {
     return separated_.contains(std::minmax(one, other));
 }
 
+bool World::reaches(const HostId& to) const {
+    const auto found = hosts_.find(to);
+    return found != hosts_.end() && found->second.powered && found->second.reachable;
+}
+
+bool World::reaches(const HostId& from, const HostId& to) const {
+    if (!hosts_.at(from).powered) return false;
+    return from == to || (reaches(from) && reaches(to) && !separated(from, to));
+}
+
 void World::power_off(const HostId& id) {
     SimHost& host = hosts_.at(id);
     if (!std::exchange(host.powered, false)) return;

@@ -117,6 +117,9 @@ public:
     void separate(const HostId& one, const HostId& other);
     void join(const HostId& one, const HostId& other);
     bool separated(const HostId& one, const HostId& other) const;
+    /// Its kernel answers: to whoever is outside, or to another host.
+    bool reaches(const HostId& to) const;
+    bool reaches(const HostId& from, const HostId& to) const;
     void power_off(const HostId& id);
     void power_on(const HostId& id);
     /// Everything works again from now on, and nothing new is injected.
