@@ -1,10 +1,12 @@
 #include "sim/sim_cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ballast::sim {
 
 namespace {
+constexpr std::size_t longest_shown = 80;                    // of a value: enough to know a record again
 constexpr std::uint64_t most_handlers_a_moment = 1'000'000;  // far above any use: more is a loop without a wait
 
 std::string to_text(HypervisorEvent::Kind kind) {
@@ -32,8 +34,9 @@ struct Cluster::StoreTrace : StoreClient {
     void tell(Instant) override {
         for (; told < cluster.store.history.size(); ++told) {
             const WatchEvent& event = cluster.store.history[told];
-            const char* const what = event.kind == WatchEvent::Kind::put ? " put " : " erase ";
-            cluster.note("store: " + std::to_string(event.entry.mod_revision) + what + event.entry.key);
+            const bool put = event.kind == WatchEvent::Kind::put;
+            const std::string value = put ? " = " + event.entry.value.substr(0, longest_shown) : " erased";
+            cluster.note("store: " + std::to_string(event.entry.mod_revision) + " " + event.entry.key + value);
         }
     }
 

@@ -2,6 +2,7 @@
 // the same seed.
 #include "sim/sim_cluster.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "tests/sim/show_result.h"

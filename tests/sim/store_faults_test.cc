@@ -1,6 +1,7 @@
 // What goes wrong between a daemon and the store, and in the store, in the simulation: each as it happens with etcd,
 // for one daemon only where it is that one's connection.
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "sim/sim_store.h"
 #include "tests/sim/show_result.h"
