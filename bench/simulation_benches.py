@@ -84,5 +84,7 @@ def morning(build):
         case = f"{ours['hosts']} hosts, {ours['vms']} VMs, 4 steep mornings, seed {seed}"
         rows.append(row(case, "minutes overloaded after the first day, without forecast as peer", ours["overload_minutes_later"], "",
                         without["overload_minutes_later"], "= 0", ours["overload_minutes_later"] == 0))
+        rows.append(row(case, "minutes with the brake on moves set", ours["braked_minutes"], "", without["braked_minutes"], "= 0",
+                        ours["braked_minutes"] == 0))
         rows.append(row(case, "host hours off", round(ours["host_hours_off"]), "h", round(without["host_hours_off"]), "-"))
     return rows

@@ -295,15 +295,15 @@ struct Described<policy::VmMemory> {
 template <>
 struct Described<policy::OpenAudit> {
     using T = policy::OpenAudit;
-    static constexpr auto fields =
-        std::tuple{field("before_cores", &T::before_cores), field("expected_cores", &T::expected_cores),
-                   required("last_move_ms", &T::last_move)};
+    static constexpr auto fields = std::tuple{field("before_cores", &T::before_cores), field("was_full", &T::was_full),
+                                              required("last_move_ms", &T::last_move), field("moved", &T::moved)};
 };
 template <>
 struct Described<policy::Audit> {
     using T = policy::Audit;
-    static constexpr auto fields = std::tuple{field("open", &T::open), field("effect", &T::effect, {-1e9, 1e9}),
-                                              field("audited", &T::audited), field("braked", &T::braked)};
+    static constexpr auto fields = std::tuple{field("open", &T::open),       field("effect", &T::effect, {-1e9, 1e9}),
+                                              field("audited", &T::audited), field("brake", &T::brake),
+                                              field("until_ms", &T::until),  field("holds", &T::holds)};
 };
 template <>
 struct Described<policy::Memory> {

@@ -8,6 +8,7 @@
 #include "policy/capacity.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 #include "policy/fleet.h"
 #include "policy/targets.h"
 
@@ -100,7 +101,7 @@ Balance balance(ClusterView& view, const SearchEffort& effort) {
     Balance result;
     const Context& context = view.context();
     const BalanceOptions& options = context.options.balance;
-    if (!options.enabled || !context.memory.imbalance.set || context.memory.audit.braked || view.in_flight() > 0)
+    if (!options.enabled || !context.memory.imbalance.set || !may_improve(context.memory.audit) || view.in_flight() > 0)
         return result;
     // Packed hosts beside empty ones are meant to be uneven; evening them out would fill what was emptied.
     if (consolidation_is_open(context.inventory, context.options)) return result;

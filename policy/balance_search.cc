@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policy/constraints/constraint.h"
+#include "policy/experience.h"
 #include "policy/solver/balance.h"
 
 namespace ballast::policy {
@@ -154,7 +155,7 @@ std::vector<BalanceMove> find_balance(const ClusterView& view, const Dense& dens
     const std::uint64_t sensible = solver::sensible_steps(dense.problem);
     if (max_steps == 0) max_steps = sensible;
     solver::BalanceLimits limits;
-    limits.max_moves = options.max_moves_per_cycle;
+    limits.max_moves = improvements_allowed(view.context().memory.audit, options.max_moves_per_cycle);
     limits.min_gain = options.min_gain * gain_share(dense.problem);
     std::vector<BalanceMove> best;
     double least = solver::Placement(dense.problem).score();

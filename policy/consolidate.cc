@@ -7,6 +7,7 @@
 #include "policy/consolidation_problem.h"
 #include "policy/constraints/constraint.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 #include "policy/targets.h"
 
 namespace ballast::policy {
@@ -30,7 +31,11 @@ struct Tried {
 class Planner {
 public:
     Planner(const ClusterView& view, const Fleet& fleet)
-        : before_(view), context_(view.context()), fleet_(fleet), work_(view, fleet) {
+        : before_(view),
+          context_(view.context()),
+          fleet_(fleet),
+          work_(view, fleet),
+          one_only_(context_.memory.audit.brake != Audit::Brake::released) {
         options_.aggressiveness = context_.options.consolidation.aggressiveness;
         options_.cooldown_s = 0;  // vm_refusals() knows the cooldown
     }
@@ -131,6 +136,7 @@ private:
             tried.view = std::move(view);
             tried.drafts.insert(tried.drafts.end(), drafts.begin(), drafts.end());
             tried.emptied.push_back(host);
+            if (one_only_) break;
         }
         return tried;
     }
@@ -206,6 +212,8 @@ private:
     const Context& context_;
     const Fleet& fleet_;
     ConsolidationProblem work_;
+    const bool
+        one_only_;  // while moves have to prove themselves: a host half emptied would prove nothing and save nothing
     consolidation::Options options_;
 };
 
@@ -269,7 +277,7 @@ Consolidation consolidate(ClusterView& view, const Unmet& unmet, bool others_wai
     if (!options.enabled) return found;
     const Fleet fleet(view, foresee(context));
     found.power = wakes(fleet, view, unmet);
-    const bool quiet = others_wait && view.in_flight() == 0 && !context.memory.audit.braked;
+    const bool quiet = others_wait && view.in_flight() == 0 && may_improve(context.memory.audit);
     if (!found.power.empty() || !quiet || !consolidation_is_open(context.inventory, context.options)) return found;
     if (static_cast<Duration::rep>(slots_watched(context.memory)) < options.watch / demand_slot) return found;
     found = Planner(ClusterView(view), fleet).run(view);

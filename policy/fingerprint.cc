@@ -205,9 +205,9 @@ void add(Hash& hash, const Memory& memory) {
     for (const auto& [id, host] : hosts) hash.add(id), add(hash, host);
     for_each_fetched(vms, fetched_bytes, [&](const VmId& id, const VmMemory& vm) { hash.add(id), add(hash, vm); });
     add(hash, imbalance);
-    const auto& [open, effect, audited, braked] = audit;
-    hash.add(effect, audited, braked);
-    (void)open, (void)learned_until, (void)seasons;  // for observe()
+    const auto& [open, effect, audited, brake, until, holds] = audit;
+    hash.add(effect, audited, brake, holds, open.empty());
+    (void)until, (void)learned_until, (void)seasons;  // for observe()
 }
 
 class Past {

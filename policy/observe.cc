@@ -145,7 +145,7 @@ bool has_new_sample(const Host& host, const HostMemory& memory) {
 
 Memory observe(Memory memory, const Inventory& inventory, const Options& options, Instant now) {
     forget_the_vanished(memory, inventory, now);
-    learn(memory, inventory);
+    learn(memory, inventory, options);
     std::map<HostId, Totals> totals;
     for (const auto& [id, vm] : inventory.vms) {
         const auto host = inventory.hosts.find(vm.host);
@@ -165,7 +165,7 @@ Memory observe(Memory memory, const Inventory& inventory, const Options& options
         remembered.outlook =
             seen ? outlook_of(on_host->second.vms, inventory.hosts.at(id), memory, inventory, options) : std::nullopt;
     }
-    audit_moves(memory, options);
+    audit_moves(memory, inventory, options, now);
     observe_imbalance(memory, inventory, options);
     return memory;
 }

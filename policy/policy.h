@@ -60,18 +60,28 @@ struct VmMemory {
 
 /// Did the moves away from a host bring what they promised? A host under audit waits for samples well after them.
 struct OpenAudit {
-    double before_cores = 0;    // the host's demand before the first of the moves
-    double expected_cores = 0;  // what they were to take away
+    double before_cores = 0;  // the host's demand before the first of the moves
+    bool was_full = false;    // its VMs waited for its CPUs then: those that stay may take what is set free
     Instant last_move;
+    std::map<VmId, double> moved{};  // CPUs that each wanted where it was, which the move was to take away
 };
 
 /// The outcome audit: when moves do not help, fewer are made until they do.
 struct Audit {
+    enum class Brake {
+        released,
+        holding,  // until `until`: one move at a time, and none that nobody suffers without
+        proving,  // a few moves at a time, the next ones when these were audited
+    };
     std::map<HostId, OpenAudit> open;
     double effect = 1;     // smoothed share of the promised relief that was measured; 1 is as promised
     unsigned audited = 0;  // hosts audited so far
-    bool braked = false;
+    Brake brake = Brake::released;
+    Instant until{};     // end of the hold; means nothing unless `holding`
+    unsigned holds = 0;  // in a row, without a release between them: each is longer than the one before
 };
+
+std::string to_string(Audit::Brake brake);
 
 /// What the detectors remember between two cycles. A value: kept by the caller, printed into decision records.
 struct Memory {

@@ -7,6 +7,7 @@
 #include "policy/constraints/constraint.h"
 #include "policy/detectors.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 #include "policy/need.h"
 #include "policy/relief_chain.h"
 #include "policy/room_question.h"
@@ -279,8 +280,7 @@ Relief relieve(ClusterView& view) {
     Relief relief;
     const OverloadOptions& options = view.context().options.overload;
     if (!options.enabled) return relief;
-    std::size_t most = options.max_moves_per_cycle;
-    if (view.context().memory.audit.braked) most = view.in_flight() == 0 ? 1 : 0;
+    const std::size_t most = moves_allowed(view.context().memory.audit, options.max_moves_per_cycle, view.in_flight());
     TargetFinder targets(view);
     std::vector<HostRelief> hosts;
     for (const HostId& host : overloaded_hosts(view)) hosts.emplace_back(view, targets, host, relief);

@@ -7,6 +7,7 @@
 
 #include "policy/constraints/constraint.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 #include "policy/make_room.h"
 #include "policy/targets.h"
 #include "policy/violations.h"
@@ -54,13 +55,12 @@ bool is_worth(const TargetChoice& choice, bool hard) {
 class Repairer {
 public:
     Repairer(ClusterView& view, Others others) : view_(view), context_(view.context()), others_(others) {
-        most_ = context_.options.repair.max_moves_per_cycle;
-        if (context_.memory.audit.braked) most_ = view.in_flight() == 0 ? 1 : 0;
+        most_ = moves_allowed(context_.memory.audit, context_.options.repair.max_moves_per_cycle, view.in_flight());
     }
 
     Repair run() {
         const RepairOptions& options = context_.options.repair;
-        const bool soft = options.soft && !context_.memory.audit.braked;
+        const bool soft = options.soft && may_improve(context_.memory.audit);
         for (const Violation& violation : violations(view_, soft)) mend(violation);
         return std::move(repair_);
     }

@@ -7,6 +7,7 @@
 
 #include "policy/constraints/constraint.h"
 #include "policy/estimators.h"
+#include "policy/experience.h"
 
 namespace ballast::policy {
 
@@ -37,7 +38,7 @@ std::vector<Rejection> objections(const ClusterView& view, const Vm& vm, const H
 class Returner {
 public:
     explicit Returner(ClusterView& view) : view_(view), context_(view.context()) {
-        if (context_.memory.audit.braked) most_ = view.in_flight() == 0 ? 1 : 0;
+        most_ = moves_allowed(context_.memory.audit, most_, view.in_flight());
     }
 
     Homecoming run() {

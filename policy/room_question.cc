@@ -70,7 +70,8 @@ bool can_make_room(const ClusterView& view) {
     const Context& context = view.context();
     const LimitOptions& limits = context.options.limits;
     if (limits.outgoing_per_host == 0 || limits.incoming_per_host == 0 || limits.cluster == 0) return false;
-    return view.in_flight() == 0 && !context.memory.audit.braked && context.inventory.vms.size() <= most_vms;
+    return view.in_flight() == 0 && context.memory.audit.brake == Audit::Brake::released &&
+           context.inventory.vms.size() <= most_vms;
 }
 
 std::vector<solver::Step> first_moves(const std::vector<solver::Step>& steps) {

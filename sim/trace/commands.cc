@@ -85,6 +85,7 @@ Figures figures_of(const SyntheticOptions& options, const Stability& found) {
         {"mean_cpu_pct", "CPU wanted, mean", found.mean_cpu * 100, 1, false, "%"},
         {"overload_minutes", "minutes in which a host had less than was wanted", found.overload_minutes},
         {"overload_minutes_later", "of these after the first day", found.overload_minutes_later},
+        {"braked_minutes", "minutes with the brake on moves set", found.braked_minutes},
         {"host_hours_off", "host hours off", found.host_hours_off, 1},
         {"fewest_hosts_on", "hosts on, at the fewest", found.fewest_on},
         {"switched_off", "hosts switched off", found.switched_off},

@@ -71,6 +71,9 @@ void add_synthetic(CLI::App& app, Arguments& arguments) {
     app.add_option("--weekend", command.cluster.weekend, "load on weekends, of a working day's")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
+    app.add_option("--stays", command.cluster.stays, "share of a VM's load that stays on a host it leaves")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
     app.add_option_function<unsigned>(
            "--boot", [&command](unsigned seconds) { command.cluster.boot = std::chrono::seconds{seconds}; },
            "seconds until a host that is switched on takes VMs (150)")

@@ -59,6 +59,7 @@ private:
         count_power();
         memory_ = policy::observe(std::move(memory_), inventory_, policy_, now_);
         const auto plan = policy::plan(inventory_, memory_, policy_, now_);
+        found_.braked_minutes += !plan.brake.empty();
         for (const auto& move : plan.moves) {
             if (move.wave == 0) start(move);  // later waves are planned anew once these are done
         }
@@ -115,15 +116,39 @@ private:
         found_.fewest_on = std::min(found_.fewest_on, hosts_on());
     }
 
+    // What each VM leaves behind where it was, of what it wants there.
+    void leave_behind(const InFlight& migration) {
+        auto& left = left_behind_[migration.vm];
+        double own = 1;
+        for (const auto& [host, share] : left) own -= share;
+        left[migration.from] += options_.stays * own;
+        left.erase(migration.to);
+    }
+
+    // To the VMs on each host in equal parts; what nobody is there for follows its VM.
+    void hand_out(std::map<VmId, double>& by_vm) const {
+        std::map<HostId, std::vector<VmId>> there;
+        for (const auto& [id, vm] : inventory_.vms) there[vm.host].push_back(id);
+        const auto wanted = by_vm;
+        for (const auto& [id, left] : left_behind_) {
+            for (const auto& [host, share] : left) {
+                const auto found = there.find(host);
+                if (found == there.end()) continue;
+                by_vm[id] -= share * wanted.at(id);
+                for (const VmId& other : found->second)
+                    by_vm[other] += share * wanted.at(id) / static_cast<double>(found->second.size());
+            }
+        }
+    }
+
     /// What libvirt would report: a full host gives each VM the same share of what it wants.
     void sample(unsigned minute) {
         std::map<HostId, double> wanted;
         std::map<VmId, double> by_vm;
         unsigned number = 0;
-        for (const auto& [id, vm] : inventory_.vms) {
-            by_vm[id] = load_.wanted(number++, minute);
-            wanted[vm.host] += by_vm[id];
-        }
+        for (const auto& [id, vm] : inventory_.vms) by_vm[id] = load_.wanted(number++, minute);
+        if (options_.stays > 0) hand_out(by_vm);
+        for (const auto& [id, vm] : inventory_.vms) wanted[vm.host] += by_vm[id];
         for (auto& [id, vm] : inventory_.vms) {
             const double share =
                 std::min(1.0, inventory_.hosts.at(vm.host).facts.cpus / std::max(wanted[vm.host], 1e-9));
@@ -177,6 +202,7 @@ private:
             if (one.ends > now_) return false;
             const auto& migration = one.migration;
             inventory_.vms.at(migration.vm).host = migration.to;
+            if (options_.stays > 0) leave_behind(migration);
             inventory_.past_moves.push_back({migration.vm, migration.from, migration.to, now_});
             std::erase_if(inventory_.in_flight,
                           [&](const InFlight& other) { return other.operation == migration.operation; });
@@ -205,6 +231,7 @@ private:
     Instant now_{};
     std::vector<Running> running_;
     std::map<HostId, Instant> woken_;
+    std::map<VmId, std::map<HostId, double>> left_behind_;  // shares of its load
     unsigned operations_ = 0;
     Stability found_;
 };

@@ -18,6 +18,7 @@ struct Stability {
     double mean_cpu = 0;                     // CPUs wanted of all there are
     std::size_t overload_minutes = 0;        // minutes in which one host or more had less than its VMs wanted
     std::size_t overload_minutes_later = 0;  // those of them after the first day, which a forecast has to see
+    std::size_t braked_minutes = 0;          // in which moves were held back, as earlier ones had not helped
     std::size_t switched_off = 0, wakes = 0;
     std::size_t flaps = 0;     // switched off or emptied-and-off sooner after its wake than min_time_on
     std::size_t stranded = 0;  // VM minutes on a host that was not on: must not be

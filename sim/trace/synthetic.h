@@ -21,6 +21,9 @@ struct SyntheticOptions {
     double phase_spread = 0.25;  // standard deviation of the time at which services peak, radians of a day: 0.26 is 1 h
     double steepness = 0;  // 0: load rises and falls as a sine; k: k times as steep in the morning and the evening
     double weekend = 1;    // of a working day's load; the first day is a Monday
+    // Share of a VM's load that does not go with it but to those that are on the host it leaves, as where somebody
+    // hands work out host by host: with much of it no move helps.
+    double stays = 0;
     Duration boot = std::chrono::seconds{150};    // of a host that is switched on, until it takes VMs
     Duration shutdown = std::chrono::minutes{1};  // of one that is switched off
 };

@@ -63,7 +63,7 @@ TEST_CASE("Balance waits while anything else is wanted or under way") {
         CHECK(cluster.plan().moves.empty());
     }
     SECTION("the brake") {
-        cluster.memory.audit.braked = true;
+        cluster.memory.audit.brake = policy::Audit::Brake::holding;
         CHECK(cluster.plan().moves.empty());
     }
     SECTION("switched off") {

@@ -117,7 +117,7 @@ TEST_CASE("Consolidation does nothing unless it is asked for, watched for long e
         cluster.under_way("v0", "host2");
     }
     SECTION("the brake") {
-        cluster.memory.audit.braked = true;
+        cluster.memory.audit.brake = policy::Audit::Brake::holding;
     }
     SECTION("watched for less than 40 minutes") {
         for (auto& [id, vm] : cluster.memory.vms) vm.history.means.resize(7);

@@ -197,7 +197,7 @@ TEST_CASE("No more repairs than the limit in one cycle, and one at a time while 
     for (int i = 0; i < 6; ++i) cluster.vm("v" + std::to_string(i), "h1", 0.1).facts.wishes.only_on = {{"h2"}};
     cluster.options.repair.max_moves_per_cycle = 2;
     CHECK(repairs_in(planned(cluster)) == 2);
-    cluster.memory.audit.braked = true;
+    cluster.memory.audit.brake = policy::Audit::Brake::holding;
     CHECK(repairs_in(cluster.plan()) == 1);
 }
 

@@ -147,7 +147,7 @@ TEST_CASE("One with a rule of its own goes home, and takes nobody else along") {
 
 TEST_CASE("While the moves of the policy do not help, one VM at a time comes home") {
     Cluster cluster = after_maintenance();
-    cluster.memory.audit.braked = true;
+    cluster.memory.audit.brake = policy::Audit::Brake::holding;
     const Plan plan = cluster.plan();
     CHECK(returns_in(plan) == 1);
     CHECK_FALSE(finding_of(plan, "h3")->resolved_by_plan);

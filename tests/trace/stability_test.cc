@@ -47,3 +47,24 @@ TEST_CASE("A busy day keeps the cooldown and sends nobody back") {
     CHECK(found.moved_twice == 0);
     CHECK(found.returns == 0);
 }
+
+TEST_CASE("Moves that help nobody are braked, and those on steep mornings that help are not") {
+    SyntheticOptions options;
+    options.hosts = 6;
+    options.vms = 48;
+    options.days = 2;
+    options.mean_load = 0.3;
+    options.bursts_per_day = 0;
+    options.steepness = 40;
+    options.phase_spread = 0.05;
+    policy::Options policy;
+    policy.consolidation.enabled = true;
+    policy.forecast.enabled = true;
+    const auto helping = measure_stability(options, policy);
+    CHECK(helping.braked_minutes == 0);
+    CHECK(helping.host_hours_off > 0);
+    options.stays = 0.9;  // the load of those that leave goes to those that stay
+    const auto in_vain = measure_stability(options, policy);
+    CHECK(in_vain.braked_minutes > 60);
+    CHECK(in_vain.braked_minutes < in_vain.cycles);
+}
