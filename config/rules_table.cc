@@ -225,6 +225,7 @@ struct WindowForm {
     std::vector<WeekSpan> allow, deny;
     std::optional<TimeZone> zone;
     bool maintenance = false;
+    bool ignore_holidays = false;
 };
 
 Codec<std::vector<WeekSpan>> week_spans() {
@@ -261,7 +262,10 @@ std::vector<Option<WindowForm>> window_rows() {
         option<WindowForm>("time_zone", time_zone(), field(&WindowForm::zone),
                            "whose clocks count, such as `Europe/Berlin` or `UTC`; default `local`, the daemon's"),
         option<WindowForm>("maintenance", boolean(), field(&WindowForm::maintenance),
-                           "true: holds for emptying hosts in maintenance too; default false")};
+                           "true: holds for emptying hosts in maintenance too; default false"),
+        option<WindowForm>("ignore_holidays", boolean(), field(&WindowForm::ignore_holidays),
+                           "true: the policy's `holidays` are days like any other; default false: they count as "
+                           "Sundays")};
 }
 
 std::optional<Window> finish_window(const WindowForm& form, const Node& node, Reader& reader) {
@@ -283,11 +287,13 @@ std::optional<Window> finish_window(const WindowForm& form, const Node& node, Re
                   local ? *local : TimeZone{},
                   form.maintenance,
                   reader.file() + ":" + std::to_string(node.line),
-                  node.column};
+                  node.column,
+                  form.ignore_holidays};
 }
 
 WindowForm form_of_window(const Window& window) {
-    return {window.name, window.vms, window.allow, window.deny, window.zone, window.maintenance};
+    return {window.name, window.vms,         window.allow,          window.deny,
+            window.zone, window.maintenance, window.ignore_holidays};
 }
 
 struct OpenTimesForm {
@@ -344,10 +350,11 @@ Option<Options> list_option(const std::string& key, std::vector<Option<Form>> ro
 
 // The same day may be in several files.
 void add_holidays(std::vector<Option<Options>>& rows) {
-    auto row = option<Options>("holidays", calendar_days(), field(&Options::holidays),
-                               "days off beside weekends, `12-25` of every year: windows of consolidation are open all "
-                               "day, and the forecast expects of them what it does of weekends; every file may add to "
-                               "the list");
+    auto row =
+        option<Options>("holidays", calendar_days(), field(&Options::holidays),
+                        "days off beside weekends, `12-25` of every year: windows of consolidation are open all "
+                        "day, windows of VMs take them for Sundays, and the forecast expects of them what it does of "
+                        "weekends; every file may add to the list");
     row.adds_up = true;
     row.merge = [](Options& into, const Options& from) {
         auto& all = into.holidays;

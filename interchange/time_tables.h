@@ -22,10 +22,10 @@ struct Described<policy::WeekSpan> {
 template <>
 struct Described<policy::Window> {
     using T = policy::Window;
-    static constexpr auto fields =
-        std::tuple{required("name", &T::name),  field("vms", &T::vms),      field("allow", &T::allow),
-                   field("deny", &T::deny),     field("zone", &T::zone),    field("maintenance", &T::maintenance),
-                   field("origin", &T::origin), field("column", &T::column)};
+    static constexpr auto fields = std::tuple{
+        required("name", &T::name),  field("vms", &T::vms),       field("allow", &T::allow),
+        field("deny", &T::deny),     field("zone", &T::zone),     field("maintenance", &T::maintenance),
+        field("origin", &T::origin), field("column", &T::column), field("ignore_holidays", &T::ignore_holidays)};
 };
 template <>
 struct Described<policy::CalendarDay> {

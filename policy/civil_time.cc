@@ -21,6 +21,14 @@ bool has_day(const WeekSpan& span, unsigned day) {
                                            : day >= span.first_day || day <= span.last_day;
 }
 
+constexpr unsigned sunday = 6;
+
+// On a day of the week, after one of another or of the same: those of holidays need not follow each other.
+bool contains(const WeekSpan& span, unsigned minute, unsigned day, unsigned day_before) {
+    if (span.from < span.to) return has_day(span, day) && minute >= span.from && minute < span.to;
+    return (has_day(span, day) && minute >= span.from) || (has_day(span, day_before) && minute < span.to);
+}
+
 std::string two_digits(unsigned number) {
     return (number < 10 ? "0" : "") + std::to_string(number);
 }
@@ -71,13 +79,24 @@ std::string clock_time(LocalHour hour) {
 
 bool contains(const WeekSpan& span, unsigned minute_of_week) {
     const unsigned day = minute_of_week / minutes_per_day;
-    const unsigned minute = minute_of_week % minutes_per_day;
-    if (span.from < span.to) return has_day(span, day) && minute >= span.from && minute < span.to;
-    return (has_day(span, day) && minute >= span.from) || (has_day(span, (day + 6) % 7) && minute < span.to);
+    return contains(span, minute_of_week % minutes_per_day, day, (day + 6) % 7);
 }
 
 bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week) {
     return std::any_of(spans.begin(), spans.end(), [&](const WeekSpan& s) { return contains(s, minute_of_week); });
+}
+
+bool any_contains(const std::vector<WeekSpan>& spans, WallTime time, const TimeZone& zone,
+                  const CalendarDays& holidays) {
+    const unsigned now = minute_of_week(time, zone);
+    if (spans.empty() || holidays.empty()) return any_contains(spans, now);
+    const std::chrono::sys_days today = local_date(time, zone);
+    const unsigned day = now / minutes_per_day;
+    const unsigned as_day = contains(holidays, today) ? sunday : day;
+    const unsigned as_day_before = contains(holidays, today - std::chrono::days{1}) ? sunday : (day + 6) % 7;
+    return std::any_of(spans.begin(), spans.end(), [&](const WeekSpan& span) {
+        return contains(span, now % minutes_per_day, as_day, as_day_before);
+    });
 }
 
 std::optional<WallTime> next_change(WallTime now, const std::function<bool(WallTime)>& holds) {
@@ -90,9 +109,9 @@ std::optional<WallTime> next_change(WallTime now, const std::function<bool(WallT
     return std::nullopt;
 }
 
-std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone) {
-    const auto change =
-        next_change(now, [&](WallTime time) { return any_contains(spans, minute_of_week(time, zone)); });
+std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone,
+                                    const CalendarDays& holidays) {
+    const auto change = next_change(now, [&](WallTime time) { return any_contains(spans, time, zone, holidays); });
     return change ? std::optional(minute_of_week(*change, zone)) : std::nullopt;
 }
 

@@ -60,12 +60,18 @@ struct WeekSpan {
 };
 bool contains(const WeekSpan& span, unsigned minute_of_week);
 bool any_contains(const std::vector<WeekSpan>& spans, unsigned minute_of_week);
+/// The same by the clocks of the zone, where each of the holidays counts as a Sunday: for the spans that begin on it,
+/// and so for their ends on the day after.
+bool any_contains(const std::vector<WeekSpan>& spans, WallTime time, const TimeZone& zone,
+                  const CalendarDays& holidays);
 
 /// The full minute at which `holds` becomes another than it is now; nothing when it does not within a week. Minute by
 /// minute of real time, so that clocks put forward or back on the way are taken as they are.
 std::optional<WallTime> next_change(WallTime now, const std::function<bool(WallTime)>& holds);
-/// The minute of the week at which `any_contains` becomes another than it is now; nothing when it never does.
-std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone);
+/// The minute of the week at which `any_contains` becomes another than it is now; nothing when it does not within a
+/// week.
+std::optional<unsigned> next_change(const std::vector<WeekSpan>& spans, WallTime now, const TimeZone& zone,
+                                    const CalendarDays& holidays = {});
 
 /// "Mon 22:00".
 std::string week_time(unsigned minute_of_week);

@@ -25,6 +25,11 @@ std::string to_string(CpuMethod method) {
     return "threshold";
 }
 
+const CalendarDays& holidays_of(const Window& window, const Options& options) {
+    static const CalendarDays none;
+    return window.ignore_holidays ? none : options.holidays;
+}
+
 std::string to_string(EstimatorOptions::Method method) {
     return method == EstimatorOptions::Method::percentile ? "percentile" : "ewma";
 }

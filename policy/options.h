@@ -199,8 +199,13 @@ struct Window {
     bool maintenance = false;  // true: holds for hosts in maintenance too
     std::string origin;
     int column = 1;
+    bool ignore_holidays = false;  // true: on Options::holidays as on any other day of that name; else as on a Sunday
 };
 std::string to_string(Rule::Kind kind);
+
+struct Options;
+/// The holidays that count as Sundays for this window.
+const CalendarDays& holidays_of(const Window& window, const Options& options);
 
 /// Times of the week at which hosts may be kept empty, and all of each holiday.
 struct OpenTimes {

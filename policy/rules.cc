@@ -136,16 +136,21 @@ private:
             state.until = "while the time of day is not known";
             return state;
         }
-        const unsigned now = minute_of_week(*inventory_.wall_time, window.zone);
-        state.allows = any_contains(window.allow, now);
-        state.denies = any_contains(window.deny, now);
+        const WallTime now = *inventory_.wall_time;
+        const CalendarDays& holidays = holidays_of(window, options_);
+        state.allows = any_contains(window.allow, now, window.zone, holidays);
+        state.denies = any_contains(window.deny, now, window.zone, holidays);
         state.until = change_after(window, state);
         return state;
     }
 
     std::string change_after(const Window& window, const WindowState& now) const {
-        const auto then = next_change(now.denies ? window.deny : window.allow, *inventory_.wall_time, window.zone);
-        return then ? "until " + week_time(*then) + " (" + window.zone.name + ")" : std::string();
+        const WallTime time = *inventory_.wall_time;
+        const CalendarDays& holidays = holidays_of(window, options_);
+        const auto then = next_change(now.denies ? window.deny : window.allow, time, window.zone, holidays);
+        if (!then) return {};
+        return "until " + week_time(*then) + " (" + window.zone.name + ")" +
+               (contains(holidays, local_date(time, window.zone)) ? ", today is a holiday" : "");
     }
 
     void match(const Vm& vm) {

@@ -75,11 +75,11 @@ bool same(const policy::NamedGroup& a, const policy::NamedGroup& b) {
     return std::tie(name, vms, hosts) == std::tie(b.name, b.vms, b.hosts);
 }
 bool same(const policy::Window& a, const policy::Window& b) {
-    const auto& [name, vms, allow, deny, zone, maintenance, origin, column] = a;
+    const auto& [name, vms, allow, deny, zone, maintenance, origin, column, ignore_holidays] = a;
     static_cast<void>(origin);
     static_cast<void>(column);
-    return std::tie(name, vms, allow, deny, zone.name, zone.offsets, maintenance) ==
-           std::tie(b.name, b.vms, b.allow, b.deny, b.zone.name, b.zone.offsets, b.maintenance);
+    return std::tie(name, vms, allow, deny, zone.name, zone.offsets, maintenance, ignore_holidays) ==
+           std::tie(b.name, b.vms, b.allow, b.deny, b.zone.name, b.zone.offsets, b.maintenance, b.ignore_holidays);
 }
 bool same(const policy::RepairOptions& a, const policy::RepairOptions& b) {
     const auto& [enabled, soft, cost, moves] = a;

@@ -153,10 +153,13 @@ TEST_CASE("Windows name times of the week and a time zone") {
     const auto loaded = policy_of(
         "windows:\n"
         "  - {name: nights, vms: [\"db*\"], allow: [\"22:00-06:00\", sat-sun 00:00-24:00]}\n"
-        "  - {name: trading, vms: [t], deny: [mon-fri 08:00-18:00], time_zone: Europe/Berlin, maintenance: true}\n");
+        "  - {name: trading, vms: [t], deny: [mon-fri 08:00-18:00], time_zone: Europe/Berlin, maintenance: true,\n"
+        "     ignore_holidays: true}\n");
     INFO(to_string(loaded.problems()));
     REQUIRE(loaded);
     REQUIRE(loaded->windows.size() == 2);
+    CHECK_FALSE(loaded->windows[0].ignore_holidays);
+    CHECK(loaded->windows[1].ignore_holidays);
     CHECK(loaded->windows[0].allow == std::vector<policy::WeekSpan>{{0, 6, 1320, 360}, {5, 6, 0, 1440}});
     CHECK(loaded->windows[0].zone.name == "local");
     CHECK(loaded->windows[1].deny == std::vector<policy::WeekSpan>{{0, 4, 480, 1080}});

@@ -1,4 +1,5 @@
 // Days off beside weekends: windows of consolidation are open all day, by the clocks of their zone.
+#include "policy/constraints/constraint.h"
 #include "policy/fleet.h"
 #include "tests/policy/cluster_builder.h"
 
@@ -114,6 +115,56 @@ TEST_CASE("A holiday is one by the window's clocks, and as long as they make it"
     CHECK_FALSE(consolidation_is_open(at(sys_days{2026y / 4 / 30} + 21h + 59min), options));
     CHECK(consolidation_is_open(at(sys_days{2026y / 4 / 30} + 22h), options));
     CHECK_FALSE(consolidation_is_open(at(sys_days{2026y / 5 / 1} + 22h), options));
+}
+
+TEST_CASE("For windows of VMs a holiday is a Sunday, also for the night that begins on it") {
+    const std::vector<WeekSpan> office = {{0, 4, 8 * 60, 18 * 60}}, nights = {{0, 4, 22 * 60, 6 * 60}},
+                                weekend = {{5, 6, 0, 24 * 60}}, daily = {{0, 6, 2 * 60, 4 * 60}};
+    const CalendarDays days = {{2026, 5, 1}};  // a Friday
+    const struct {
+        WallTime time;
+        bool office, nights, weekend, daily;
+    } rows[] = {
+        {sys_days{2026y / 4 / 30} + 9h, true, false, false, false},  // Thursday
+        {sys_days{2026y / 4 / 30} + 23h, false, true, false, false},
+        {sys_days{2026y / 5 / 1} + 3h, false, true, true, true},  // the end of Thursday's night
+        {sys_days{2026y / 5 / 1} + 9h, false, false, true, false},
+        {sys_days{2026y / 5 / 1} + 23h, false, false, true, false},
+        {sys_days{2026y / 5 / 2} + 3h, false, false, true, true},  // no Friday's night began
+        {sys_days{2026y / 5 / 4} + 9h, true, false, false, false},
+    };
+    for (const auto& row : rows) {
+        INFO(row.time.time_since_epoch().count());
+        CHECK(any_contains(office, row.time, {}, days) == row.office);
+        CHECK(any_contains(nights, row.time, {}, days) == row.nights);
+        CHECK(any_contains(weekend, row.time, {}, days) == row.weekend);
+        CHECK(any_contains(daily, row.time, {}, days) == row.daily);
+        CHECK(any_contains(office, row.time, {}, {}) == contains(office[0], minute_of_week(row.time, {})));
+    }
+    CHECK(week_time(*next_change(office, sys_days{2026y / 4 / 30} + 20h, {}, days)) == "Mon 08:00");
+    // Friday 00:30 in Berlin is Thursday in UTC.
+    CHECK(any_contains(weekend, sys_days{2026y / 4 / 30} + 22h + 30min, berlin, days));
+}
+
+TEST_CASE("A VM whose window denies working hours may be moved on a holiday, unless its owner works then") {
+    Cluster cluster = small_cluster();
+    cluster.inventory.wall_time = sys_days{2026y / 5 / 1} + 9h;
+    cluster.options.windows = {{"office", {"a"}, {}, {{0, 4, 8 * 60, 18 * 60}}, {}, false, ""}};
+    const auto moves_for_relief = [&] {
+        const Context context = make_context(cluster.inventory, cluster.memory, cluster.options, cluster.now);
+        return vm_refusals(context, cluster.guest("a"), Purpose::relief);
+    };
+    CHECK(has(moves_for_relief(), "a", Reason::window));
+    cluster.options.holidays = {{2026, 5, 1}};
+    CHECK_FALSE(has(moves_for_relief(), "a", Reason::window));
+    cluster.options.windows[0].ignore_holidays = true;
+    const auto refused = moves_for_relief();
+    REQUIRE(has(refused, "a", Reason::window));
+    CHECK(refused.front().detail == "by window office, until Fri 18:00 (UTC)");
+    cluster.options.windows = {{"nights", {"a"}, {{0, 4, 0, 24 * 60}}, {}, {}, false, ""}};
+    const auto closed = moves_for_relief();
+    REQUIRE(has(closed, "a", Reason::window));
+    CHECK(closed.front().detail == "by window nights, until Mon 00:00 (UTC), today is a holiday");
 }
 
 TEST_CASE("Whoever does not know the time knows no holiday") {
