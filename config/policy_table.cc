@@ -343,6 +343,10 @@ void add_failover(Rows& rows) {
                  "switch a host that was cut off on again, once its VMs run elsewhere");
     add_failover(rows, "restarts_per_host", count(1, 64), &FailoverOptions::restarts_per_host,
                  "VMs that are being started on one host at the same time");
+    add_failover(
+        rows, "across_sites", boolean(), &FailoverOptions::across_sites,
+        "start VMs of a dead host in another site where theirs has no room: those whose storage both sites share; "
+        "room for the loss of hosts (`admission`) is then counted for all sites together");
 }
 
 void add_cooldown(Rows& rows) {

@@ -435,6 +435,12 @@ struct Described<policy::ConsolidationOptions> {
     static constexpr std::size_t not_written = 2;  // where a file names the hosts in never_off
 };
 template <>
+struct Described<policy::FailoverOptions> {
+    using T = policy::FailoverOptions;
+    static constexpr auto fields = std::tuple{field("across_sites", &T::across_sites)};
+    static constexpr std::size_t not_written = 5;  // no plan depends on them
+};
+template <>
 struct Described<policy::Options> {
     using T = policy::Options;
     static constexpr auto fields = std::tuple{
@@ -456,9 +462,9 @@ struct Described<policy::Options> {
         field("windows", &T::windows),
         field("holidays", &T::holidays),
         field("consolidation", &T::consolidation),
+        field("failover", &T::failover),
         field("health", &T::health),
     };
-    static constexpr std::size_t not_written = 1;  // failover: no plan depends on it
 };
 
 template <>

@@ -50,6 +50,9 @@ struct Guest {
     Bytes ordinary_memory, memory_resident, memory_claim, reserved_memory;
 };
 
+/// Are VMs that leave their hosts started anew, because these are lost [LossTrial], and how far may they go?
+enum class Restarts { none, within_site, anywhere };
+
 /// The arguments of plan() and what was derived from them once. Refers to them: they have to outlive it.
 struct Context {
     const Inventory& inventory;
@@ -66,6 +69,7 @@ struct Context {
     // By Purpose: see vm_refusals(). Filled as asked for; a context therefore belongs to one thread.
     mutable std::array<std::vector<std::optional<std::vector<Rejection>>>, purposes> verdicts;  // by position in guests
     mutable std::size_t last_asked = 0;  // position of a VM: most questions are about the same one, or the next
+    Restarts restarts = Restarts::none;
 
     /// Its position in the inventory, in `guests` and in book.of_vm. Requires: the VM is in the inventory.
     std::size_t position_of(const VmId& vm) const;

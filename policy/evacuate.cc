@@ -84,10 +84,13 @@ int strain(const TargetChoice& choice, const Context& context) {
 }
 
 // `choices` come with the roomiest first.
-const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Strategy& strategy, const Context& context) {
+const TargetChoice& pick(const std::vector<TargetChoice>& choices, const Vm& vm, const Strategy& strategy,
+                         const Context& context) {
+    const auto& hosts = context.inventory.hosts;
+    const auto leaves_site = [&](const HostId& to) { return hosts.at(to).site != hosts.at(vm.host).site; };
     const auto rank = [&](const TargetChoice& c) {
-        return std::tuple(strategy.preferences ? c.broken.size() : 0, strategy.best_fit ? c.memory_left : Bytes{},
-                          strategy.best_fit ? 0 : strain(c, context));
+        return std::tuple(leaves_site(c.host), strategy.preferences ? c.broken.size() : 0,
+                          strategy.best_fit ? c.memory_left : Bytes{}, strategy.best_fit ? 0 : strain(c, context));
     };
     return *std::min_element(choices.begin(), choices.end(),
                              [&](const TargetChoice& a, const TargetChoice& b) { return rank(a) < rank(b); });
@@ -109,7 +112,7 @@ Packing pack(const ClusterView& view, std::vector<const Vm*> vms, const Strategy
             packing.unplaced_bytes += static_cast<double>(memory_bound(*vm).count);
             continue;
         }
-        const TargetChoice& target = pick(choices, strategy, context);
+        const TargetChoice& target = pick(choices, *vm, strategy, context);
         packing.placed.push_back(
             {vm, target, preference(choices, target), refusals_everywhere(packing.view, *vm, purpose)});
         packing.view.apply(*vm, target.host);

@@ -98,7 +98,9 @@ LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Opt
       options_(for_restarts(options, flights)),
       real_(flights == UnderWay::counts),
       context_(make_context(scratch_, memory, options_, now)),
-      before_(context_) {}
+      before_(context_) {
+    context_.restarts = options_.failover.across_sites ? Restarts::anywhere : Restarts::within_site;
+}
 
 Loss LossTrial::lose(const std::set<HostId>& hosts) {
     std::vector<Vm> vms_before;

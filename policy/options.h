@@ -250,6 +250,7 @@ struct FailoverOptions {
     Duration start_grace = std::chrono::seconds{300};
     bool bring_back = true;          // switch a host on again once its VMs have been seen to
     unsigned restarts_per_host = 4;  // VMs that are being started on one host at the same time
+    bool across_sites = false;       // to hosts of other sites as well, where all that a VM starts from is seen there
 };
 
 /// What is done about a host that fails although it answers, from least to most.

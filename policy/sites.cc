@@ -28,9 +28,13 @@ const std::string* ordered_site(const Host& host) {
     return host.maintenance && !host.to_site.empty() && host.to_site != host.site ? &host.to_site : nullptr;
 }
 
+bool restarts_anywhere(const Context& context, const Host& host) {
+    return context.restarts == Restarts::anywhere && host.maintenance;
+}
+
 bool may_leave_site(const Context& context, const Guest& guest, Purpose purpose) {
     if (guest.on == nullptr) return false;
-    if (empties_host(purpose)) return ordered_site(*guest.on) != nullptr;
+    if (empties_host(purpose)) return ordered_site(*guest.on) != nullptr || restarts_anywhere(context, *guest.on);
     if (purpose == Purpose::return_home) return guest.home != nullptr && guest.home->site != guest.on->site;
     return purpose == Purpose::manual && any_elsewhere(context, guest.on->site);
 }

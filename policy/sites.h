@@ -15,8 +15,10 @@ std::string site_name(const std::string& site);
 
 /// The site that the VMs of this host are to leave for, by order of an operator; null: they stay in theirs.
 const std::string* ordered_site(const Host& host);
-/// May this VM end up in another site, for this purpose: by an order that holds for its host, because its home is
-/// there, or because an operator names a host there.
+/// Are its VMs to be started anew, in any site?
+bool restarts_anywhere(const Context& context, const Host& host);
+/// May this VM end up in another site, for this purpose: by an order that holds for its host, because that is lost and
+/// `failover.across_sites` allows it, because its home is there, or because an operator names a host there.
 bool may_leave_site(const Context& context, const Guest& guest, Purpose purpose);
 
 /// Is the file in one of these folders? "/srv/vm" stands neither for "/srv/vm2/disk" nor for "/srv/vm/../other/disk".

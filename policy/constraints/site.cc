@@ -1,5 +1,6 @@
-// VMs stay in their site unless an operator orders them out of it. One that leaves takes along, as copies, the disks
-// that the other site does not see.
+// VMs stay in their site unless an operator orders them out of it, or their host is lost and failover.across_sites says
+// that they may be started elsewhere. One that leaves takes along, as copies, the disks that the other site does not
+// see; one that is started anew can take nothing.
 #include <map>
 
 #include "policy/constraints/constraint.h"
@@ -26,11 +27,13 @@ std::string named(const VmDisk& disk) {
 // What an order leaves open, and the way home: whether it is taken now is told by site_asked_for().
 void site(const Context& context, const Vm& vm, const Host& target, Objections& out) {
     const Guest& guest = context.guest_of(vm.id);
-    if (guest.on == nullptr || is_home(guest, target)) return;
+    if (guest.on == nullptr || is_home(guest, target) || restarts_anywhere(context, *guest.on)) return;
     if (const std::string* ordered = ordered_site(*guest.on)) {
         if (target.site != *ordered) out.push_back({Reason::site, "its VMs are to leave for " + site_name(*ordered)});
     } else if (target.site != guest.on->site) {
-        out.push_back({Reason::site, site_name(target.site) + ", and it runs in " + site_name(guest.on->site)});
+        const bool lost = context.restarts == Restarts::within_site && guest.on->maintenance;
+        out.push_back({Reason::site, site_name(target.site) + (lost ? ", and it ran in " : ", and it runs in ") +
+                                         site_name(guest.on->site) + (lost ? "; failover.across_sites is off" : "")});
     }
 }
 
@@ -55,7 +58,11 @@ void storage_between_sites(const Context& context, const Vm& vm, const Host& tar
             out.push_back({Reason::storage, file + " is not on storage that both sites share"});
     for (const VmDisk* disk : copied_disks(vm, *source, target, options)) {
         const std::string why = uncopyable(*disk);
-        if (!options.between_sites.copy_disks)
+        if (restarts_anywhere(context, *source))
+            out.push_back(
+                {Reason::storage,
+                 named(*disk) + " is not on storage that both sites share, and of a lost host none is copied"});
+        else if (!options.between_sites.copy_disks)
             out.push_back({Reason::storage, named(*disk) + " is not on storage that both sites share, and "
                                                            "migration.between_sites.copy_disks is off"});
         else if (!why.empty())

@@ -116,9 +116,9 @@ bool same(const policy::ConsolidationOptions& a, const policy::ConsolidationOpti
                                        b.max_moves_per_cycle);
 }
 bool same(const policy::FailoverOptions& a, const policy::FailoverOptions& b) {
-    const auto& [enabled, after, grace, back, restarts] = a;
-    return std::tie(enabled, after, grace, back, restarts) ==
-           std::tie(b.enabled, b.after, b.start_grace, b.bring_back, b.restarts_per_host);
+    const auto& [enabled, after, grace, back, restarts, across] = a;
+    return std::tie(enabled, after, grace, back, restarts, across) ==
+           std::tie(b.enabled, b.after, b.start_grace, b.bring_back, b.restarts_per_host, b.across_sites);
 }
 bool same(const policy::OvercommitOptions& a, const policy::OvercommitOptions& b) {
     const auto& [cpu, memory] = a;
@@ -221,7 +221,7 @@ public:
         made.groups = {{"odd", {odd_text() + "3"}, {}}, {"two", {}, {HostId{"h1"}, HostId{"no"}}}};
         for (unsigned i = number(0, 4); i > 0; --i) made.rules.push_back(rule("rule-" + std::to_string(i)));
         for (unsigned i = number(0, 2); i > 0; --i) made.windows.push_back(window("window-" + std::to_string(i)));
-        made.failover = {coin(), duration(5'000, 3'600'000), duration(0, 86'400'000), coin(), number(1, 64)};
+        made.failover = {coin(), duration(5'000, 3'600'000), duration(0, 86'400'000), coin(), number(1, 64), coin()};
         made.consolidation = {coin(),
                               {},
                               ratio(0, 1),

@@ -228,6 +228,47 @@ TEST_CASE("VMs come home to their site when the maintenance has ended, with thei
     }
 }
 
+TEST_CASE("With failover.across_sites VMs of a lost host are started elsewhere if their storage is seen there") {
+    Cluster cluster = two_sites();
+    cluster.at("h2").accepts_vms = false;
+    cluster.at("h1").lost = true;
+    cluster.at("h1").connection = Connection::down;
+    const auto refused = [&](const char* name, Reason reason) {
+        for (const Rejection& rejection : cluster.plan().rejections)
+            if (rejection.vm.value == "id-" + std::string(name) && rejection.target == HostId{"h3"} &&
+                rejection.reason == reason)
+                return rejection.detail;
+        return std::string("not refused");
+    };
+    CHECK(cluster.plan().restarts.empty());
+    CHECK(refused("shared", Reason::site) == "site b, and it ran in site a; failover.across_sites is off");
+    cluster.options.failover.across_sites = true;
+    CHECK(cluster.plan().restarts.empty());  // /srv/vms is another one there
+    CHECK(refused("shared", Reason::storage).find("of a lost host none is copied") != std::string::npos);
+    for (const char* name : {"h1", "h2", "h3", "h4"}) cluster.at(name).facts.stretched_paths = {"/srv/vms"};
+    const Plan plan = cluster.plan();
+    REQUIRE(plan.restarts.size() == 1);
+    CHECK(plan.restarts[0].vm.value == "id-shared");
+    CHECK(cluster.at(plan.restarts[0].to.value).site == "b");
+    CHECK(has(plan.rejections, "local", Reason::storage));
+    cluster.at("h2").accepts_vms = true;
+    for (int i = 0; i < 6; ++i) cluster.vm("v" + std::to_string(i), "h2", 1);  // fuller than h3
+    const Plan at_home = cluster.plan();
+    REQUIRE(at_home.restarts.size() == 1);
+    CHECK(at_home.restarts[0].to.value == "h2");  // its own site first
+}
+
+TEST_CASE("Across sites nothing but a lost host's restarts is allowed by failover.across_sites") {
+    Cluster cluster = two_sites();
+    cluster.options.failover.across_sites = true;
+    for (const char* name : {"h1", "h2", "h3", "h4"}) cluster.at(name).facts.stretched_paths = {"/srv/vms"};
+    cluster.at("h2").accepts_vms = false;
+    cluster.at("h1").maintenance = true;
+    const Plan plan = cluster.plan();
+    CHECK(plan.moves.empty());
+    CHECK(has(plan.rejections, "shared", Reason::site));
+}
+
 TEST_CASE("VMs of a lost host are started in their site only, although it was to be left") {
     Cluster cluster = two_sites();
     for (auto& [id, host] : cluster.inventory.hosts) host.facts.stretched_paths = {"/srv/vms"};
