@@ -7,6 +7,7 @@
 
 #include "policy/capacity.h"
 #include "policy/estimators.h"
+#include "policy/sites.h"
 
 namespace ballast::policy {
 
@@ -97,7 +98,10 @@ double assumed_watts(const Host& host) {
     return 100 + 8 * host.facts.cpus;
 }
 
-Fleet::Fleet(const ClusterView& view, Foresights ahead) : context_(&view.context()), ahead_(std::move(ahead)) {
+Fleet::Fleet(const ClusterView& view, Foresights ahead)
+    : context_(&view.context()),
+      sites_(bearing_sites(context_->inventory, context_->options)),
+      ahead_(std::move(ahead)) {
     const auto recent = recent_targets(*context_);
     const auto holding = hosts_with_vms(context_->inventory);
     const auto& never = context_->options.consolidation.never_off;
@@ -178,22 +182,35 @@ double Fleet::too_few(const std::optional<Foresight>& foreseen, const HostFlags&
 
 bool Fleet::is_enough_without(const HostFlags& off) const {
     const double most_cpu = context_->options.overload.cpu.below;  // what relief would leave a host
-    return lacking(off, none(), most_cpu).empty() && too_few(ahead_.until_paid, off, none(), most_cpu) <= 0;
+    return lacking_without(off, most_cpu).empty() && too_few(ahead_.until_paid, off, none(), most_cpu) <= 0;
 }
 
-std::string Fleet::lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const {
+std::string Fleet::lacking_without(const HostFlags& without, double most_cpu) const {
+    for (std::size_t site = 0; site < sites(); ++site) {
+        bool concerned = false;
+        for (std::size_t index = 0; index < members_.size(); ++index)
+            concerned = concerned || (without[index] && stands_in(members_[index], site));
+        if (!concerned) continue;
+        if (std::string missing = lacking(site, without, none(), most_cpu); !missing.empty()) return missing;
+    }
+    return {};
+}
+
+std::string Fleet::lacking(std::size_t site, const HostFlags& without, const HostFlags& with, double most_cpu) const {
     const unsigned lost = context_->options.admission.host_failures;
     if (lost == 0) return {};
     std::vector<double> memory, cpus;
     double committed = 0, demand = 0;
     for (std::size_t index = 0; index < members_.size(); ++index) {
         const Member& member = members_[index];
+        if (!stands_in(member, site)) continue;
         if (member.on) committed += member.committed, demand += member.demand;
         if ((!member.on && !with[index]) || without[index]) continue;
         memory.push_back(member.allocatable);
         cpus.push_back(member.cpus * most_cpu);
     }
-    const std::string after = " after the loss of " + std::to_string(lost) + (lost == 1 ? " host" : " hosts");
+    const std::string after = (sites_.empty() ? "" : " in " + site_name(sites_[site])) + " after the loss of " +
+                              std::to_string(lost) + (lost == 1 ? " host" : " hosts");
     const double missing_memory = committed - sum_after_loss(memory, lost);
     const double missing_cpus = demand - sum_after_loss(cpus, lost);
     if (missing_memory > 0)

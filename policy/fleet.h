@@ -2,6 +2,7 @@
 // wishes. Asked before a host is emptied or switched either way. Pure.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,10 +47,18 @@ public:
     std::size_t hosts_on() const;
     std::size_t hosts_empty() const;
 
-    /// What would be missing if `admission.host_failures` of the hosts that are on were lost, in words; empty when
-    /// nothing: memory for all VMs, and CPU for their demand with each host filled to `most_cpu`. Hosts in `without`
-    /// are taken for off, those in `with` for on.
-    std::string lacking(const HostFlags& without, const HostFlags& with, double most_cpu) const;
+    /// The sites that have to bear the loss of their hosts, as positions for lacking() and stands_in(): one for all
+    /// hosts where there is one only, or where failover.across_sites lets VMs be started elsewhere.
+    std::size_t sites() const { return std::max<std::size_t>(1, sites_.size()); }
+    bool stands_in(const Member& member, std::size_t site) const {
+        return sites_.empty() || member.host->site == sites_[site];
+    }
+    /// What would be missing in this site if `admission.host_failures` of its hosts that are on were lost, in words;
+    /// empty when nothing: memory for all its VMs, and CPU for their demand with each host filled to `most_cpu`. Hosts
+    /// in `without` are taken for off, those in `with` for on.
+    std::string lacking(std::size_t site, const HostFlags& without, const HostFlags& with, double most_cpu) const;
+    /// The same of the first site with a host in `without` where something would be missing.
+    std::string lacking_without(const HostFlags& without, double most_cpu) const;
     /// CPUs by which the hosts that are on are too few for what is foreseen, each filled up to the share `most_cpu`.
     /// Zero or less: they are enough. Hosts in `without` and `with` as above.
     double too_few(const std::optional<Foresight>& foreseen, const HostFlags& without, const HostFlags& with,
@@ -82,6 +91,7 @@ private:
     bool is_enough_without(const HostFlags& off) const;
 
     const Context* context_;
+    std::vector<std::string> sites_;  // empty: all are one
     Foresights ahead_;
     std::vector<Member> members_;
     std::vector<std::size_t> wake_order_;

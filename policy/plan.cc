@@ -133,7 +133,7 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     plan.brake = brake_text(memory);
     plan.warnings = contradictions(context.book, inventory, options);
     append(plan.warnings, std::vector(context.health.warnings));
-    append(plan.warnings, room_warnings(view.room(), context.largest_vm, options.admission));
+    append(plan.warnings, room_warnings(view.room(), context.largest_vm, inventory, options));
     plan.score_after = view.imbalance();
     return plan;
 }

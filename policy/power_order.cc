@@ -23,7 +23,7 @@ std::string objection_to_power_off(const Inventory& inventory, const Memory& mem
     HostFlags off = fleet.none();
     off[static_cast<std::size_t>(found - members.begin())] = true;
     if (!fleet.keeps_largest_piece(off)) return "no host would keep room for the largest VM";
-    return fleet.lacking(off, fleet.none(), options.overload.cpu.above);
+    return fleet.lacking_without(off, options.overload.cpu.above);
 }
 
 }  // namespace ballast::policy

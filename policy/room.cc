@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/sites.h"
+
 namespace ballast::policy {
 
 void RoomIndex::set(const HostId& host, Bytes allocatable, Bytes committed) {
@@ -36,10 +38,11 @@ Bytes RoomIndex::largest_piece_after(unsigned lost, const HostId& from, const Ho
     return largest[lost];
 }
 
-Bytes RoomIndex::lacking(unsigned lost) const {
+Bytes RoomIndex::lacking(unsigned lost, const std::function<bool(const HostId&)>& counts) const {
     std::vector<Bytes> allocatable;
     double needed = 0;  // a double: many absurd reports must not wrap around
     for (const auto& [id, entry] : hosts_) {
+        if (!counts(id)) continue;
         allocatable.push_back(entry.allocatable);
         needed += static_cast<double>(entry.committed.count);
     }
@@ -49,13 +52,29 @@ Bytes RoomIndex::lacking(unsigned lost) const {
     return needed > left ? Bytes{static_cast<std::uint64_t>(std::min(needed - left, 1e18))} : Bytes{};
 }
 
-std::vector<std::string> room_warnings(const RoomIndex& room, Bytes largest_vm, const AdmissionOptions& wanted) {
+std::vector<std::string> bearing_sites(const Inventory& inventory, const Options& options) {
+    std::set<std::string> sites;
+    for (const auto& [id, host] : inventory.hosts) sites.insert(host.site);
+    if (options.failover.across_sites || sites.size() < 2) return {};
+    return {sites.begin(), sites.end()};
+}
+
+std::vector<std::string> room_warnings(const RoomIndex& room, Bytes largest_vm, const Inventory& inventory,
+                                       const Options& options, const std::string* only) {
     std::vector<std::string> warnings;
+    const AdmissionOptions& wanted = options.admission;
     const unsigned lost = wanted.host_failures;
     const std::string after =
         lost == 0 ? "" : " after the loss of " + std::to_string(lost) + (lost == 1 ? " host" : " hosts");
-    if (const Bytes lacking = room.lacking(lost); lost > 0 && lacking > Bytes{})
-        warnings.push_back("admission: " + to_string(lacking) + " of memory would be missing" + after);
+    const auto tell = [&](const std::string& where, const std::function<bool(const HostId&)>& counts) {
+        if (const Bytes lacking = room.lacking(lost, counts); lost > 0 && lacking > Bytes{})
+            warnings.push_back("admission: " + to_string(lacking) + " of memory would be missing" + where + after);
+    };
+    const auto sites = bearing_sites(inventory, options);
+    if (sites.empty()) tell("", [](const HostId&) { return true; });
+    for (const std::string& site : sites)
+        if (only == nullptr || *only == site)
+            tell(" in " + site_name(site), [&](const HostId& id) { return inventory.hosts.at(id).site == site; });
     if (const Bytes piece = room.largest_piece(lost); wanted.largest_vm && piece < largest_vm)
         warnings.push_back("admission: the largest VM needs " + to_string(largest_vm) +
                            ", no host would have more than " + to_string(piece) + " free" + after);

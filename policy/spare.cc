@@ -18,7 +18,7 @@ std::string objection_to_maintenance(const Inventory& inventory, const Memory& m
         return vm.facts.name + " cannot leave: " + explain(rejection.reason) +
                (rejection.detail.empty() ? "" : " (" + rejection.detail + ")");
     }
-    const auto missing = room_warnings(view.room(), context.largest_vm, options.admission);
+    const auto missing = room_warnings(view.room(), context.largest_vm, meanwhile, options, &found->second.site);
     return missing.empty() ? "" : missing.front();
 }
 

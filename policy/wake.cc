@@ -82,9 +82,13 @@ private:
     }
 
     void keep_reserve() {
-        for (;;) {
-            const auto missing = fleet_.lacking(fleet_.none(), on_, context_.options.overload.cpu.above);
-            if (missing.empty() || !wake("the reserve is not kept: " + missing, any)) return;
+        const double most_cpu = context_.options.overload.cpu.above;
+        for (std::size_t site = 0; site < fleet_.sites(); ++site) {
+            const auto helps = [&](const Fleet::Member& member) { return fleet_.stands_in(member, site); };
+            for (bool woken = true; woken;) {
+                const auto missing = fleet_.lacking(site, fleet_.none(), on_, most_cpu);
+                woken = !missing.empty() && wake("the reserve is not kept: " + missing, helps);
+            }
         }
     }
 

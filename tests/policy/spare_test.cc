@@ -1,6 +1,7 @@
 // Whether the cluster can do without a host for a while.
 #include "policy/spare.h"
 
+#include "policy/fleet.h"
 #include "tests/policy/plan_text.h"
 #include "tests/policy/random_rules.h"
 
@@ -76,4 +77,85 @@ TEST_CASE("What objects to a maintenance is what a plan of it would say") {
         if (stays == against.empty()) FAIL_CHECK("seed " << seed << ": " << against);
     }
     SUCCEED();
+}
+
+namespace {
+
+/// Two hosts in each of two sites; site a holds 28 of 64 GiB, site b `in_b` GiB on each host.
+Cluster sites_with(std::uint64_t in_b) {
+    Cluster cluster;
+    for (const char* name : {"a1", "a2", "b1", "b2"}) {
+        cluster.host(name, 10, gib(32)).site = std::string(name).substr(0, 1);
+        cluster.vm(std::string("on-") + name, name, 1, name[0] == 'a' ? gib(14) : gib(in_b));
+    }
+    cluster.options.admission.host_failures = 1;
+    cluster.persist(1min);
+    return cluster;
+}
+
+std::string warnings_of(const Cluster& cluster) {
+    std::string all;
+    for (const std::string& warning : cluster.plan().warnings) all += warning + "\n";
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("Room for a loss is that of the lost host's own site") {
+    Cluster cluster = sites_with(20);  // 40 GiB on b, where one host alone holds 30; the other site has the room
+    CHECK(warnings_of(cluster).find("of memory would be missing in site b after the loss of 1 host") !=
+          std::string::npos);
+    CHECK(warnings_of(cluster).find("site a") == std::string::npos);
+    cluster.options.failover.across_sites = true;
+    CHECK(warnings_of(cluster).empty());
+}
+
+TEST_CASE("What another site lacks does not speak against a host's maintenance") {
+    Cluster cluster = sites_with(20);
+    for (const char* name : {"a3", "a4"}) cluster.host(name, 10, gib(32)).site = "a";
+    cluster.persist(1min);
+    CHECK(objection(cluster, "a1").empty());
+    CHECK_FALSE(objection(cluster, "b1").empty());
+}
+
+TEST_CASE("Each site keeps as many hosts on as bear the loss of one of them, and wakes its own") {
+    Cluster cluster;
+    for (const char* name : {"a1", "a2", "a3", "b1", "b2", "b3"}) {
+        Host& host = cluster.host(name, 10, gib(32));
+        host.site = std::string(name).substr(0, 1);
+        host.power_managed = true;
+        host.power_since = cluster.now - 24h;
+    }
+    for (const char* name : {"a1", "b1", "b2"}) cluster.vm(std::string("on-") + name, name, 1, gib(14));
+    cluster.options.admission.host_failures = 1;
+    cluster.options.consolidation.enabled = true;
+    cluster.persist(1min);
+    const policy::Context context =
+        policy::make_context(cluster.inventory, cluster.memory, cluster.options, cluster.now);
+    const policy::ClusterView view(context);
+    const policy::Fleet fleet(view);
+    CHECK(fleet.sites() == 2);
+    const auto off = [&](std::initializer_list<std::size_t> hosts) {
+        policy::HostFlags flags = fleet.none();
+        for (const std::size_t host : hosts) flags[host] = true;
+        return fleet.lacking_without(flags, 0.9);
+    };
+    CHECK(off({2}).empty());  // a1 and a2 stay: 14 GiB, and one of them holds 30
+    CHECK(off({1, 2}).find("in site a after the loss of 1 host") != std::string::npos);
+    CHECK(off({5}).empty());  // b1 and b2: 28 GiB
+    CHECK(off({4, 5}).find("in site b") != std::string::npos);
+
+    cluster.at("b3").power = PowerState::off;
+    cluster.at("a3").power = PowerState::off;
+    for (const char* name : {"a3", "b3"}) cluster.at(name).connection = Connection::down;
+    cluster.vm("more", "b1", 1, gib(10));
+    cluster.persist(1min);
+    std::size_t woken = 0;
+    for (const PowerChange& change : cluster.plan().power) {
+        if (!change.on) continue;
+        ++woken;
+        CHECK(change.host.value == "b3");
+        CHECK(change.reason.find("would be missing in site b") != std::string::npos);
+    }
+    CHECK(woken == 1);
 }
