@@ -326,7 +326,8 @@ private:
 
     void add_storage(const Host& host, Key& key) {
         for (const std::string& pool : wanted_.pools)
-            if (host.facts.pools.contains(pool)) key.add(pool);
+            if (const auto found = host.facts.pools.find(pool); found != host.facts.pools.end())
+                key.add(pool).add(found->second);
         key.end();
         Folders folders;
         for (const std::string& path : host.facts.shared_paths) folders.insert(trimmed(path));

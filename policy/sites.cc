@@ -49,6 +49,18 @@ std::string folder_of(const std::string& file) {
     return slash == file.npos ? std::string() : file.substr(0, slash);
 }
 
+bool is_folder_pool(const std::string& path) {
+    return path.size() > 1 && path.front() == '/' && path != "/dev" && !is_under(path, "/dev");
+}
+
+std::string unshared_pool(const std::string& pool, const Host& host, const std::set<std::string>& shared) {
+    const auto found = host.facts.pools.find(pool);
+    if (found == host.facts.pools.end() || !is_folder_pool(found->second)) return {};
+    // Whatever its volumes are called, they lie in it.
+    if (lies_in(shared, found->second + "/volume")) return {};
+    return "pool " + pool + " (" + found->second + ") is not on storage declared shared";
+}
+
 bool is_stretched(const VmDisk& disk, const Host& host, const MigrationOptions& options) {
     if (disk.type == "network") return options.between_sites.network_disks;
     return lies_in(host.facts.stretched_paths, disk.source);
@@ -58,6 +70,8 @@ std::string uncopyable(const VmDisk& disk) {
     if (disk.read_only) return "read-only, and only disks that are written to are copied";
     if (disk.shareable) return "shared with other VMs";
     if (disk.type == "network") return "reached over the network";
+    if (disk.type == "volume")
+        return "named as a volume of a storage pool, and only disks that are named by their file are copied";
     if (disk.type != "file") return "a " + disk.type + " device, and only images in files are copied";
     if (disk.has_backing) return "based on another image";
     if (disk.format != "raw" && disk.format != "qcow2")

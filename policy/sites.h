@@ -26,6 +26,13 @@ bool lies_in(const std::set<std::string>& folders, const std::string& file);
 /// The folder of a file: of "/srv/vms/a.raw" it is "/srv/vms".
 std::string folder_of(const std::string& file);
 
+/// Is a storage pool with this path a folder whose volumes are files in it? Those of others are block devices, or are
+/// reached over the network: whoever has such a pool active sees them.
+bool is_folder_pool(const std::string& path);
+/// Why a VM with volumes in this pool of the host cannot count on finding them on others; empty: nothing speaks against
+/// it. `shared` are the folders that the others see as well.
+std::string unshared_pool(const std::string& pool, const Host& host, const std::set<std::string>& shared);
+
 /// Do both sites see this disk, as far as `host`, which stands in one of them, can tell?
 bool is_stretched(const VmDisk& disk, const Host& host, const MigrationOptions& options);
 /// What keeps a disk from being copied while its VM runs; empty: nothing.

@@ -58,7 +58,10 @@ void storage_between_sites(const Context& context, const Vm& vm, const Host& tar
             out.push_back({Reason::storage, file + " is not on storage that both sites share"});
     for (const VmDisk* disk : copied_disks(vm, *source, target, options)) {
         const std::string why = uncopyable(*disk);
-        if (restarts_anywhere(context, *source))
+        if (restarts_anywhere(context, *source) && disk->type == "volume")
+            out.push_back({Reason::storage, named(*disk) + " is a volume of a storage pool: whether both sites see it "
+                                                           "is not known"});
+        else if (restarts_anywhere(context, *source))
             out.push_back(
                 {Reason::storage,
                  named(*disk) + " is not on storage that both sites share, and of a lost host none is copied"});
@@ -80,6 +83,9 @@ void unshared(const ClusterView& view, const Vm& vm, const Host& target, Purpose
     for (const std::string& file : vm.facts.requirements.files)
         if (!lies_in(guest.on->facts.shared_paths, file))
             out.push_back({Reason::local_storage, file + " is not on storage declared shared"});
+    for (const std::string& pool : vm.facts.requirements.pools)
+        if (std::string why = unshared_pool(pool, *guest.on, guest.on->facts.shared_paths); !why.empty())
+            out.push_back({Reason::local_storage, std::move(why)});
 }
 
 void disk_space(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {

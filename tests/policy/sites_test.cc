@@ -228,6 +228,62 @@ TEST_CASE("VMs come home to their site when the maintenance has ended, with thei
     }
 }
 
+TEST_CASE("A volume of a pool that is a folder needs the folder to be shared, also for a restart") {
+    Cluster cluster = two_sites();
+    Vm& guest = cluster.vm("volume", "h1", 1, gib(4));
+    guest.facts.requirements.files.clear();
+    guest.facts.requirements.pools = {"images"};
+    cluster.persist(1min);
+    cluster.at("h1").maintenance = true;
+    const auto detail = [](const std::vector<Rejection>& rejections) {
+        for (const Rejection& rejection : rejections)
+            if (rejection.vm.value == "id-volume") return rejection.detail;
+        return std::string();
+    };
+    CHECK(detail(cluster.plan().immovable) == "pool images (/var/lib/images) is not on storage declared shared");
+    for (const char* name : {"h1", "h2"}) cluster.at(name).facts.shared_paths.insert("/var/lib/images");
+    CHECK(move_of(cluster.plan(), "volume") != nullptr);
+    cluster.at("h2").facts.shared_paths.erase("/var/lib/images");
+    CHECK(move_of(cluster.plan(), "volume") == nullptr);
+    for (const char* name : {"h1", "h2"}) cluster.at(name).facts.pools["images"] = "/dev/san";  // block devices
+    CHECK(move_of(cluster.plan(), "volume") != nullptr);
+    for (const char* name : {"h1", "h2"}) cluster.at(name).facts.pools["images"] = "";  // rbd
+    CHECK(move_of(cluster.plan(), "volume") != nullptr);
+
+    for (const char* name : {"h1", "h2"}) cluster.at(name).facts.pools["images"] = "/var/lib/images";
+    cluster.at("h1").maintenance = false;
+    cluster.at("h1").lost = true;
+    cluster.at("h1").connection = Connection::down;
+    const Plan lost = cluster.plan();
+    CHECK(std::none_of(lost.restarts.begin(), lost.restarts.end(),
+                       [](const Restart& restart) { return restart.vm.value == "id-volume"; }));
+    CHECK(has(lost.rejections, "volume", Reason::storage));
+    cluster.at("h2").facts.shared_paths.insert("/var/lib/images");
+    CHECK_FALSE(has(cluster.plan().immovable, "volume", Reason::no_target));
+}
+
+TEST_CASE("A disk that is named as a volume is not copied to another site, which is said") {
+    Cluster cluster = two_sites();
+    Vm& guest = cluster.vm("volume", "h1", 1, gib(4));
+    guest.facts.requirements.files.clear();
+    guest.facts.requirements.pools = {"images"};
+    VmDisk disk;
+    disk.target = "vda";
+    disk.type = "volume";
+    disk.source = "pool images, volume web.qcow2";
+    guest.facts.requirements.disks = {disk};
+    cluster.persist(1min);
+    order(cluster, "h1", "b");
+    const Plan plan = cluster.plan();
+    CHECK(move_of(plan, "volume") == nullptr);
+    std::string told;
+    for (const Rejection& rejection : plan.rejections)
+        if (rejection.vm.value == "id-volume" && rejection.target == HostId{"h3"}) told += rejection.detail + ";";
+    CHECK(told.find(
+              "disk vda (pool images, volume web.qcow2) is not copied: it is named as a volume of a storage pool") !=
+          std::string::npos);
+}
+
 TEST_CASE("With failover.across_sites VMs of a lost host are started elsewhere if their storage is seen there") {
     Cluster cluster = two_sites();
     cluster.at("h2").accepts_vms = false;
