@@ -100,14 +100,20 @@ boost::asio::awaitable<Answer> Agent::handle(Call call, Claim claim) {
 }
 
 boost::asio::awaitable<Answer> Agent::look(Call call) {
+    if (call.method == "read") {
+        const auto reading = co_await hypervisor_.read(host_);
+        co_return answered(reading);
+    }
     if (call.method == "facts") {
         const auto facts = co_await hypervisor_.facts(host_);
         co_return answered(facts);
     }
     if (call.method == "can_accept") {
-        auto request = read_as<MigrationRequest>(call.arguments);
+        const json::value* asked = call.arguments.if_contains("request");
+        auto request = read_as<MigrationRequest>(asked ? *asked : json::value());
         if (!request) co_return request.error();
-        const auto accepts = co_await hypervisor_.can_accept(std::move(*request));
+        std::string definition = text_of(call.arguments, "definition");
+        const auto accepts = co_await hypervisor_.can_accept(std::move(*request), std::move(definition));
         co_return answered(accepts);
     }
     const VmId vm{text_of(call.arguments, "vm")};
@@ -127,6 +133,10 @@ boost::asio::awaitable<Answer> Agent::look_at_vm(Call call, VmId vm) {
     if (call.method == "vm_facts") {
         const auto facts = co_await hypervisor_.vm_facts(host_, vm);
         co_return answered(facts);
+    }
+    if (call.method == "migratable_definition") {
+        const auto definition = co_await hypervisor_.migratable_definition(host_, vm);
+        co_return answered(definition);
     }
     if (call.method == "definition") {
         const auto definition = co_await hypervisor_.definition(host_, vm);

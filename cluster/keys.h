@@ -4,6 +4,7 @@
 //   /ballast/cluster/hosts/<host>        the host's machine and its last boot, JSON; stays
 //   /ballast/cluster/calls/<host>/<id>   what the leader wants of the host's agent, JSON (calls.h)
 //   /ballast/cluster/answers/<host>/<id> what became of it, JSON
+//   /ballast/cluster/requests/<id>, replies/<id>   what operators ask at other members (requests.h)
 //   /ballast/cluster/events/<host>       the last things that its hypervisor said, JSON
 #pragma once
 
@@ -18,6 +19,8 @@ inline constexpr const char* agents_prefix = "/ballast/cluster/agents/";
 inline constexpr const char* hosts_prefix = "/ballast/cluster/hosts/";
 inline constexpr const char* calls_prefix = "/ballast/cluster/calls/";
 inline constexpr const char* answers_prefix = "/ballast/cluster/answers/";
+inline constexpr const char* requests_prefix = "/ballast/cluster/requests/";
+inline constexpr const char* replies_prefix = "/ballast/cluster/replies/";
 inline constexpr const char* events_prefix = "/ballast/cluster/events/";
 
 inline std::string agent_key(const HostId& host) {

@@ -104,7 +104,10 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry) {
     const bool was_registered = std::exchange(remote.registered, true);
     remote.seen = entry.mod_revision;
     remote.answered = clock_.now();
-    if (auto identity = identity_from(entry.value)) remote.identity = std::move(*identity);
+    if (auto identity = identity_from(entry.value)) {
+        if (identity->boot != remote.identity.boot) remote.ahead.reset();
+        remote.identity = std::move(*identity);
+    }
     if (!was_registered) emit({HypervisorEvent::Kind::connected, host, {}, {}});
 }
 
@@ -208,7 +211,13 @@ Hypervisor::Task<HostFacts> RemoteHypervisor::facts(HostId host) {
     return look<HostFacts>(std::move(host), "facts", {});
 }
 Hypervisor::Task<HostReading> RemoteHypervisor::read(HostId host) {
-    co_return Error{ErrorCode::invalid, host.value, "an agent tells its readings by itself"};
+    auto reading = co_await look<HostReading>(host, "read", {});
+    if (!reading) co_return reading;
+    Remote& remote = remotes_[host];
+    const Duration ahead = reading->at - clock_.now();
+    if (!remote.ahead || ahead > *remote.ahead) remote.ahead = ahead;
+    reading->at -= *remote.ahead;
+    co_return reading;
 }
 Hypervisor::Task<VmFacts> RemoteHypervisor::vm_facts(HostId host, VmId vm) {
     return look<VmFacts>(std::move(host), "vm_facts", about(vm));
@@ -229,8 +238,12 @@ Hypervisor::Task<void> RemoteHypervisor::create_image(HostId host, DiskCopy disk
 Hypervisor::Task<void> RemoteHypervisor::remove_image(HostId host, std::string file) {
     return change(std::move(host), "remove_image", {{"file", std::move(file)}}, change_within);
 }
-Hypervisor::Task<void> RemoteHypervisor::can_accept(MigrationRequest request) {
-    return look<void>(request.to, "can_accept", to_json(request).as_object());
+Hypervisor::Task<std::string> RemoteHypervisor::migratable_definition(HostId source, VmId vm) {
+    return look<std::string>(std::move(source), "migratable_definition", about(vm));
+}
+Hypervisor::Task<void> RemoteHypervisor::can_accept(MigrationRequest request, std::string definition) {
+    json::object arguments{{"request", to_json(request)}, {"definition", std::move(definition)}};
+    return look<void>(request.to, "can_accept", std::move(arguments));
 }
 Hypervisor::Task<void> RemoteHypervisor::migrate(MigrationRequest request) {
     const Duration within = request.give_up_after + beyond;

@@ -34,7 +34,7 @@ public:
     void on_event(std::function<void(const HypervisorEvent&)> listener) override;
 
     Task<HostFacts> facts(HostId host) override;
-    /// Error invalid: agents tell their readings by themselves.
+    /// Its time is ours: what it was by the host's clock, moved by what the two differ.
     Task<HostReading> read(HostId host) override;
     Task<VmFacts> vm_facts(HostId host, VmId vm) override;
     Task<Presence> presence(HostId host, VmId vm) override;
@@ -43,7 +43,8 @@ public:
     Task<void> start(StartRequest request) override;
     Task<void> create_image(HostId host, DiskCopy disk) override;
     Task<void> remove_image(HostId host, std::string file) override;
-    Task<void> can_accept(MigrationRequest request) override;
+    Task<std::string> migratable_definition(HostId source, VmId vm) override;
+    Task<void> can_accept(MigrationRequest request, std::string definition) override;
     Task<void> migrate(MigrationRequest request) override;
     Task<MigrationProgress> progress(HostId host, VmId vm) override;
     Task<MigrationProgress> completed(HostId host, VmId vm) override;
@@ -62,7 +63,8 @@ private:
         Revision seen = 0;   // of its key
         AgentIdentity identity;
         std::optional<Instant> answered;
-        Revision session = 0;  // of the events last heard
+        std::optional<Duration> ahead;  // of our clock, that of the host's boot, by the reading that came fastest
+        Revision session = 0;           // of the events last heard
         std::uint64_t last_event = 0;
     };
 

@@ -3,6 +3,7 @@
 
 #include "interchange/json_text.h"
 #include "interchange/tables.h"
+#include "model/counters.h"
 #include "model/migration.h"
 #include "ports/hypervisor.h"
 
@@ -86,6 +87,60 @@ struct Described<StartRequest> {
         field("persistent", &T::persistent),
         field("give_up_after_ms", &T::give_up_after),
     };
+};
+inline constexpr Range counted{0, 0x1p64};  // nanoseconds and the like, since a boot
+template <>
+struct Described<VcpuCounters> {
+    using T = VcpuCounters;
+    static constexpr auto fields =
+        std::tuple{field("time_ns", &T::time_ns, counted), field("delay_ns", &T::delay_ns, counted),
+                   field("wait_ns", &T::wait_ns, counted)};
+};
+template <>
+struct Described<VmCounters> {
+    using T = VmCounters;
+    static constexpr auto fields = std::tuple{
+        required("id", &T::id),
+        field("name", &T::name),
+        field("libvirt_id", &T::libvirt_id, {-1, 0x1p31}),
+        field("state", &T::state),
+        field("cpu_time_ns", &T::cpu_time_ns, counted),
+        field("vcpus", &T::vcpus),
+        field("vcpus_current", &T::vcpus_current),
+        field("balloon_current_bytes", &T::balloon_current),
+        field("balloon_maximum_bytes", &T::balloon_maximum),
+        field("balloon_rss_bytes", &T::balloon_rss),
+        field("balloon_unused_bytes", &T::balloon_unused),
+        field("balloon_usable_bytes", &T::balloon_usable),
+        field("balloon_available_bytes", &T::balloon_available),
+        field("swap_in_bytes", &T::swap_in),
+        field("swap_out_bytes", &T::swap_out),
+        field("major_faults", &T::major_faults, counted),
+        field("block_read_bytes", &T::block_read),
+        field("block_written_bytes", &T::block_written),
+        field("net_received_bytes", &T::net_received),
+        field("net_sent_bytes", &T::net_sent),
+        field("dirty_rate_mib_per_s", &T::dirty_rate_mib_per_s),
+        field("block_job", &T::block_job),
+    };
+};
+template <>
+struct Described<HostCounters> {
+    using T = HostCounters;
+    static constexpr auto fields = std::tuple{
+        field("cpu_busy_ns", &T::cpu_busy_ns, counted),
+        field("cpu_idle_ns", &T::cpu_idle_ns, counted),
+        field("memory_total_bytes", &T::memory_total),
+        field("memory_available_bytes", &T::memory_available),
+        field("swap_in_bytes", &T::swap_in),
+        field("free_huge_pages", &T::free_huge_pages, most_pages),
+    };
+};
+template <>
+struct Described<HostReading> {
+    using T = HostReading;
+    static constexpr auto fields =
+        std::tuple{required("at_ms", &T::at), required("host", &T::host), field("vms", &T::vms)};
 };
 template <>
 struct Described<HypervisorEvent> {

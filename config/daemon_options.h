@@ -77,6 +77,13 @@ struct StoreOptions {
     Duration call_timeout = std::chrono::seconds{5};
 };
 
+/// A daemon on each of the hosts. See docs/cluster.md.
+struct ClusterOptions {
+    bool enabled = false;
+    // Three beats: shorter than what a failover waits anyway, far above a slow disk's write.
+    Duration time_to_live = std::chrono::seconds{10};
+};
+
 struct DaemonOptions {
     std::vector<HostOptions> hosts;                // default: the local host by qemu:///system under its hostname
     std::vector<std::string> shared_storage;       // for all hosts, of all sites
@@ -94,6 +101,7 @@ struct DaemonOptions {
     std::string log_level = "info";   // trace debug info warning error
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
     StoreOptions store;
+    ClusterOptions cluster;
     PowerOptions power;
     HealthWatchOptions health;
     RollingOptions rolling;

@@ -1,4 +1,5 @@
 // Every key of /etc/ballast/ballast.yaml. The defaults stand in config/daemon_options.h.
+#include "config/cluster_table.h"
 #include "config/health_table.h"
 #include "config/names.h"
 #include "config/option_table.h"
@@ -165,6 +166,7 @@ Rows rows() {
     add_sampling(all);
     add_surroundings(all);
     add_store(all);
+    add_cluster(all);
     add_power(all);
     add_health(all);
     add_maintenance(all);
@@ -181,6 +183,7 @@ Constraint<DaemonOptions> stale_is_later() {
 
 std::vector<Constraint<DaemonOptions>> constraints() {
     auto all = store_constraints();
+    for (auto& constraint : cluster_constraints()) all.push_back(std::move(constraint));
     all.push_back(stale_is_later());
     all.push_back(checks_know_their_hosts());
     return all;
@@ -193,6 +196,7 @@ const Table<DaemonOptions>& daemon_table() {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
         {{"metrics", "Metrics for Prometheus."},
          {"store", "Where the daemon keeps what it must not forget; see docs/store.md."},
+         {"cluster", "One daemon on each host, coordinated through etcd; see docs/cluster.md."},
          {"power", "Switching hosts off and on; see docs/power.md."},
          {"health", "How hosts that answer are looked at for what is wrong with them; see docs/faults.md."},
          {"rolling", "Rolling reboots and upgrades; see docs/maintenance.md."},

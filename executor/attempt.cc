@@ -46,8 +46,10 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
 Executor::Task<void> Executor::prepare(RunPtr run) {
     const auto checked = co_await check_source(run);
     if (!checked) co_return checked.error();
+    auto definition = co_await hypervisor_.migratable_definition(run->op.from, run->op.vm);
+    if (!definition) co_return definition.error();
     auto request = request_for(*run);
-    const auto accepted = co_await hypervisor_.can_accept(std::move(request));
+    const auto accepted = co_await hypervisor_.can_accept(std::move(request), std::move(*definition));
     if (!accepted) co_return accepted.error();
     const auto created = co_await create_images(run);
     if (!created) co_return created.error();

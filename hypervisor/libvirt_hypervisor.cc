@@ -27,11 +27,12 @@ std::function<Result<void>(virDomainPtr)> checked(VmId vm, std::function<int(vir
 }  // namespace
 
 LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock,
-                                     std::vector<LinkOptions> hosts)
-    : executor_(executor), clock_(clock) {
+                                     std::vector<LinkOptions> hosts, std::map<HostId, std::string> peers)
+    : executor_(executor), clock_(clock), peers_(std::move(peers)) {
     start_event_loop();
     for (LinkOptions& options : hosts) {
         const HostId id = options.id;
+        peers_[id] = options.peer_uri;
         auto tell = [this](const HypervisorEvent& event) {
             for (const auto& listener : listeners_) listener(event);
         };
@@ -165,30 +166,30 @@ Hypervisor::Task<void> LibvirtHypervisor::remove_image(HostId host, std::string 
     return with_worker<void>(std::move(host), std::move(work), image_deadline);
 }
 
-Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request) {
-    HostLink* source = find(request.from);
-    HostLink* target = find(request.to);
-    if (source == nullptr) co_return unknown(request.from);
-    if (target == nullptr) co_return unknown(request.to);
+Hypervisor::Task<std::string> LibvirtHypervisor::migratable_definition(HostId source, VmId vm) {
     std::function<Result<std::string>(virDomainPtr)> describe = [](virDomainPtr domain) {
         return migratable_xml(domain);
     };
-    auto xml = co_await with_domain<std::string>(request.from, request.vm, std::move(describe));
-    if (!xml) co_return xml.error();
-    std::function<Result<void>(virConnectPtr)> check = [request, xml = *xml](virConnectPtr connection) {
-        return check_target(connection, request, xml);
-    };
+    return with_domain<std::string>(std::move(source), std::move(vm), std::move(describe));
+}
+
+Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request, std::string definition) {
+    HostLink* target = find(request.to);
+    if (target == nullptr) co_return unknown(request.to);
+    std::function<Result<void>(virConnectPtr)> check =
+        [request, xml = std::move(definition)](virConnectPtr connection) {
+            return check_target(connection, request, xml);
+        };
     co_return co_await target->call<void>(HostLink::Kind::statistics, std::move(check));
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::migrate(MigrationRequest request) {
     HostLink* source = find(request.from);
-    HostLink* target = find(request.to);
     if (source == nullptr) co_return unknown(request.from);
-    if (target == nullptr) co_return unknown(request.to);
-    std::function<Result<void>(virConnectPtr)> work = [request,
-                                                       peer = target->options().peer_uri](virConnectPtr connection) {
-        return migrate_peer_to_peer(connection, request, peer);
+    const auto peer = peers_.find(request.to);
+    if (peer == peers_.end()) co_return unknown(request.to);
+    std::function<Result<void>(virConnectPtr)> work = [request, uri = peer->second](virConnectPtr connection) {
+        return migrate_peer_to_peer(connection, request, uri);
     };
     co_return co_await source->blocking_call<void>(std::move(work), request.give_up_after);
 }

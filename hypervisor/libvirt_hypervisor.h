@@ -15,8 +15,10 @@ namespace ballast::hypervisor {
 
 class LibvirtHypervisor final : public Hypervisor {
 public:
-    /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs.
-    LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock, std::vector<LinkOptions> hosts);
+    /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs. `peers`: how
+    /// hosts are reached to which VMs are migrated, and to which nobody connects from here.
+    LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock, std::vector<LinkOptions> hosts,
+                      std::map<HostId, std::string> peers = {});
 
     /// Hosts that are known to be off, as the caller says whenever it is asked, are tried once a minute only. Whoever
     /// knows that one is not off any more calls reconnect(). Call it before the io_context runs.
@@ -41,7 +43,8 @@ public:
     Task<void> create_image(HostId host, DiskCopy disk) override;
     Task<void> remove_image(HostId host, std::string file) override;
 
-    Task<void> can_accept(MigrationRequest request) override;
+    Task<std::string> migratable_definition(HostId source, VmId vm) override;
+    Task<void> can_accept(MigrationRequest request, std::string definition) override;
     Task<void> migrate(MigrationRequest request) override;
     Task<MigrationProgress> progress(HostId host, VmId vm) override;
     Task<MigrationProgress> completed(HostId host, VmId vm) override;
@@ -74,6 +77,7 @@ private:
     const Clock& clock_;
     AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
+    std::map<HostId, std::string> peers_;  // URIs
     std::map<HostId, PagePools> page_pools_;  // from the last facts
     std::map<HostId, Instant> answered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;

@@ -76,10 +76,12 @@ public:
     virtual Task<void> remove_image(HostId host, std::string file) = 0;
 
     // Migration. `migrate` returns when libvirt's call returns, whatever that means for the guest: look at both hosts.
-    /// Asked of the target just before the start: memory, CPU, name and UUID free, storage and networks present,
-    /// and a place with enough room for each disk to be copied.
+    /// The domain XML with which it would arrive elsewhere.
+    virtual Task<std::string> migratable_definition(HostId source, VmId vm) = 0;
+    /// Asked of the target just before the start, with that definition: memory, CPU, name and UUID free, storage and
+    /// networks present, and a place with enough room for each disk to be copied.
     /// An error of code `refused` says why not.
-    virtual Task<void> can_accept(MigrationRequest request) = 0;
+    virtual Task<void> can_accept(MigrationRequest request, std::string definition) = 0;
     virtual Task<void> migrate(MigrationRequest request) = 0;
     virtual Task<MigrationProgress> progress(HostId host, VmId vm) = 0;
     /// Statistics of the last completed migration, kept by the host where it ended.

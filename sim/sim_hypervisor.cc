@@ -200,7 +200,7 @@ Hypervisor::Task<void> SimHypervisor::remove_image(HostId host, std::string file
     return change(std::move(host), std::move(act));
 }
 
-Hypervisor::Task<void> SimHypervisor::can_accept(MigrationRequest request) {
+Hypervisor::Task<void> SimHypervisor::can_accept(MigrationRequest request, std::string) {
     const auto reached = co_await reach(request.to);
     if (!reached) co_return reached.error();
     auto result = world_.can_accept(request);

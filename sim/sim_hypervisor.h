@@ -33,7 +33,8 @@ public:
     Task<void> create_image(HostId host, DiskCopy disk) override;
     Task<void> remove_image(HostId host, std::string file) override;
 
-    Task<void> can_accept(MigrationRequest request) override;
+    Task<std::string> migratable_definition(HostId source, VmId vm) override { return definition(source, vm); }
+    Task<void> can_accept(MigrationRequest request, std::string definition) override;
     Task<void> migrate(MigrationRequest request) override;
     Task<MigrationProgress> progress(HostId host, VmId vm) override;
     Task<MigrationProgress> completed(HostId host, VmId vm) override;

@@ -97,7 +97,7 @@ TEST_CASE("a leader moves a vm through the source's agent, and sees that it is u
     request.max_downtime = 100ms;
     request.bandwidth_mib_per_s = 12.5;
     request.disks = {{"vda", "/srv/a", "raw", gib(1), mib(3), true}};
-    REQUIRE(bench.wait(bench.remote->can_accept(request)));
+    REQUIRE(bench.wait(bench.remote->can_accept(request, "web")));
     const auto moved = bench.begin(bench.remote->migrate(request));
     bench.run_for(1s);
     CHECK(bench.wait(bench.remote->presence(h1, vm))->migration_under_way);

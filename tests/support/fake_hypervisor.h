@@ -159,7 +159,9 @@ public:
         co_return Result<void>();
     }
 
-    Task<void> can_accept(MigrationRequest) override {
+    /// Its name stands for all of it.
+    Task<std::string> migratable_definition(HostId source, VmId vm) override { return definition(source, vm); }
+    Task<void> can_accept(MigrationRequest, std::string) override {
         if (refusal) co_return *refusal;
         co_return Result<void>();
     }
