@@ -222,7 +222,7 @@ void Cluster::join(const HostId& host) {
     note(host.value + ": joined");
     members_.at(host).link.cut = false;
     for (const HostId& other : world.hosts())
-        if (other != host) world.join(host, other);
+        if (other != host && world.host(other)->reachable) world.join(host, other);
     world.reconnect(host);
 }
 

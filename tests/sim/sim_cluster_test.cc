@@ -276,8 +276,12 @@ TEST_CASE("A host that is cut off reaches its own libvirtd and no other host") {
     CHECK_FALSE(bench.world.separated(h2, h3));
     CHECK_FALSE(bench.world.host(h1)->answers());
     CHECK(bench.world.host(h1)->answers_on_host());
+    bench.cut_off(h3);
     bench.join(h1);
     CHECK_FALSE(bench.world.separated(h1, h2));
+    CHECK(bench.world.separated(h1, h3));
+    bench.join(h3);
+    CHECK_FALSE(bench.world.separated(h1, h3));
     CHECK(bench.world.host(h1)->answers());
 }
 
