@@ -2,6 +2,7 @@
 
 #include "config/names.h"
 #include "config/quantities.h"
+#include "config/uri.h"
 
 namespace ballast::config {
 
@@ -27,9 +28,19 @@ void add_cluster(std::vector<Option<DaemonOptions>>& rows) {
 }
 
 std::vector<Constraint<DaemonOptions>> cluster_constraints() {
-    return {{{"cluster.enabled", "store.kind"}, [](const DaemonOptions& options) -> std::optional<std::string> {
+    return {{{"cluster.enabled", "store.kind"},
+             [](const DaemonOptions& options) -> std::optional<std::string> {
                  if (!options.cluster.enabled || options.store.kind == "etcd") return std::nullopt;
                  return "`cluster.enabled` needs `store.kind: etcd`, where the daemons meet";
+             }},
+            {{"cluster.enabled", "hosts"}, [](const DaemonOptions& options) -> std::optional<std::string> {
+                 if (!options.cluster.enabled) return std::nullopt;
+                 if (options.hosts.empty()) return "`cluster.enabled` needs `hosts`, the same on each of them";
+                 for (const HostOptions& host : options.hosts)
+                     if (could_be_local(host.peer_uri.value_or(host.uri)))
+                         return "with `cluster.enabled` a host needs a `uri` by which the others reach it; " +
+                                host.id.value + " has none";
+                 return std::nullopt;
              }}};
 }
 

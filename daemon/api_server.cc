@@ -71,11 +71,17 @@ ApiOptions api_options(const config::DaemonOptions& options) {
     return out;
 }
 
+ApiServer::ApiServer(asio::any_io_executor executor, Answer answer, ApiOptions options)
+    : executor_(std::move(executor)), options_(std::move(options)), answer_(std::move(answer)) {}
+
 ApiServer::ApiServer(asio::any_io_executor executor, Controller& controller, Clock& clock, ApiOptions options,
                      ApiHooks hooks)
     : executor_(std::move(executor)),
       options_(std::move(options)),
-      service_(controller, clock, with_groups(std::move(hooks)), options_.watch_patience) {}
+      service_(std::in_place, controller, clock, with_groups(std::move(hooks)), options_.watch_patience),
+      answer_([this](std::string method, std::string target, std::string body, Caller caller) {
+          return service_->answer(std::move(method), std::move(target), std::move(body), std::move(caller));
+      }) {}
 
 ApiServer::~ApiServer() {
     if (!acceptor_) return;
@@ -182,7 +188,7 @@ asio::awaitable<void> ApiServer::serve(Stream stream, Caller caller, Place) {
             std::string target(parser.get().target());
             std::string body = std::move(parser.get().body());
             Caller asking = caller;
-            reply = co_await service_.answer(std::move(method), std::move(target), std::move(body), std::move(asking));
+            reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(asking));
         }
         const unsigned version = error ? 11 : parser.get().version();
         const Response response = response_of(*reply, version, more);

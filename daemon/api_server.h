@@ -4,6 +4,7 @@
 
 #include <boost/asio.hpp>
 #include <boost/beast/core/basic_stream.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,10 @@ ApiOptions api_options(const config::DaemonOptions& options);
 
 class ApiServer {
 public:
+    /// Answers as it is told to.
+    using Answer = std::function<boost::asio::awaitable<Reply>(std::string method, std::string target, std::string body,
+                                                               Caller caller)>;
+    ApiServer(boost::asio::any_io_executor executor, Answer answer, ApiOptions options);
     /// Controller and clock have to outlive the server, and the server the running of the io_context.
     ApiServer(boost::asio::any_io_executor executor, Controller& controller, Clock& clock, ApiOptions options,
               ApiHooks hooks);
@@ -43,7 +48,13 @@ public:
     /// Listens; see service::listen_on for the errors.
     Result<void> start();
     /// Something clients may wait for has changed: call it when a cycle ended and when an operation changed.
-    void changed() { service_.changes().bump(); }
+    void changed() {
+        if (service_) service_->changes().bump();
+    }
+    /// What it would answer to somebody at its socket.
+    boost::asio::awaitable<Reply> answer(std::string method, std::string target, std::string body, Caller caller) {
+        return answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+    }
 
 private:
     using Stream = boost::beast::basic_stream<boost::asio::local::stream_protocol>;
@@ -63,7 +74,8 @@ private:
 
     boost::asio::any_io_executor executor_;
     ApiOptions options_;
-    ApiService service_;
+    std::optional<ApiService> service_;
+    Answer answer_;
     RoleGroups groups_;
     boost::system::error_code accept_error_;
     std::optional<service::LocalAcceptor> acceptor_;

@@ -12,6 +12,7 @@
 #include "config/uri.h"
 #include "daemon/api_server.h"
 #include "daemon/clean_power.h"
+#include "daemon/cluster_member.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
 #include "daemon/health_watch.h"
@@ -39,6 +40,7 @@ namespace {
 
 constexpr const char* seasons_name = "/seasons.json";
 constexpr int exit_cannot_run = 1, exit_bad_configuration = 2;
+constexpr int exit_term_over = 75;  // EX_TEMPFAIL: systemd starts it anew
 
 std::string short_hostname() {
     char name[256] = "localhost";
@@ -69,6 +71,14 @@ config::Loaded<Configuration> load(const std::string& file) {
     }
     Configuration all{*daemon, {}};
     if (all.daemon.hosts.empty()) all.daemon.hosts.push_back(config::default_host(short_hostname()));
+    if (all.daemon.cluster.enabled) {
+        const auto own = own_host(all.daemon, short_hostname());
+        if (!own)
+            return config::Diagnostics{
+                {file, 1, 1,
+                 "cluster.enabled: none of the `hosts` is called " + short_hostname() + ", as this machine is"}};
+        all.daemon = seen_from(all.daemon, *own);
+    }
     auto policy = load_policy(all.daemon);
     if (!policy) return policy.problems();
     all.policy = *policy;
@@ -108,18 +118,29 @@ Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock
     return std::move(*store);
 }
 
+/// What an App works with: a daemon of its own reaches all hosts by libvirt, the leader of several its own host by
+/// libvirt and all of them through their agents.
+struct Surroundings {
+    std::unique_ptr<Store> store;
+    hypervisor::LibvirtHypervisor& libvirt;
+    std::vector<hypervisor::LinkOptions> links;  // of libvirt
+    std::unique_ptr<Hypervisor> through_agents;  // empty: a daemon of its own
+};
+
 /// Builds the parts in the order they need each other; owns them until the process ends.
 class App {
 public:
-    App(boost::asio::io_context& io, Configuration configuration, std::string config_file, std::unique_ptr<Store> store)
+    App(boost::asio::io_context& io, Configuration configuration, std::string config_file, Surroundings around)
         : io_(io),
           configuration_(std::move(configuration)),
           config_file_(std::move(config_file)),
-          store_(std::move(store)),
+          store_(std::move(around.store)),
+          libvirt_(around.libvirt),
+          through_agents_(std::move(around.through_agents)),
+          hypervisor_(through_agents_ ? *through_agents_ : libvirt_),
           metrics_(configuration_.daemon, clock_, [this] { return metrics_view(); }),
-          hypervisor_(io.get_executor(), clock_, links_from(configuration_.daemon)),
-          preflight_(io.get_executor(), links_from(configuration_.daemon), configuration_.daemon.state_dir,
-                     preflight::sources_of(hypervisor_, runner())),
+          preflight_(io.get_executor(), around.links, configuration_.daemon.state_dir,
+                     preflight::sources_of(libvirt_, runner())),
           history_(configuration_.daemon.state_dir + "/history", configuration_.daemon.history_size,
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
@@ -146,11 +167,10 @@ public:
     }
 
     void start() {
-        hypervisor_.rest_while([this](const HostId& host) { return controller_.rests(host); });
-        stop_signals_.async_wait([this](auto, int) { stop(); });
+        if (!through_agents_) libvirt_.rest_while([this](const HostId& host) { return controller_.rests(host); });
+        if (!through_agents_) stop_signals_.async_wait([this](auto, int) { stop(); });
         await_reload();
         resume_forecast();
-        boost::asio::co_spawn(io_, service::run_watchdog(), boost::asio::detached);
         boost::asio::co_spawn(io_, controller_.start(configuration_.policy),
                               [this](std::exception_ptr, Result<void> started) { this->started(started); });
     }
@@ -172,6 +192,11 @@ public:
     }
 
     int exit_status() const { return exit_status_; }
+    ApiAnswer answer() {
+        return [this](std::string method, std::string target, std::string body, Caller caller) {
+            return api_.answer(std::move(method), std::move(target), std::move(body), std::move(caller));
+        };
+    }
     void close() {
         season_file_.close(controller_.memory().seasons);
         store_.reset();
@@ -278,7 +303,8 @@ private:
 
     void started(const Result<void>& result) {
         if (!result) return give_up(result.error());
-        if (const auto listening = api_.start(); !listening) return give_up(listening.error());
+        if (!through_agents_)  // else the member listens, whoever leads
+            if (const auto listening = api_.start(); !listening) return give_up(listening.error());
         if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
@@ -347,10 +373,12 @@ private:
     RealClock clock_;
     DecisionLog log_;
     std::unique_ptr<Store> store_;
+    hypervisor::LibvirtHypervisor& libvirt_;
+    std::unique_ptr<Hypervisor> through_agents_;
+    Hypervisor& hypervisor_;
     Metrics metrics_;
     std::unique_ptr<MetricsListener> metrics_listener_;
     service::Children children_;
-    hypervisor::LibvirtHypervisor hypervisor_;
     preflight::Preflight preflight_;
     History history_;
     SeasonFile season_file_;
@@ -370,6 +398,82 @@ private:
     std::string file_as_loaded_;
     int exit_status_ = 0;
 };
+
+}  // namespace
+
+namespace {
+
+std::map<HostId, std::string> peers_of(const config::DaemonOptions& options) {
+    std::map<HostId, std::string> peers;
+    for (const config::HostOptions& host : options.hosts) peers[host.id] = host.peer_uri.value_or(host.uri);
+    return peers;
+}
+
+// What is wrong with the files is told; the last good ones stay in force.
+void read_policy_again(Configuration& configuration) {
+    auto policy = load_policy(configuration.daemon);
+    if (policy)
+        configuration.policy = *policy;
+    else
+        spdlog::error("the policy was not read again, the last good one stays in force:\n{}",
+                      to_string(policy.problems()));
+}
+
+boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, Configuration& configuration,
+                                                   const bool& leads) {
+    boost::asio::signal_set reload(io, SIGHUP);
+    for (;;) {
+        co_await reload.async_wait(boost::asio::use_awaitable);
+        if (leads) continue;
+        service::notify_reloading();
+        read_policy_again(configuration);
+        service::notify_ready();
+    }
+}
+
+/// One of several daemons. Like a single one's parts, none of its own is ever destroyed.
+[[noreturn]] void run_member(boost::asio::io_context& io, Clock& clock, Configuration configuration,
+                             const std::string& config_file, std::unique_ptr<Store> store) {
+    const HostId own = *own_host(configuration.daemon, short_hostname());
+    std::vector<hypervisor::LinkOptions> links;
+    for (hypervisor::LinkOptions& link : links_from(configuration.daemon))
+        if (link.id == own) links.push_back(std::move(link));
+    auto& shared = *store.release();
+    auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links, peers_of(configuration.daemon));
+    int status = 0;
+    App* app = nullptr;
+    bool leads = false;
+    const auto lead = [&](LeaderParts parts) {
+        leads = true;
+        read_policy_again(configuration);  // it may have been edited since
+        app = new App(io, configuration, config_file,
+                      {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor)});
+        app->start();
+        return app->answer();
+    };
+    auto& member = *new ClusterMember(io.get_executor(), clock, shared, libvirt, configuration.daemon, own, lead, [&] {
+        status = exit_term_over;
+        io.stop();
+    });
+    boost::asio::co_spawn(io, read_policy_when_told(io, configuration, leads), boost::asio::detached);
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&](auto, int) {
+        service::notify_stopping();
+        boost::asio::co_spawn(io, member.resign(), [&](std::exception_ptr) { io.stop(); });
+    });
+    if (const auto started = member.start(); !started) {
+        spdlog::critical("cannot start: {}", to_string(started.error()));
+        status = exit_cannot_run;
+    } else {
+        spdlog::info("ballastd {} is a member of a cluster of {} hosts", BALLAST_VERSION,
+                     configuration.daemon.hosts.size());
+        service::notify_ready();
+        io.run();
+    }
+    if (app) app->close();
+    spdlog::shutdown();
+    std::_Exit(status != 0 || !app ? status : app->exit_status());
+}
 
 }  // namespace
 
@@ -395,7 +499,11 @@ int run(const std::string& config_file) {
         spdlog::critical("the store cannot be used: {}", to_string(store.error()));
         return exit_cannot_run;
     }
-    auto& app = *new App(io, *loaded, config_file, std::move(*store));
+    boost::asio::co_spawn(io, service::run_watchdog(), boost::asio::detached);
+    if (loaded->daemon.cluster.enabled) run_member(io, clock, *loaded, config_file, std::move(*store));
+    auto links = links_from(loaded->daemon);
+    auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
+    auto& app = *new App(io, *loaded, config_file, {std::move(*store), libvirt, std::move(links), nullptr});
     app.start();
     io.run();
     app.close();

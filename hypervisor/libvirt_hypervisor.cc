@@ -176,10 +176,10 @@ Hypervisor::Task<std::string> LibvirtHypervisor::migratable_definition(HostId so
 Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request, std::string definition) {
     HostLink* target = find(request.to);
     if (target == nullptr) co_return unknown(request.to);
-    std::function<Result<void>(virConnectPtr)> check =
-        [request, xml = std::move(definition)](virConnectPtr connection) {
-            return check_target(connection, request, xml);
-        };
+    std::function<Result<void>(virConnectPtr)> check = [request,
+                                                        xml = std::move(definition)](virConnectPtr connection) {
+        return check_target(connection, request, xml);
+    };
     co_return co_await target->call<void>(HostLink::Kind::statistics, std::move(check));
 }
 

@@ -15,8 +15,8 @@ namespace ballast::hypervisor {
 
 class LibvirtHypervisor final : public Hypervisor {
 public:
-    /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs. `peers`: how
-    /// hosts are reached to which VMs are migrated, and to which nobody connects from here.
+    /// Starts connecting to all hosts at once; returns without waiting. Lives as long as the executor runs. `peers`:
+    /// how hosts are reached to which VMs are migrated, and to which nobody connects from here.
     LibvirtHypervisor(boost::asio::any_io_executor executor, const Clock& clock, std::vector<LinkOptions> hosts,
                       std::map<HostId, std::string> peers = {});
 
@@ -77,7 +77,7 @@ private:
     const Clock& clock_;
     AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
-    std::map<HostId, std::string> peers_;  // URIs
+    std::map<HostId, std::string> peers_;     // URIs
     std::map<HostId, PagePools> page_pools_;  // from the last facts
     std::map<HostId, Instant> answered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;

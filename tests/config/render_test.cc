@@ -144,6 +144,10 @@ bool same(const StoreOptions& a, const StoreOptions& b) {
            std::tie(b.kind, b.endpoints, b.prefix, b.ca_file, b.cert_file, b.key_file, b.user, b.password_file,
                     b.call_timeout);
 }
+bool same(const ClusterOptions& a, const ClusterOptions& b) {
+    const auto& [enabled, time_to_live] = a;
+    return std::tie(enabled, time_to_live) == std::tie(b.enabled, b.time_to_live);
+}
 bool same(const PowerOptions& a, const PowerOptions& b) {
     const auto& [broker, shutdown, boot, tries, drill] = a;
     return std::tie(broker, shutdown, boot, tries, drill) ==
@@ -188,9 +192,9 @@ bool same(const policy::Options& a, const policy::Options& b) {
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc, store, power, health, rolling, shutdown] = a;
-    return same(hosts, b.hosts) && same(store, b.store) && same(power, b.power) && same(health, b.health) &&
-           same(rolling, b.rolling) && shutdown == b.shutdown_wait &&
+                 log, proc, store, cluster, power, health, rolling, shutdown] = a;
+    return same(hosts, b.hosts) && same(store, b.store) && same(cluster, b.cluster) && same(power, b.power) &&
+           same(health, b.health) && same(rolling, b.rolling) && shutdown == b.shutdown_wait &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -273,6 +277,7 @@ public:
                           "null",  "/" + odd_text(),
                           {}};
         made.store.call_timeout = duration(1000, 60'000);
+        made.cluster.time_to_live = duration(3000, 300'000);
         made.power = {"/run/" + std::to_string(below(1000)) + ".sock", duration(10'000, 7'200'000),
                       duration(10'000, 7'200'000), number(1, 10), duration(3'600'000, 4'000'000'000)};
         made.health = {

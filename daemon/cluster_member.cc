@@ -1,0 +1,178 @@
+#include "daemon/cluster_member.h"
+
+#include <algorithm>
+#include <fstream>
+#include <spdlog/spdlog.h>
+
+#include "config/uri.h"
+
+namespace ballast::daemon {
+
+namespace {
+// Longer than GET /v1/watch waits for a change.
+constexpr Duration reply_within = std::chrono::seconds{35};
+
+std::string first_line(const char* path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+cluster::AgentIdentity identity_on(const HostId& own) {
+    return {own.value, first_line("/etc/machine-id"), first_line("/proc/sys/kernel/random/boot_id")};
+}
+
+std::string address_of(const config::HostOptions& host) {
+    return host.peer_uri.value_or(host.uri);
+}
+
+std::vector<HostId> ids_of(const config::DaemonOptions& options) {
+    std::vector<HostId> ids;
+    for (const config::HostOptions& host : options.hosts) ids.push_back(host.id);
+    return ids;
+}
+
+json::value to_json(const std::string& method, const std::string& target, const std::string& body,
+                    const Caller& caller) {
+    return json::object{{"method", method},
+                        {"target", target},
+                        {"body", body},
+                        {"uid", caller.peer.uid},
+                        {"pid", caller.peer.pid},
+                        {"user", caller.user},
+                        {"role", to_string(caller.role)}};
+}
+
+Role role_from(const std::string& name) {
+    for (const Role role : {Role::viewer, Role::admin})
+        if (to_string(role) == name) return role;
+    return Role::none;
+}
+}  // namespace
+
+std::optional<HostId> own_host(const config::DaemonOptions& options, const std::string& hostname) {
+    for (const config::HostOptions& host : options.hosts)
+        if (host.id.value == hostname) return host.id;
+    return std::nullopt;
+}
+
+config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own) {
+    for (config::HostOptions& host : options.hosts) {
+        const std::string address = address_of(host);
+        host.uri = host.id == own ? "qemu:///system" : address;
+        host.peer_uri = address;
+    }
+    return options;
+}
+
+ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
+                             const config::DaemonOptions& options, HostId own,
+                             std::function<ApiAnswer(LeaderParts)> lead, std::function<void()> over)
+    : executor_(executor),
+      clock_(clock),
+      store_(store),
+      libvirt_(libvirt),
+      options_(options),
+      own_(own),
+      lead_(std::move(lead)),
+      over_(std::move(over)),
+      agent_(executor, clock, libvirt, store, own, identity_on(own), options.cluster.time_to_live,
+             [own](const std::string& problem) {
+                 if (problem.empty())
+                     spdlog::info("{}: registered with the cluster", own.value);
+                 else
+                     spdlog::warn("{}: not registered with the cluster: {}", own.value, problem);
+             }),
+      election_(executor, clock, store, own.value, options.cluster.time_to_live),
+      requests_(executor, clock, store, own.value),
+      api_(
+          executor,
+          [this](std::string method, std::string target, std::string body, Caller caller) {
+              return answer(std::move(method), std::move(target), std::move(body), std::move(caller));
+          },
+          api_options(options)) {}
+
+Result<void> ClusterMember::start() {
+    if (const auto listening = api_.start(); !listening) return listening;
+    agent_.start();
+    boost::asio::co_spawn(executor_, live(), boost::asio::detached);
+    return {};
+}
+
+boost::asio::awaitable<void> ClusterMember::live() {
+    const Revision term = co_await election_.win();
+    spdlog::info("leads the cluster, term {}", term);
+    auto parts = co_await take_over(term);
+    if (parts) {
+        answer_ = lead_(std::move(*parts));
+        boost::asio::co_spawn(executor_, desk_->run(), boost::asio::detached);
+        co_await election_.keep();
+        spdlog::warn("term {} is over: this process ends and is started anew", term);
+    } else {
+        spdlog::error("cannot lead: {}", to_string(parts.error()));
+    }
+    over_();
+}
+
+boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision term) {
+    LeaderParts parts;
+    parts.store = std::make_unique<cluster::TermStore>(store_, term, [this, term] {
+        spdlog::warn("term {} is over, another member leads: this process ends and is started anew", term);
+        over_();
+    });
+    caller_ = std::make_unique<cluster::Caller>(executor_, clock_, *parts.store, term);
+    const auto started = co_await caller_->start();
+    if (!started) co_return started.error();
+    auto facts_of = [this](const std::string& definition) { return libvirt_.facts_of(definition); };
+    auto remote = std::make_unique<cluster::RemoteHypervisor>(executor_, clock_, *parts.store, *caller_,
+                                                              ids_of(options_), std::move(facts_of));
+    const auto following = co_await remote->start();
+    if (!following) co_return following.error();
+    parts.hypervisor = std::move(remote);
+    desk_ = std::make_unique<cluster::Desk>(
+        executor_, clock_, *parts.store, [this](json::value request) { return answer_elsewhere(std::move(request)); });
+    co_return parts;
+}
+
+boost::asio::awaitable<void> ClusterMember::resign() {
+    const auto resigned = co_await election_.resign();
+    if (!resigned) spdlog::warn("could not resign: {}", to_string(resigned.error()));
+}
+
+boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::string target, std::string body,
+                                                    Caller caller) {
+    if (answer_) {
+        auto reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+        co_return reply;
+    }
+    caller.user += "@" + own_.value;
+    json::value request = to_json(method, target, body, caller);
+    const auto told = co_await requests_.ask(std::move(request), reply_within);
+    if (!told) co_return failure(told.error());
+    const json::object* fields = told->if_object();
+    const json::value* status = fields ? fields->if_contains("status") : nullptr;
+    const json::value* reply = fields ? fields->if_contains("body") : nullptr;
+    if (!status || !status->is_int64() || !reply)
+        co_return failure(503, "unavailable", "leader", "its reply is too large for the store: ask there");
+    co_return Reply{static_cast<unsigned>(status->get_int64()), *reply, {}};
+}
+
+boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value request) {
+    try {
+        const json::object& fields = request.as_object();
+        const auto text = [&](const char* key) { return std::string(fields.at(key).as_string()); };
+        Caller caller;
+        caller.peer.uid = fields.at("uid").to_number<uid_t>();
+        caller.peer.pid = fields.at("pid").to_number<pid_t>();
+        caller.user = text("user");
+        caller.role = role_from(text("role"));
+        std::string method = text("method"), target = text("target"), body = text("body");
+        const Reply reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+        co_return json::object{{"status", static_cast<std::int64_t>(reply.status)}, {"body", reply.body}};
+    } catch (const std::exception& error) {
+        co_return json::object{{"status", 400}, {"body", json::object{{"error", error.what()}}}};
+    }
+}
+
+}  // namespace ballast::daemon

@@ -1,0 +1,75 @@
+// This daemon as one of several: the agent of its own host, a candidate for the lead, and whoever asks it is answered
+// by the one that leads (docs/cluster.md). When its term is over the process ends and is started anew by systemd: what
+// it had under way as the leader is void then. One io_context thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cluster/agent.h"
+#include "cluster/election.h"
+#include "cluster/remote_hypervisor.h"
+#include "cluster/requests.h"
+#include "cluster/term_store.h"
+#include "config/daemon_options.h"
+#include "daemon/api_http.h"
+#include "daemon/api_server.h"
+
+namespace ballast::daemon {
+
+/// What a leader works with.
+struct LeaderParts {
+    std::unique_ptr<Store> store;
+    std::unique_ptr<Hypervisor> hypervisor;
+};
+
+/// How a request of the control API is answered.
+using ApiAnswer =
+    std::function<boost::asio::awaitable<Reply>(std::string method, std::string target, std::string body, Caller)>;
+
+/// The host whose agent this daemon is: the one that is called as this machine. Nothing: none is.
+std::optional<HostId> own_host(const config::DaemonOptions& options, const std::string& hostname);
+/// The hosts as this daemon sees them: its own by the local libvirt, the others by the address that they have for each
+/// other. Requires own_host().
+config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own);
+
+class ClusterMember {
+public:
+    /// `store` and `libvirt` (which reaches the own host) outlive it. `lead` begins to lead with these parts and
+    /// returns how requests are answered from then on. `over`: its term has ended, or could not begin.
+    ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
+                  const config::DaemonOptions& options, HostId own, std::function<ApiAnswer(LeaderParts)> lead,
+                  std::function<void()> over);
+
+    /// Registers, serves, and stands for election until the executor stops. Errors: the control socket's.
+    Result<void> start();
+    /// Gives the lead to another member, if this one has it. What it still wants as the leader is void from then on.
+    boost::asio::awaitable<void> resign();
+
+private:
+    boost::asio::awaitable<void> live();
+    boost::asio::awaitable<Result<LeaderParts>> take_over(Revision term);
+    boost::asio::awaitable<Reply> answer(std::string method, std::string target, std::string body, Caller caller);
+    boost::asio::awaitable<boost::json::value> answer_elsewhere(boost::json::value request);
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    Store& store_;
+    Hypervisor& libvirt_;
+    config::DaemonOptions options_;
+    HostId own_;
+    std::function<ApiAnswer(LeaderParts)> lead_;
+    std::function<void()> over_;
+    cluster::Agent agent_;
+    cluster::Election election_;
+    cluster::Requests requests_;
+    ApiServer api_;
+    std::unique_ptr<cluster::Caller> caller_;
+    std::unique_ptr<cluster::Desk> desk_;
+    ApiAnswer answer_;  // empty: another member leads
+};
+
+}  // namespace ballast::daemon

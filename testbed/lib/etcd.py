@@ -1,0 +1,48 @@
+"""etcd on the hosts, one member each: where several daemons meet. It lives on the host's own disk, power cuts included."""
+
+from base import write_text
+from host import all_hosts
+
+CLIENTS, PEERS = 2379, 2380
+DATA = "/var/lib/ballast-etcd"
+_UNIT = """[Unit]
+Description=etcd of the testbed
+After=network.target
+[Service]
+Type=notify
+ExecStart=/usr/bin/etcd --name {name} --data-dir {data} --initial-cluster {cluster} --initial-cluster-state new \
+  --listen-client-urls http://{ip}:{clients} --advertise-client-urls http://{ip}:{clients} \
+  --listen-peer-urls http://{ip}:{peers} --initial-advertise-peer-urls http://{ip}:{peers} \
+  --heartbeat-interval 200 --election-timeout 2000 --log-level warn
+Restart=on-failure
+TimeoutStartSec=120
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def endpoints():
+    """The members' URLs."""
+    return [f"http://{host.ip}:{CLIENTS}" for host in all_hosts()]
+
+
+def start_fresh():
+    """An empty etcd on all hosts; returns when each member serves."""
+    hosts = all_hosts()
+    stop()
+    cluster = ",".join(f"{host.name}=http://{host.ip}:{PEERS}" for host in hosts)
+    for host in hosts:
+        host.run(["rm", "-rf", DATA])
+        unit = _UNIT.format(name=host.name, data=DATA, cluster=cluster, ip=host.ip, clients=CLIENTS, peers=PEERS)
+        write_text(host.path("/etc/systemd/system/ballast-etcd.service"), unit, 0o644)
+        host.run(["systemctl", "daemon-reload"])
+        host.run(["systemctl", "enable", "--quiet", "ballast-etcd"])
+        host.run(["systemctl", "start", "--no-block", "ballast-etcd"])  # each waits for the others
+    for host in hosts:
+        host.run(["systemctl", "start", "ballast-etcd"], timeout=120)
+
+
+def stop():
+    """Ends every member; the data stay."""
+    for host in all_hosts():
+        host.run(["systemctl", "disable", "--quiet", "--now", "ballast-etcd"], check=False)
