@@ -77,6 +77,7 @@ private:
     void add_maintenance();
     void add_power();
     void add_fence();
+    void add_cluster();
     void add_rolling();
     void add_acting();
     void add_mode();
@@ -101,6 +102,7 @@ CommandLine::CommandLine() {
     add_maintenance();
     add_power();
     add_fence();
+    add_cluster();
     add_rolling();
     add_acting();
     add_mode();
@@ -256,6 +258,12 @@ void CommandLine::add_power() {
     for (CLI::App* order : {off, drill, on}) order->add_flag("--wait", said_.wait, "Until it is done");
     verb(app_, "energy", "What the hosts draw, and what switching them off saved", energy);
     add("release", "You have looked: end the host's alarm or quarantine");
+}
+
+void CommandLine::add_cluster() {
+    CLI::App* group = group_of_verbs("cluster", "Several daemons, one on each host");
+    verb(*group, "status", "Which hosts' daemons are there, and which one leads", cluster_status);
+    verb(*group, "transfer-leader", "Have another member lead", transfer_leader);
 }
 
 void CommandLine::add_fence() {

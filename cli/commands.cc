@@ -117,6 +117,19 @@ Exit energy(Session& session) {
     return session.show("/v1/energy", show_energy);
 }
 
+Exit cluster_status(Session& session) {
+    return session.show("/v1/cluster", show_cluster);
+}
+
+Exit transfer_leader(Session& session) {
+    const Fetched answer = session.post("/v1/cluster/transfer", object{});
+    if (!answer) return answer.exit;
+    session.print(answer.body, [](const value& body, Page& page) {
+        page.say(text(body, "leader_was") + " hands the lead over: `ballastctl cluster status` says to whom.");
+    });
+    return Exit::ok;
+}
+
 Exit power(Session& session, const PowerWish& wish) {
     object order{{"action", wish.action}};
     if (wish.force) order["force"] = true;

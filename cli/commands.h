@@ -26,6 +26,8 @@ Exit preflight(Session& session, const std::optional<std::string>& host);
 Exit policy_show(Session& session);
 Exit power_list(Session& session);
 Exit energy(Session& session);
+Exit cluster_status(Session& session);
+Exit transfer_leader(Session& session);
 
 // Acting.
 struct WaitWish {

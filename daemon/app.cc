@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "cluster/term_power.h"
 #include "collectors/sampler.h"
 #include "config/load.h"
 #include "config/render.h"
@@ -125,6 +126,7 @@ struct Surroundings {
     hypervisor::LibvirtHypervisor& libvirt;
     std::vector<hypervisor::LinkOptions> links;  // of libvirt
     std::unique_ptr<Hypervisor> through_agents;  // empty: a daemon of its own
+    std::function<bool()> leads;                 // it is certain that nobody else does
 };
 
 /// Builds the parts in the order they need each other; owns them until the process ends.
@@ -147,7 +149,8 @@ public:
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
           broker_(configuration_.daemon.power.broker),
           systems_(configuration_.daemon.hosts, runner()),
-          power_(broker_, systems_),
+          clean_power_(broker_, systems_),
+          power_(clean_power_, std::move(around.leads)),
           probe_(io.get_executor(), configuration_.daemon.hosts),
           controller_(io.get_executor(), clock_, hypervisor_, power_, probe_, *store_, configuration_.daemon,
                       listener()),
@@ -384,7 +387,8 @@ private:
     SeasonFile season_file_;
     power::Client broker_;
     SshSystemControl systems_;
-    CleanPower power_;
+    CleanPower clean_power_;
+    cluster::TermPower power_;
     TcpProbe probe_;
     Controller controller_;
     RollingService rolling_;
@@ -446,8 +450,9 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
     const auto lead = [&](LeaderParts parts) {
         leads = true;
         read_policy_again(configuration);  // it may have been edited since
-        app = new App(io, configuration, config_file,
-                      {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor)});
+        app = new App(
+            io, configuration, config_file,
+            {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor), std::move(parts.leads)});
         app->start();
         return app->answer();
     };
@@ -503,7 +508,8 @@ int run(const std::string& config_file) {
     if (loaded->daemon.cluster.enabled) run_member(io, clock, *loaded, config_file, std::move(*store));
     auto links = links_from(loaded->daemon);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
-    auto& app = *new App(io, *loaded, config_file, {std::move(*store), libvirt, std::move(links), nullptr});
+    auto& app = *new App(io, *loaded, config_file,
+                         {std::move(*store), libvirt, std::move(links), nullptr, [] { return true; }});
     app.start();
     io.run();
     app.close();

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <spdlog/spdlog.h>
 
+#include "cluster/keys.h"
 #include "config/uri.h"
 
 namespace ballast::daemon {
@@ -11,6 +12,7 @@ namespace ballast::daemon {
 namespace {
 // Longer than GET /v1/watch waits for a change.
 constexpr Duration reply_within = std::chrono::seconds{35};
+constexpr Duration answer_takes = std::chrono::milliseconds{200};  // to whoever asked, through the store
 
 std::string first_line(const char* path) {
     std::ifstream file(path);
@@ -130,6 +132,7 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     const auto following = co_await remote->start();
     if (!following) co_return following.error();
     parts.hypervisor = std::move(remote);
+    parts.leads = [this] { return election_.term().has_value(); };
     desk_ = std::make_unique<cluster::Desk>(
         executor_, clock_, *parts.store, [this](json::value request) { return answer_elsewhere(std::move(request)); });
     co_return parts;
@@ -142,8 +145,13 @@ boost::asio::awaitable<void> ClusterMember::resign() {
 
 boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::string target, std::string body,
                                                     Caller caller) {
+    if (method == "GET" && target == "/v1/cluster" && caller.role != Role::none) {
+        auto described = co_await describe();
+        co_return described;
+    }
     if (answer_) {
-        auto reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+        auto reply =
+            co_await answer_as_leader(std::move(method), std::move(target), std::move(body), std::move(caller));
         co_return reply;
     }
     caller.user += "@" + own_.value;
@@ -158,6 +166,52 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
     co_return Reply{static_cast<unsigned>(status->get_int64()), *reply, {}};
 }
 
+boost::asio::awaitable<Reply> ClusterMember::answer_as_leader(std::string method, std::string target, std::string body,
+                                                              Caller caller) {
+    if (method == "POST" && target == "/v1/cluster/transfer") co_return hand_over(caller);
+    auto reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+    co_return reply;
+}
+
+// The answer goes out before the lead does.
+Reply ClusterMember::hand_over(const Caller& caller) {
+    if (caller.role != Role::admin) return forbidden(caller);
+    spdlog::info("audit: uid={} user={} verb=transfer-leader outcome=ok", caller.peer.uid, caller.user);
+    boost::asio::co_spawn(executor_, leave_the_lead(), boost::asio::detached);
+    return {200, json::object{{"leader_was", own_.value}}, {}};
+}
+
+boost::asio::awaitable<void> ClusterMember::leave_the_lead() {
+    co_await clock_.sleep_for(answer_takes);
+    co_await resign();
+    over_();
+}
+
+boost::asio::awaitable<Reply> ClusterMember::describe() {
+    std::string key = cluster::leader_key;
+    const auto leader = co_await store_.get(std::move(key));
+    if (!leader) co_return failure(leader.error());
+    std::string prefix = cluster::agents_prefix;
+    const auto agents = co_await store_.list(std::move(prefix));
+    if (!agents) co_return failure(agents.error());
+    json::array members;
+    for (const config::HostOptions& host : options_.hosts) {
+        const auto agent = std::find_if(agents->begin(), agents->end(), [&](const KeyValue& entry) {
+            return entry.key == cluster::agent_key(host.id);
+        });
+        const bool there = agent != agents->end();
+        members.push_back(json::object{{"host", host.id.value},
+                                       {"registered", there},
+                                       {"incarnation", there ? json::value(agent->create_revision) : json::value()}});
+    }
+    co_return Reply{200,
+                    json::object{{"member", own_.value},
+                                 {"leader", *leader ? json::value((*leader)->value) : json::value()},
+                                 {"term", *leader ? json::value((*leader)->create_revision) : json::value()},
+                                 {"members", std::move(members)}},
+                    {}};
+}
+
 boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value request) {
     try {
         const json::object& fields = request.as_object();
@@ -168,7 +222,8 @@ boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value 
         caller.user = text("user");
         caller.role = role_from(text("role"));
         std::string method = text("method"), target = text("target"), body = text("body");
-        const Reply reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+        const Reply reply =
+            co_await answer_as_leader(std::move(method), std::move(target), std::move(body), std::move(caller));
         co_return json::object{{"status", static_cast<std::int64_t>(reply.status)}, {"body", reply.body}};
     } catch (const std::exception& error) {
         co_return json::object{{"status", 400}, {"body", json::object{{"error", error.what()}}}};

@@ -24,6 +24,7 @@ namespace ballast::daemon {
 struct LeaderParts {
     std::unique_ptr<Store> store;
     std::unique_ptr<Hypervisor> hypervisor;
+    std::function<bool()> leads;  // its term goes on for certain
 };
 
 /// How a request of the control API is answered.
@@ -53,7 +54,12 @@ private:
     boost::asio::awaitable<void> live();
     boost::asio::awaitable<Result<LeaderParts>> take_over(Revision term);
     boost::asio::awaitable<Reply> answer(std::string method, std::string target, std::string body, Caller caller);
+    boost::asio::awaitable<Reply> answer_as_leader(std::string method, std::string target, std::string body,
+                                                   Caller caller);
     boost::asio::awaitable<boost::json::value> answer_elsewhere(boost::json::value request);
+    boost::asio::awaitable<Reply> describe();
+    Reply hand_over(const Caller& caller);
+    boost::asio::awaitable<void> leave_the_lead();
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <spdlog/spdlog.h>
 
+#include "cluster/keys.h"
 #include "collectors/sampler.h"
 #include "config/uri.h"
 #include "daemon/keys.h"
@@ -77,12 +78,18 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
     power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
     power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
                              [this](const HostId& host) { return failover_.may_cut(host); },
-                             [this](HostId host) { return executor_.rejoin(std::move(host)); }});
+                             [this](HostId host) { return executor_.rejoin(std::move(host)); },
+                             [this](const HostId& host) { return nobody_looks_after(host); }});
     executor_.ask_power([this](const HostId& host) {
         const auto record = power_switch_.record(host);
         return record ? record->state : PowerState::on;
     });
     hypervisor_.on_event([this](const HypervisorEvent& event) { heard(event); });
+}
+
+std::vector<Compare> Controller::nobody_looks_after(const HostId& host) const {
+    if (!options_.cluster.enabled) return {};
+    return {{Compare::Kind::absent, cluster::agent_key(host), 0, {}}};
 }
 
 FailoverQuestions Controller::failover_questions() {

@@ -131,6 +131,7 @@ private:
     bool in_use(const HostId& host) const;
     bool has_site(const std::string& site) const;
     FailoverQuestions failover_questions();
+    std::vector<Compare> nobody_looks_after(const HostId& host) const;
     void sampled(const HostId& host, const collectors::Sample& sample);
     void presume_vms();
     std::set<VmId> facts_due(const HostId& host) const;

@@ -23,7 +23,8 @@ PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std:
     const PowerRecord before =
         run->begin(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by), "is to be cut off");
     PowerRecord record = run->record;
-    const auto written = co_await journal_.write(std::move(record));
+    auto guards = hooks_.gone ? hooks_.gone(host) : std::vector<Compare>();
+    const auto written = co_await journal_.write(std::move(record), std::move(guards));
     if (!written && !contact_lost(written.error())) {
         run->record = before;
         run->driven = false;

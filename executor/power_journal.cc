@@ -145,11 +145,12 @@ Store::Task<void> PowerJournal::lock(PowerRecord record, Revision target_mark) {
     co_return Result<void>();
 }
 
-Store::Task<void> PowerJournal::write(PowerRecord record) {
+Store::Task<void> PowerJournal::write(PowerRecord record, std::vector<Compare> guards) {
     const std::string key = record_key(record.host);
     constexpr int tries = 8;  // each time an earlier write of ours came through in between
     for (int i = 0; i < tries; ++i) {
         Transaction transaction = transaction_for(record, revisions_[record.host]);
+        transaction.guards.insert(transaction.guards.end(), guards.begin(), guards.end());
         const auto commit = co_await store_.commit(std::move(transaction));
         if (!commit) co_return commit.error();
         if (commit->committed) {
@@ -160,7 +161,9 @@ Store::Task<void> PowerJournal::write(PowerRecord record) {
         if (!entry) co_return entry.error();
         revisions_[record.host] = *entry ? (*entry)->mod_revision : 0;
     }
-    co_return Error{ErrorCode::conflict, record.host.value, "somebody else writes its power record"};
+    co_return Error{ErrorCode::conflict, record.host.value,
+                    guards.empty() ? "somebody else writes its power record"
+                                   : "its agent is there again, or somebody else writes its power record"};
 }
 
 }  // namespace ballast::executor

@@ -38,7 +38,8 @@ public:
     Store::Task<void> lock(PowerRecord record, Revision target_mark);
     /// Writes the record and keeps the lock in step with its state. Safe to repeat; a write before it whose answer was
     /// lost takes no effect any more once this one is through.
-    Store::Task<void> write(PowerRecord record);
+    /// Error conflict: one of the other guards does not hold, or somebody else writes the record.
+    Store::Task<void> write(PowerRecord record, std::vector<Compare> guards = {});
 
 private:
     Store& store_;

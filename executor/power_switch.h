@@ -49,6 +49,8 @@ struct LossHooks {
     std::function<bool(const HostId&)> may_cut;
     /// Cleans a host that was lost and answers again. An error: it is not done, and is asked again.
     std::function<boost::asio::awaitable<Result<void>>(HostId)> rejoin;
+    /// What the store says while nobody looks after a host, in a cluster: guards of the decision to cut it off.
+    std::function<std::vector<Compare>(const HostId&)> gone = {};
 };
 
 class PowerSwitch {

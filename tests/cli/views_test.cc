@@ -284,3 +284,17 @@ TEST_CASE("The energy account says whose word the watts are, and that RAPL does 
                              "RAPL, platform", "90 W   power table"})
         CHECK_THAT(text, Catch::Contains(part));
 }
+
+TEST_CASE("The members of a cluster are told with who leads and who is not there") {
+    const value cluster = boost::json::parse(R"({"member": "h2", "leader": "h1", "term": 7, "members": [
+        {"host": "h1", "registered": true, "incarnation": 3}, {"host": "h2", "registered": true, "incarnation": 4},
+        {"host": "h3", "registered": false, "incarnation": null}]})");
+    Page page(style_of_width(100));
+    show_cluster(cluster, page);
+    for (const char* part :
+         {"h1     registered       leads", "h2     registered       follows, answers you", "h3     not registered"})
+        CHECK_THAT(page.text(), Catch::Contains(part));
+    Page nobody(style_of_width(100));
+    show_cluster(boost::json::parse(R"({"member": "h2", "leader": null, "members": []})"), nobody);
+    CHECK_THAT(nobody.text(), Catch::Contains("Nobody leads just now"));
+}

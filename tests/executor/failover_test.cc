@@ -446,3 +446,30 @@ TEST_CASE("An acceptance whose answer is lost starts nothing that nobody knows o
     REQUIRE(lab.recovers());
     CHECK(lab.guards() == 0);
 }
+
+TEST_CASE("a host whose agent is in the store again is not cut off, and is when it has gone") {
+    FailoverLab lab;
+    const std::string agent = "/ballast/cluster/agents/h1";
+    lab.power_switch->set_hooks({[&](const HostId& host) { return lab.answers(host); },
+                                 [](const HostId&) { return true; },
+                                 [&](HostId host) { return lab.executor->rejoin(std::move(host)); },
+                                 [&](const HostId&) {
+                                     return std::vector<Compare>{{Compare::Kind::absent, agent, 0, {}}};
+                                 }});
+    lab.world.cut_off({"h1"});
+    lab.run_for(1min);
+    Transaction registers;
+    registers.changes.push_back({Change::Kind::put, agent, "there", 0});
+    REQUIRE(lab.wait(lab.store->commit(registers)));
+    const auto refused = lab.fence("h1");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::conflict);
+    CHECK(refused.error().message.find("its agent is there again") != std::string::npos);
+    CHECK(lab.record("h1").state == PowerState::on);
+    CHECK(lab.world.host({"h1"})->powered);
+    Transaction leaves;
+    leaves.changes.push_back({Change::Kind::erase, agent, {}, 0});
+    REQUIRE(lab.wait(lab.store->commit(leaves)));
+    CHECK(lab.fence("h1"));
+    CHECK(lab.becomes("h1", PowerState::lost));
+}

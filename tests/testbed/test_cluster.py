@@ -48,7 +48,7 @@ class Cluster(ClusterTest):
     def leader(self):
         """The host that leads, as the store has it."""
         return named("host1").run(["etcdctl", "--endpoints", ",".join(etcd.endpoints()), "get", "--print-value-only",
-                                   "/ballast/cluster/leader"]).strip()
+                                   "/ballast/data/ballast/cluster/leader"]).strip()
 
     def followers(self):
         return [name for name in HOSTS if name != self.leader()]
@@ -101,4 +101,4 @@ class Cluster(ClusterTest):
 
     def leader_seen_by(self, host):
         return named(host).run(["etcdctl", "--endpoints", ",".join(etcd.endpoints()), "--command-timeout=10s", "get",
-                                "--print-value-only", "/ballast/cluster/leader"], check=False).strip()
+                                "--print-value-only", "/ballast/data/ballast/cluster/leader"], check=False).strip()
