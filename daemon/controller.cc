@@ -132,8 +132,8 @@ Controller::Task<void> Controller::start(policy::Options policy) {
         if (listener_.source_read) listener_.source_read(host, source, read.has_value());
     };
     for (const config::HostOptions& host : options_.hosts) {
-        facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
-        host_facts_wake_[host.id] = std::make_shared<boost::asio::steady_timer>(asio_);
+        facts_wake_[host.id] = std::make_shared<executor::Pause>(asio_);
+        host_facts_wake_[host.id] = std::make_shared<executor::Pause>(asio_);
         collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
         if (config::is_local(host.uri)) sampler.proc_path = options_.proc_path;
         boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener),
@@ -170,7 +170,7 @@ void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
     keeper_.sampled(host, sample);
     const auto running = keeper_.running_on(host);
     failover_.seen(host, running, booted);
-    if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->cancel();
+    if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->end();
     want_cycle();
 }
 
@@ -289,9 +289,7 @@ boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
         const bool known = facts.has_value();
         if (known) keeper_.host_facts(host, std::move(*facts));
         if (known) want_cycle();
-        wake->expires_after(known ? facts_refresh : facts_retry);
-        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
-        co_await wake->async_wait(token);
+        co_await wake->take(clock_, known ? facts_refresh : facts_retry);
     }
 }
 
@@ -314,9 +312,7 @@ boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
             keeper_.vm_facts(vm, std::move(*facts));
         }
         if (keeper_.vm_facts_wanted(host).empty()) want_cycle();
-        wake->expires_after(facts_refresh);
-        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
-        co_await wake->async_wait(token);
+        co_await wake->take(clock_, facts_refresh);
     }
 }
 
@@ -331,13 +327,13 @@ void Controller::heard(const HypervisorEvent& event) {
             spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
         // It may have come back as another: new facts at once.
         if (const auto wake = host_facts_wake_.find(event.host); up && wake != host_facts_wake_.end())
-            wake->second->cancel();
+            wake->second->end();
         want_cycle();
     }
     if (event.kind == Kind::vm_stopped) failover_.heard_end(event.vm);
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
         keeper_.outdate_facts(event.vm);
-        if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->cancel();
+        if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->end();
     }
 }
 

@@ -18,6 +18,7 @@
 #include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
 #include "executor/executor.h"
+#include "executor/pause.h"
 #include "executor/power_switch.h"
 #include "interchange/cycle.h"
 #include "interchange/record.h"
@@ -183,8 +184,8 @@ private:
     bool cycle_wanted_ = false;
     std::map<HostId, Instant> rebooted_;
     boost::asio::steady_timer cycle_wake_;
-    std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> facts_wake_;  // per host: definitions of its VMs
-    std::map<HostId, std::shared_ptr<boost::asio::steady_timer>> host_facts_wake_;
+    std::map<HostId, std::shared_ptr<executor::Pause>> facts_wake_;  // per host: definitions of its VMs
+    std::map<HostId, std::shared_ptr<executor::Pause>> host_facts_wake_;
 };
 
 }  // namespace ballast::daemon
