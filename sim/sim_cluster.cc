@@ -32,6 +32,7 @@ struct Cluster::StoreTrace : StoreClient {
     StoreTrace& operator=(const StoreTrace&) = delete;
 
     void tell(Instant) override {
+        if (!cluster.tracing) told = cluster.store.history.size();
         for (; told < cluster.store.history.size(); ++told) {
             const WatchEvent& event = cluster.store.history[told];
             const bool put = event.kind == WatchEvent::Kind::put;
@@ -61,6 +62,7 @@ Cluster::~Cluster() {
 }
 
 void Cluster::note(const std::string& what) {
+    if (!tracing) return;
     trace_.push_back(std::to_string((clock.now() - began_).count()) + " ms " + what);
 }
 

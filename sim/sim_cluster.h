@@ -72,7 +72,9 @@ public:
     MemberProcess* process(const HostId& host) const { return members_.at(host).process.get(); }
     std::uint64_t steps() const { return steps_; }
 
-    /// What happened, one line each: to processes, in the store, on the hosts, and what was noted.
+    /// What happened, one line each: to processes, in the store, on the hosts, and what was noted; nothing while it is
+    /// not wanted, which saves most of the time that a step takes.
+    bool tracing = true;
     const std::vector<std::string>& trace() const { return trace_; }
     void note(const std::string& what);
     /// From the seed: below n.

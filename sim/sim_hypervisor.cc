@@ -5,6 +5,7 @@ namespace ballast::sim {
 namespace {
 constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
+constexpr double cpus = 16;
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
 Error no_answer(const HostId& host) {
@@ -101,6 +102,7 @@ Hypervisor::Task<HostFacts> SimHypervisor::facts(HostId host) {
     HostFacts facts;
     facts.hostname = host.value;
     facts.memory_total = world_.host(host)->memory;
+    facts.cpus = cpus;
     co_return facts;
 }
 
@@ -109,6 +111,10 @@ Hypervisor::Task<HostReading> SimHypervisor::read(HostId host) {
     if (!reached) co_return reached.error();
     HostReading reading;
     reading.at = clock_.now();
+    const Duration up = clock_.now() - world_.host(host)->booted;
+    const auto counted = static_cast<std::uint64_t>(static_cast<double>(up.count()) * 1e6 * cpus);
+    reading.host.cpu_busy_ns = counted / 4;
+    reading.host.cpu_idle_ns = counted - counted / 4;
     for (const auto& [id, domain] : world_.host(host)->domains) {
         if (!domain.active()) continue;
         VmCounters& vm = reading.vms.emplace_back();
@@ -169,6 +175,12 @@ Hypervisor::Task<std::string> SimHypervisor::definition(HostId host, VmId vm) {
 Result<VmFacts> SimHypervisor::facts_of(const std::string& definition) const {
     VmFacts facts;
     facts.name = definition;
+    if (const VmSpec* const spec = world_.spec(definition)) {
+        facts.memory = spec->memory;
+        facts.persistent = spec->persistent;
+        facts.wishes.post_copy = spec->allows_post_copy;
+        facts.requirements.disks = spec->disks;
+    }
     return facts;
 }
 

@@ -52,6 +52,7 @@ Result<Commit> StoreData::commit(const Transaction& transaction, Instant now) {
     for (const Change& one : transaction.changes)
         if (one.kind == Change::Kind::put && one.lease != 0 && !leases.contains(one.lease))
             return Error{ErrorCode::not_found, "lease", "no such lease"};
+    if (committing) committing(transaction);
     ++revision;
     std::vector<WatchEvent> events;
     for (const Change& one : transaction.changes) change(one, events);

@@ -3,6 +3,7 @@
 // Single-threaded.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -67,6 +68,8 @@ struct StoreData {
     std::vector<std::pair<Instant, Revision>> times;  // of the revisions
     Revision compacted = 0;
     std::vector<StoreClient*> clients;  // in the order in which they connected
+    /// Hears of every transaction whose guards hold, right before it changes anything.
+    std::function<void(const Transaction&)> committing;
 
     // Faults.
     std::mt19937_64 dice;

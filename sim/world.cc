@@ -95,6 +95,12 @@ std::vector<HostId> World::running_on(const VmId& vm) const {
     return ids;
 }
 
+const VmSpec* World::spec(const std::string& name) const {
+    for (const auto& [vm, known] : specs_)
+        if (known.name == name) return &known;
+    return nullptr;
+}
+
 unsigned World::migrations_under_way() const {
     return static_cast<unsigned>(
         std::count_if(migrations_.begin(), migrations_.end(), [](const auto& one) { return one->under_way(); }));
@@ -399,6 +405,7 @@ Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
     Domain* const known = domain(id, vm);
     if (known != nullptr && known->active()) return Error{ErrorCode::conflict, vm.value, "domain is already active"};
     if (broken.contains(id)) return Error{ErrorCode::internal, vm.value, "QEMU did not start"};
+    if (starting) starting(id, vm);
     Domain& started = hosts_.at(id).domains[vm];
     const VmSpec& spec = specs_.at(vm);
     started.name = spec.name;

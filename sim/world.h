@@ -98,6 +98,8 @@ public:
     Domain* domain(const HostId& host, const VmId& vm);
     std::vector<HostId> hosts() const;
     std::vector<HostId> running_on(const VmId& vm) const;
+    /// As it was built; nothing when no VM has this name.
+    const VmSpec* spec(const std::string& name) const;
     /// The VM was shut down or lost by a fault: nobody can be blamed that it does not run.
     bool may_be_off(const VmId& vm) const { return may_be_off_.contains(vm); }
     /// It ran on a host when that lost its power.
@@ -144,6 +146,8 @@ public:
     void move_by_hand(const VmId& vm, const HostId& from, const HostId& to);
 
     std::set<HostId> broken;  // nothing can be started there
+    /// Hears of every start that is about to succeed, migrations and hosts' own autostart aside.
+    std::function<void(const HostId&, const VmId&)> starting;
 
     // Who is connected: from outside to all hosts, or from `on` to that host only, which no network comes between.
     using Listener = std::function<void(const HypervisorEvent&)>;
