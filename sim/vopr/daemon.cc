@@ -1,0 +1,104 @@
+#include "sim/vopr/daemon.h"
+
+#include <cstdio>
+#include <functional>
+
+#include "cluster/remote_hypervisor.h"
+#include "cluster/term_store.h"
+#include "sim/sim_probe.h"
+
+namespace ballast::sim::vopr {
+
+namespace {
+constexpr Duration health_interval = std::chrono::seconds{10};  // config/daemon_options.h
+
+config::DaemonOptions options_for(const std::vector<HostId>& hosts) {
+    config::DaemonOptions options;
+    for (const HostId& host : hosts) {
+        config::HostOptions& one = options.hosts.emplace_back();
+        one.id = host;
+        one.uri = "qemu+ssh://" + host.value + "/system";
+    }
+    return options;
+}
+
+// In the form in which Linux tells it.
+std::string boot_id_of(const std::string& boot) {
+    char id[37];
+    const std::uint64_t hash = std::hash<std::string>()(boot);
+    std::snprintf(id, sizeof id, "%08llx-0000-4000-8000-%012llx", static_cast<unsigned long long>(hash >> 32),
+                  static_cast<unsigned long long>(hash & 0xffffffffffff));
+    return id;
+}
+}  // namespace
+
+struct Daemon::Leader {
+    Leader(MemberContext& in, World& world, Site& site, Revision of)
+        : context(in),
+          marked(in.store(), MarkedStore::leaders + std::to_string(of)),
+          store(marked, of, [&in] { in.exit(); }),
+          caller(in.io().get_executor(), in.clock(), store, of),
+          hypervisor(in.io().get_executor(), in.clock(), store, caller, site.hosts,
+                     [&in](const std::string& definition) { return in.hypervisor().facts_of(definition); }),
+          power(in.io(), in.clock(), world, site.bmcs, in.crashes(), in.host()),
+          probe(in.io(), in.clock(), world, in.crashes(), in.host()),
+          controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store, options_for(site.hosts), {}) {
+    }
+
+    boost::asio::awaitable<void> start(policy::Options policy) {
+        auto started = co_await caller.start();
+        if (started) started = co_await hypervisor.start();
+        if (started) started = co_await controller.start(std::move(policy));
+        if (!started) co_return context.exit();
+        ready = true;
+        for (;;) {  // as the health probe does
+            for (const HostId& host : hypervisor.hosts())
+                if (hypervisor.connection(host) == Connection::up) controller.boot_told(host, hypervisor.boot_of(host));
+            co_await context.clock().sleep_for(health_interval);
+        }
+    }
+
+    MemberContext& context;
+    MarkedStore marked;
+    cluster::TermStore store;
+    cluster::Caller caller;
+    cluster::RemoteHypervisor hypervisor;
+    SimPower power;
+    SimProbe probe;
+    daemon::Controller controller;
+    bool ready = false;
+};
+
+Daemon::Daemon(MemberContext& context, World& world, Site& site)
+    : context_(context),
+      world_(world),
+      site_(site),
+      store_(context.store(), MarkedStore::agents + context.host().value),
+      agent_(context.io().get_executor(), context.clock(), context.hypervisor(), store_, context.host(),
+             {context.host().value, "machine of " + context.host().value, boot_id_of(context.boot_id())}, time_to_live,
+             {}),
+      election_(context.io().get_executor(), context.clock(), store_, context.host().value, time_to_live) {
+    agent_.start();
+    boost::asio::co_spawn(context.io(), live(), boost::asio::detached);
+}
+
+Daemon::~Daemon() = default;
+
+daemon::Controller* Daemon::controller() const {
+    return leader_ && leader_->ready ? &leader_->controller : nullptr;
+}
+
+boost::asio::awaitable<void> Daemon::live() {
+    const Revision term = co_await election_.win();
+    boost::asio::co_spawn(context_.io(), keep(), boost::asio::detached);
+    leader_ = std::make_unique<Leader>(context_, world_, site_, term);
+    policy::Options policy = site_.policy;
+    co_await leader_->start(std::move(policy));
+}
+
+boost::asio::awaitable<void> Daemon::keep() {
+    co_await election_.keep();
+    context_.exit();
+}
+
+}  // namespace ballast::sim::vopr

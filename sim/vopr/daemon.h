@@ -1,0 +1,82 @@
+// One member of a simulated cluster, of the real parts: the agent of its host, the election, and while it leads the
+// controller with policy, executor, power switch and failover, on the hypervisors as agents tell of them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cluster/agent.h"
+#include "cluster/election.h"
+#include "daemon/controller.h"
+#include "sim/member.h"
+#include "sim/sim_power.h"
+
+namespace ballast::sim::vopr {
+
+/// Puts a mark into all it commits, under which whoever watches the store knows who it was: a key that nobody has is
+/// erased. It lies below whatever guards the process adds, so that it tells the truth where these do not.
+class MarkedStore : public Store {
+public:
+    static constexpr const char* leaders = "/ballast/mark/leader/";  // + term
+    static constexpr const char* agents = "/ballast/mark/agent/";    // + host
+
+    MarkedStore(Store& store, std::string mark) : store_(store), mark_(std::move(mark)) {}
+
+    Task<std::optional<KeyValue>> get(std::string key) override { return store_.get(std::move(key)); }
+    Task<std::vector<KeyValue>> list(std::string prefix) override { return store_.list(std::move(prefix)); }
+    Task<Commit> commit(Transaction transaction) override {
+        transaction.changes.push_back({Change::Kind::erase, mark_, {}, 0});
+        return store_.commit(std::move(transaction));
+    }
+    Task<Revision> revision() override { return store_.revision(); }
+    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision after,
+                                       std::function<void(const std::vector<WatchEvent>&)> changed,
+                                       std::function<void()> compacted) override {
+        return store_.watch(std::move(prefix), after, std::move(changed), std::move(compacted));
+    }
+    Task<LeaseId> grant(Duration time_to_live) override { return store_.grant(time_to_live); }
+    Task<void> keep_alive(LeaseId lease) override { return store_.keep_alive(lease); }
+    Task<void> revoke(LeaseId lease) override { return store_.revoke(lease); }
+
+private:
+    Store& store_;
+    const std::string mark_;
+};
+
+/// What all members share.
+struct Site {
+    std::vector<HostId> hosts;
+    policy::Options policy;
+    Bmcs bmcs;
+};
+
+class Daemon : public MemberProcess {
+public:
+    static constexpr Duration time_to_live = std::chrono::seconds{10};  // the daemon's default
+
+    /// Both outlive it.
+    Daemon(MemberContext& context, World& world, Site& site);
+    ~Daemon() override;
+
+    /// The controller, while it leads and has taken up its work.
+    daemon::Controller* controller() const;
+    boost::asio::io_context& io() { return context_.io(); }
+    /// While it believes to lead.
+    std::optional<Revision> term() const { return election_.term(); }
+
+private:
+    struct Leader;
+
+    boost::asio::awaitable<void> live();
+    boost::asio::awaitable<void> keep();
+
+    MemberContext& context_;
+    World& world_;
+    Site& site_;
+    MarkedStore store_;
+    cluster::Agent agent_;
+    cluster::Election election_;
+    std::unique_ptr<Leader> leader_;
+};
+
+}  // namespace ballast::sim::vopr

@@ -1,0 +1,194 @@
+#include "sim/vopr/invariants.h"
+
+#include <algorithm>
+
+#include "cluster/calls.h"
+#include "cluster/keys.h"
+#include "executor/journal.h"
+#include "executor/vm_records.h"
+#include "policy/options.h"
+#include "sim/vopr/daemon.h"
+
+namespace ballast::sim::vopr {
+
+namespace {
+// What only the leader may write.
+constexpr const char* of_the_leader[] = {
+    "/ballast/ops/", "/ballast/opvm/",        "/ballast/power/", "/ballast/powerlock/", "/ballast/target/",
+    "/ballast/vms/", "/ballast/maintenance/", "/ballast/homes/", "/ballast/boots/",     "/ballast/settings/"};
+constexpr const char* ops_prefix = "/ballast/ops/";
+constexpr const char* vms_prefix = "/ballast/vms/";
+constexpr const char* lock_prefix = "/ballast/powerlock/";
+// A fault made it run twice: by then whoever leads has seen to it, had both hosts been cut off for as long as any is.
+constexpr Duration twice_at_most = std::chrono::minutes{45};
+
+bool begins(const std::string& key, const char* prefix) {
+    return key.starts_with(prefix);
+}
+bool is_of_the_leader(const std::string& key) {
+    return std::any_of(std::begin(of_the_leader), std::end(of_the_leader),
+                       [&](const char* prefix) { return begins(key, prefix); });
+}
+std::string after(const std::string& key, const char* prefix) {
+    return key.substr(std::string(prefix).size());
+}
+}  // namespace
+
+/// Who commits, by the mark.
+struct Invariants::Author {
+    Revision term = 0;  // 0: no leader
+    bool current = false;
+    std::string name;
+};
+
+Invariants::Invariants(Cluster& cluster, const Scenario& scenario) : cluster_(cluster) {
+    for (const Guest& guest : scenario.guests) index_.emplace(guest.vm, index_.size());
+    twice_since_.resize(index_.size());
+    running_.resize(index_.size());
+    cluster_.store.committing = [this](const Transaction& transaction) { committing(transaction); };
+    cluster_.world.starting = [this](const HostId& on, const VmId& vm) { starting(on, vm); };
+}
+
+void Invariants::breaks(const std::string& what) {
+    if (broken_) return;
+    cluster_.note("BROKEN: " + what);
+    broken_ = what;
+}
+
+// ---- what the store takes
+
+void Invariants::committing(const Transaction& transaction) {
+    Author author;
+    for (const Change& change : transaction.changes) {
+        if (begins(change.key, MarkedStore::leaders)) author.term = std::stoll(after(change.key, MarkedStore::leaders));
+        if (begins(change.key, "/ballast/mark/")) author.name = after(change.key, "/ballast/mark/");
+    }
+    const auto leader = cluster_.store.entries.find(cluster::leader_key);
+    author.current =
+        author.term != 0 && leader != cluster_.store.entries.end() && leader->second.create_revision == author.term;
+    for (const Change& change : transaction.changes) look_at(change, author);
+}
+
+void Invariants::look_at(const Change& change, const Author& author) {
+    const bool put = change.kind == Change::Kind::put;
+    bool leads = is_of_the_leader(change.key);
+    if (put && begins(change.key, cluster::calls_prefix)) {
+        const auto call = cluster::call_from(change.value);
+        leads = leads || (call && call->claimed_by == 0);
+    }
+    if (leads && !author.current)
+        breaks("4: " + change.key + " is changed by " + (author.name.empty() ? "nobody" : author.name) +
+               ", which does not lead");
+    if (begins(change.key, ops_prefix)) look_at_operation(change);
+    if (put && begins(change.key, vms_prefix)) look_at_owner(change);
+    if (begins(change.key, lock_prefix)) look_at_lock(change);
+    if (put && begins(change.key, cluster::agents_prefix)) look_at_registration(change);
+}
+
+void Invariants::look_at_owner(const Change& change) {
+    const auto before = cluster_.store.entries.find(change.key);
+    if (before == cluster_.store.entries.end()) return;
+    const auto old = executor::vm_record_from_json(boost::json::parse(before->second.value));
+    const auto now = executor::vm_record_from_json(boost::json::parse(change.value));
+    if (!old || !now) return breaks("9: " + change.key + " cannot be read");
+    const std::uint64_t wanted = old->generation + (old->host == now->host ? 0 : 1);
+    if (now->generation < wanted || (old->host != now->host && now->generation != wanted))
+        breaks("9: " + change.key + " goes from " + old->host.value + " in generation " +
+               std::to_string(old->generation) + " to " + now->host.value + " in generation " +
+               std::to_string(now->generation));
+}
+
+void Invariants::look_at_operation(const Change& change) {
+    if (change.kind != Change::Kind::put) {
+        operations_.erase(change.key);
+        return;
+    }
+    const auto record = executor::record_from_json(boost::json::parse(change.value));
+    if (!record) return breaks("7: " + change.key + " cannot be read");
+    const Operation& op = record->op;
+    if (is_final(op.state)) {
+        operations_.erase(change.key);
+        return;
+    }
+    for (const auto& [key, other] : operations_)
+        if (key != change.key && other.vm == op.vm) breaks("5: " + op.vm.value + " has two operations");
+    Seen& seen = operations_[change.key];
+    seen.vm = op.vm;
+    seen.from = op.from;
+    seen.to = op.to;
+    seen.migrates = op.trigger != Trigger::host_loss;
+    seen.alarmed = seen.alarmed || op.alarm;
+    seen.holds_slot = seen.migrates && op.state != OperationState::waiting && !seen.alarmed;
+    count_slots();
+}
+
+void Invariants::count_slots() {
+    static const policy::LimitOptions limits;
+    std::map<HostId, unsigned> out, in;
+    unsigned all = 0;
+    for (const auto& [key, seen] : operations_) {
+        if (!seen.holds_slot) continue;
+        ++all;
+        if (++out[seen.from] > limits.outgoing_per_host) breaks("5: too many VMs leave " + seen.from.value);
+        if (++in[seen.to] > limits.incoming_per_host) breaks("5: too many VMs come to " + seen.to.value);
+    }
+    if (all > limits.cluster) breaks("5: too many VMs are under way");
+}
+
+void Invariants::look_at_lock(const Change& change) {
+    const HostId host{after(change.key, lock_prefix)};
+    const auto before = cluster_.store.entries.find(change.key);
+    const std::string was = before == cluster_.store.entries.end() ? "" : before->second.value;
+    const std::string now = change.kind == Change::Kind::put ? change.value : "";
+    const SimHost& machine = *cluster_.world.host(host);
+    if (now == was) return;
+    if (now == to_string(PowerState::fencing)) boots_at_fencing_[host] = machine.boots;
+    if (now != to_string(PowerState::lost)) return;
+    const bool went_off = !machine.powered || machine.boots > boots_at_fencing_[host];
+    if (!went_off && !confirmed_.contains(host))
+        breaks("11: " + host.value + " counts as lost, and has had power all the time");
+    confirmed_.erase(host);
+}
+
+void Invariants::look_at_registration(const Change& change) {
+    if (cluster_.store.entries.contains(change.key)) return;
+    const std::string host = after(change.key, cluster::agents_prefix);
+    const auto lock = cluster_.store.entries.find(lock_prefix + host);
+    if (lock != cluster_.store.entries.end() && lock->second.value == to_string(PowerState::fencing))
+        breaks("10: " + host + " is registered while it is being cut off");
+}
+
+// ---- what the hosts do
+
+void Invariants::starting(const HostId& on, const VmId& vm) {
+    for (const HostId& host : cluster_.world.hosts()) {
+        const Domain* const there = host == on ? nullptr : cluster_.world.domain(host, vm);
+        if (there != nullptr && there->active() && cluster_.world.host(host)->powered)
+            breaks("2: " + vm.value + " is started on " + on.value + " and is on " + host.value);
+    }
+}
+
+void Invariants::step() {
+    std::fill(running_.begin(), running_.end(), 0);
+    bool twice = false;
+    for (const HostId& id : cluster_.world.hosts())
+        for (const auto& [vm, domain] : cluster_.world.host(id)->domains)
+            if (domain.runs() && ++running_[index_.at(vm)] > 1) twice = true;
+    if (!twice) {
+        std::fill(twice_since_.begin(), twice_since_.end(), Instant{});
+        return;
+    }
+    for (const auto& [vm, index] : index_) {
+        Instant& since = twice_since_[index];
+        if (running_[index] < 2)
+            since = {};
+        else if (!cluster_.world.may_run_twice(vm))
+            breaks("1: " + vm.value + " runs on two hosts");
+        else if (since == Instant{})
+            since = cluster_.clock.now();
+        else if (cluster_.clock.now() - since > twice_at_most)
+            breaks("1: " + vm.value + " has been running on two hosts for long, and nobody ends it");
+    }
+}
+
+}  // namespace ballast::sim::vopr

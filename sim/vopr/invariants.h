@@ -1,0 +1,58 @@
+// What must never happen, whatever goes wrong [design: docs/simulator.md]: looked at in everything the store takes, in
+// every start of a guest, and after every step.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "sim/sim_cluster.h"
+#include "sim/vopr/scenario.h"
+
+namespace ballast::sim::vopr {
+
+class Invariants {
+public:
+    /// From now on, as long as both are there.
+    Invariants(Cluster& cluster, const Scenario& scenario);
+    Invariants(const Invariants&) = delete;
+    Invariants& operator=(const Invariants&) = delete;
+
+    /// The first one that was broken, with what broke it.
+    const std::optional<std::string>& broken() const { return broken_; }
+    void step();
+    /// A person has answered for it that this host is off.
+    void confirmed(const HostId& host) { confirmed_.insert(host); }
+
+private:
+    struct Author;
+    struct Seen {  // an operation as the store has it
+        VmId vm;
+        HostId from, to;
+        bool migrates = false;
+        bool holds_slot = false;
+        bool alarmed = false;  // once at least
+    };
+
+    void committing(const Transaction& transaction);
+    void look_at(const Change& change, const Author& author);
+    void look_at_owner(const Change& change);
+    void look_at_operation(const Change& change);
+    void look_at_lock(const Change& change);
+    void look_at_registration(const Change& change);
+    void count_slots();
+    void starting(const HostId& on, const VmId& vm);
+    void breaks(const std::string& what);
+
+    Cluster& cluster_;
+    std::map<VmId, std::size_t> index_;
+    std::vector<Instant> twice_since_;
+    std::vector<unsigned> running_;
+    std::map<std::string, Seen> operations_;  // by key; those that have not ended
+    std::map<HostId, unsigned> boots_at_fencing_;
+    std::set<HostId> confirmed_;
+    std::optional<std::string> broken_;
+};
+
+}  // namespace ballast::sim::vopr

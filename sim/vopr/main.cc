@@ -1,0 +1,55 @@
+// ballast-vopr: looks for a seed under which a simulated cluster breaks one of its invariants. docs/simulator.md is its
+// manual.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <spdlog/spdlog.h>
+
+#include "sim/vopr/search.h"
+
+namespace {
+
+using namespace ballast::sim::vopr;
+
+struct Arguments {
+    Search search;
+    std::string seeds = "1..1000";
+    bool log = false, tell = false;
+};
+
+bool read_seeds(const std::string& text, Search& search) {
+    try {
+        std::size_t end = 0;
+        search.first = search.last = std::stoull(text, &end);
+        if (end == text.size()) return true;
+        if (text.compare(end, 2, "..") != 0) return false;
+        std::size_t rest = 0;
+        search.last = std::stoull(text.substr(end + 2), &rest);
+        return end + 2 + rest == text.size() && search.first <= search.last;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments arguments;
+    CLI::App app{"Plays whole clusters under faults, and tells of what breaks."};
+    app.add_option("--seeds", arguments.seeds, "A..B, or one")->capture_default_str();
+    app.add_option("--jobs", arguments.search.jobs, "processes")->check(CLI::Range(1, 1024))->capture_default_str();
+    app.add_option("--stop-after", arguments.search.stop_after, "findings")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    app.add_flag("--verbose", arguments.search.verbose, "every line of a story");
+    app.add_flag("--quiet", arguments.search.quiet, "no progress");
+    app.add_flag("--tell", arguments.tell, "the whole story of the first seed, broken or not");
+    app.add_flag("--log", arguments.log, "with what the daemons log");
+    CLI11_PARSE(app, argc, argv);
+    if (!read_seeds(arguments.seeds, arguments.search)) {
+        std::cerr << "--seeds: " << arguments.seeds << " is neither a seed nor A..B\n";
+        return 2;
+    }
+    if (!arguments.log) spdlog::set_level(spdlog::level::off);
+    if (arguments.tell) return tell(arguments.search.first) ? 0 : 1;
+    return search(arguments.search) == 0 ? 0 : 1;
+}

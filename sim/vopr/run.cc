@@ -1,0 +1,345 @@
+#include "sim/vopr/run.h"
+
+#include <set>
+
+#include "sim/vopr/daemon.h"
+#include "sim/vopr/invariants.h"
+
+namespace ballast::sim::vopr {
+
+namespace {
+using namespace std::chrono_literals;
+
+// Three tries of a migration at the longest deadline that the VMs' memory gives, and what lies between them.
+constexpr Duration quiet_within = 90min;
+constexpr Duration quiet_for = 1min;
+constexpr Duration look_every = 5s;
+constexpr std::uint64_t most_steps = 3'000'000;
+
+bool may_end(Fault fault) {
+    return fault == Fault::guest_shuts_down || fault == Fault::guest_crashes || fault == Fault::io_error ||
+           fault == Fault::post_copy_cut || fault == Fault::target_qemu_killed_after_start;
+}
+
+class Run {
+public:
+    Run(const Scenario& scenario, bool tracing)
+        : scenario_(scenario),
+          cluster_(scenario.seed,
+                   [this](MemberContext& context) -> std::unique_ptr<MemberProcess> {
+                       return std::make_unique<Daemon>(context, cluster_.world, site_);
+                   }),
+          invariants_(cluster_, scenario) {
+        cluster_.tracing = tracing;
+        cluster_.check = [this] { invariants_.step(); };
+        site_.hosts = scenario.hosts;
+        site_.policy.mode = policy::Mode::automatic;
+        for (const HostId& host : scenario.hosts) {
+            cluster_.add_host(host);
+            site_.bmcs[host];
+        }
+        for (const Guest& guest : scenario.guests) {
+            VmSpec spec;
+            spec.memory = gib(guest.memory_gib);
+            spec.dirty_mib_per_s = guest.dirty_mib_per_s;
+            spec.persistent = guest.persistent;
+            cluster_.world.add_vm(guest.on, guest.vm, spec);
+        }
+        for (const Event& event : scenario.events) cluster_.world.after(event.at, [this, event] { happen(event); });
+    }
+
+    Outcome go() {
+        const Instant began = cluster_.clock.now();
+        pass(scenario_.length);
+        if (!invariants_.broken()) heal();
+        std::string disquiet = "never looked at";
+        const Instant end = cluster_.clock.now() + quiet_within;
+        Instant quiet_since = cluster_.clock.now();
+        while (!invariants_.broken() && cluster_.clock.now() < end) {
+            pass(look_every);
+            disquiet = why_not_quiet();
+            if (!disquiet.empty()) quiet_since = cluster_.clock.now();
+            if (cluster_.clock.now() - quiet_since >= quiet_for) break;
+        }
+        Outcome outcome;
+        if (!disquiet.empty()) outcome.broken = disquiet;
+        if (cluster_.steps() >= most_steps) outcome.broken = "6: too many steps: something goes on for ever";
+        if (invariants_.broken()) outcome.broken = *invariants_.broken();
+        outcome.steps = cluster_.steps();
+        outcome.migrations = cluster_.world.migrations_started();
+        outcome.starts = starts_;
+        outcome.took = cluster_.clock.now() - began;
+        outcome.trace = cluster_.trace();
+        return outcome;
+    }
+
+private:
+    void pass(Duration duration) {
+        const Instant end = cluster_.clock.now() + duration;
+        while (!invariants_.broken() && cluster_.steps() < most_steps && cluster_.step(end)) {
+        }
+        if (!invariants_.broken() && cluster_.steps() < most_steps && cluster_.clock.now() < end)
+            cluster_.run_for(end - cluster_.clock.now());
+    }
+
+    Daemon* leader() const {
+        for (const HostId& host : scenario_.hosts) {
+            auto* const daemon = dynamic_cast<Daemon*>(cluster_.process(host));
+            if (daemon != nullptr && daemon->term() && daemon->controller() != nullptr) return daemon;
+        }
+        return nullptr;
+    }
+    std::optional<HostId> leads() const {
+        const Daemon* const daemon = leader();
+        for (const HostId& host : scenario_.hosts)
+            if (daemon != nullptr && cluster_.process(host) == daemon) return host;
+        return std::nullopt;
+    }
+
+    template <class Order>
+    void order(Order what) {
+        Daemon* const daemon = leader();
+        if (daemon == nullptr) return;
+        boost::asio::co_spawn(daemon->io(), what(*daemon->controller()), boost::asio::detached);
+    }
+
+    void later(Duration delay, std::function<void()> what) { cluster_.world.after(delay, std::move(what)); }
+
+    void happen(const Event& event) {
+        if (healed_) return;
+        cluster_.note("EVENT: " + to_string(event));
+        if (happen_to_process(event) || happen_to_host(event) || happen_to_link(event) || happen_to_store(event))
+            return;
+        happen_otherwise(event);
+    }
+
+    bool happen_to_process(const Event& e) {
+        using Kind = Event::Kind;
+        const HostId leading = leads().value_or(e.host);
+        switch (e.kind) {
+            case Kind::kill: cluster_.kill(e.host); return true;
+            case Kind::kill_at: cluster_.kill_at(e.host, e.count); return true;
+            case Kind::kill_leader_at: cluster_.kill_at(leading, e.count); return true;
+            case Kind::pause_at: cluster_.pause_at(e.host, e.count, e.lasts); return true;
+            case Kind::pause: pause(e.host, e.lasts); return true;
+            case Kind::pause_leader: pause(leading, e.lasts); return true;
+            default: return false;
+        }
+    }
+
+    void pause(const HostId& host, Duration lasts) {
+        cluster_.pause(host);
+        later(lasts, [this, host] { cluster_.resume(host); });
+    }
+
+    bool happen_to_host(const Event& e) {
+        using Kind = Event::Kind;
+        const HostId host = e.host, other = e.other;
+        switch (e.kind) {
+            case Kind::power_cut:
+                cluster_.power_off(host);
+                later(e.lasts, [this, host] { cluster_.power_on(host); });
+                return true;
+            case Kind::cut_off:
+                cluster_.cut_off(host);
+                later(e.lasts, [this, host] { cluster_.join(host); });
+                return true;
+            case Kind::separate:
+                cluster_.world.separate(host, other);
+                later(e.lasts, [this, host, other] {
+                    const bool both = cluster_.world.host(host)->reachable && cluster_.world.host(other)->reachable;
+                    if (both) cluster_.world.join(host, other);
+                });
+                return true;
+            case Kind::libvirtd_restart:
+                if (cluster_.world.host(host)->powered) cluster_.world.restart_libvirtd(host);
+                return true;
+            case Kind::step_wall_clock: cluster_.step_wall_clock(host, e.lasts); return true;
+            default: return false;
+        }
+    }
+
+    bool happen_to_link(const Event& e) {
+        using Kind = Event::Kind;
+        StoreLink& link = cluster_.link(e.host);
+        const Instant end = cluster_.clock.now() + e.lasts;
+        switch (e.kind) {
+            case Kind::link_cut: link.cut = true; break;
+            case Kind::link_deaf: link.deaf = true; break;
+            case Kind::link_loses_replies:
+                link.lose_replies = e.count;
+                link.late = e.late;
+                return true;
+            case Kind::link_stale: link.stale = e.late; break;
+            case Kind::link_lies: link.keepalive_lies = true; break;
+            case Kind::watches_silent: link.watches_silent_until = end; return true;
+            case Kind::watches_doubled: link.double_events = e.count; return true;
+            case Kind::watches_lost: link.lose_events = e.count; return true;
+            case Kind::watches_late: link.watch_delay = e.late; break;
+            default: return false;
+        }
+        later(e.lasts, [this, kind = e.kind, host = e.host] {
+            StoreLink& after = cluster_.link(host);
+            if (kind == Kind::link_cut) after.cut = !cluster_.world.host(host)->reachable;
+            if (kind == Kind::link_deaf) after.deaf = false;
+            if (kind == Kind::link_stale) after.stale = {};
+            if (kind == Kind::link_lies) after.keepalive_lies = false;
+            if (kind == Kind::watches_late) after.watch_delay = {};
+        });
+        return true;
+    }
+
+    bool happen_to_store(const Event& e) {
+        using Kind = Event::Kind;
+        StoreData& store = cluster_.store;
+        const Instant now = cluster_.clock.now();
+        switch (e.kind) {
+            case Kind::compact: store.compact(); return true;
+            case Kind::revoke_leader: store.revoke(store.lease_of("/ballast/cluster/leader"), now); return true;
+            case Kind::revoke_agent:
+                store.revoke(store.lease_of("/ballast/cluster/agents/" + e.host.value), now);
+                return true;
+            case Kind::leases_late:
+                store.leases_late = e.late;
+                later(e.lasts, [this] { cluster_.store.leases_late = {}; });
+                return true;
+            case Kind::store_unavailable: store.unavailable_until = now + e.lasts; return true;
+            case Kind::store_full: store.full_until = now + e.lasts; return true;
+            case Kind::store_loses_replies:
+                store.lose_replies = e.count;
+                store.late = e.late;
+                return true;
+            default: return false;
+        }
+    }
+
+    void happen_otherwise(const Event& e) {
+        using Kind = Event::Kind;
+        Bmc& bmc = site_.bmcs[e.host];
+        switch (e.kind) {
+            case Kind::migrate: migrate(e); return;
+            case Kind::maintenance:
+                maintain(e.host, true);
+                later(e.lasts, [this, host = e.host] { maintain(host, false); });
+                return;
+            case Kind::confirm_lost: confirm_lost(); return;
+            case Kind::bmc_dead:
+                bmc.dead = true;
+                later(e.lasts, [this, host = e.host] { site_.bmcs[host].dead = false; });
+                return;
+            case Kind::bmc_lies: bmc.lies = e.count; return;
+            case Kind::bmc_ignores: bmc.wakes_ignored = e.count; return;
+            case Kind::moved_by_hand: move_by_hand(e); return;
+            case Kind::guest_shuts_down: shut_down(e.vm); return;
+            default: return;
+        }
+    }
+
+    void migrate(const Event& event) {
+        if (event.fault != Fault::none) cluster_.world.inject(event.vm, event.fault);
+        if (may_end(event.fault)) excused_.insert(event.vm);
+        order([event](daemon::Controller& controller) -> boost::asio::awaitable<void> {
+            return migrate_by(controller, event.vm, event.host);
+        });
+    }
+    static boost::asio::awaitable<void> migrate_by(daemon::Controller& controller, VmId vm, HostId host) {
+        std::string by = "operator";
+        const auto begun = co_await controller.migrate(std::move(vm), std::move(host), true, std::move(by));
+        (void)begun;
+    }
+
+    void maintain(const HostId& host, bool on) {
+        order([host, on](daemon::Controller& controller) { return maintain_by(controller, host, on); });
+    }
+    static boost::asio::awaitable<void> maintain_by(daemon::Controller& controller, HostId host, bool on) {
+        std::string by = "operator";
+        const auto done = co_await controller.set_maintenance(std::move(host), on, std::move(by));
+        (void)done;
+    }
+
+    // He has gone there and looked.
+    void confirm_lost() {
+        for (const HostId& host : scenario_.hosts) {
+            if (cluster_.world.host(host)->powered || leader() == nullptr) continue;
+            invariants_.confirmed(host);
+            order([host](daemon::Controller& controller) { return confirm_by(controller, host); });
+        }
+    }
+    static boost::asio::awaitable<void> confirm_by(daemon::Controller& controller, HostId host) {
+        std::string by = "operator";
+        const auto done = co_await controller.confirm_lost(std::move(host), std::move(by));
+        (void)done;
+    }
+
+    void move_by_hand(const Event& event) {
+        World& world = cluster_.world;
+        const auto on = world.running_on(event.vm);
+        if (on.size() != 1 || on.front() == event.host || !world.reaches(on.front(), event.host)) return;
+        if (!world.host(on.front())->answers() || !world.host(event.host)->answers()) return;
+        const Domain* const there = world.domain(event.host, event.vm);
+        if (world.domain(on.front(), event.vm)->job || (there != nullptr && there->active())) return;
+        world.move_by_hand(event.vm, on.front(), event.host);
+    }
+
+    void shut_down(const VmId& vm) {
+        const auto on = cluster_.world.running_on(vm);
+        if (on.size() != 1) return;
+        excused_.insert(vm);
+        cluster_.world.stop_domain(on.front(), vm, "shut down", true);
+    }
+
+    void heal() {
+        healed_ = true;
+        cluster_.heal();
+        for (auto& [host, bmc] : site_.bmcs) {
+            bmc.dead = false;
+            bmc.lies = bmc.wakes_ignored = 0;
+        }
+    }
+
+    std::string why_not_quiet() {
+        Daemon* const daemon = leader();
+        if (daemon == nullptr) return "6: nobody leads";
+        daemon::Controller& controller = *daemon->controller();
+        for (const HostId& host : scenario_.hosts)
+            if (!controller.maintenance_by(host).empty()) maintain(host, false);
+        for (const Operation& op : controller.active())
+            if (!op.alarm) return "6: an operation on " + op.vm.value + " does not end: " + op.message;
+        for (const PowerRecord& record : controller.power_records())
+            if (record.state != PowerState::on && !record.alarm)
+                return "6: " + record.host.value + " stays " + to_string(record.state) + ": " + record.message;
+        for (const Guest& guest : scenario_.guests) {
+            const auto on = cluster_.world.running_on(guest.vm).size();
+            if (on > 1 && !is_alarmed(controller, guest.vm)) return "1: " + guest.vm.value + " runs twice in the end";
+            if (on == 0 && !excused_.contains(guest.vm) && !is_alarmed(controller, guest.vm))
+                return "3: " + guest.vm.value + " does not run, and nobody is told";
+        }
+        return "";
+    }
+
+    static bool is_alarmed(const daemon::Controller& controller, const VmId& vm) {
+        for (const Operation& op : controller.active())
+            if (op.vm == vm && op.alarm) return true;
+        for (const Operation& op : controller.ended())
+            if (op.vm == vm && op.state == OperationState::failed) return true;
+        for (const std::string& note : controller.last_cycle().notes)
+            if (note.starts_with("ALARM: ") && (note + " ").find(vm.value + " ") != std::string::npos) return true;
+        return false;
+    }
+
+    const Scenario& scenario_;
+    Site site_;
+    Cluster cluster_;
+    Invariants invariants_;
+    std::set<VmId> excused_;  // their guest ended, or may have
+    bool healed_ = false;
+    unsigned starts_ = 0;
+};
+}  // namespace
+
+Outcome run(const Scenario& scenario, bool tracing) {
+    Run one(scenario, tracing);
+    return one.go();
+}
+
+}  // namespace ballast::sim::vopr

@@ -1,0 +1,19 @@
+// One run of a scenario: what happened, and what was broken.
+#pragma once
+
+#include "sim/vopr/scenario.h"
+
+namespace ballast::sim::vopr {
+
+struct Outcome {
+    std::string broken;  // empty: nothing
+    std::vector<std::string> trace;
+    std::uint64_t steps = 0;
+    unsigned migrations = 0, starts = 0;  // of VMs elsewhere or anew
+    Duration took{};                      // of virtual time
+};
+
+/// `tracing` costs time; what happens is the same.
+Outcome run(const Scenario& scenario, bool tracing);
+
+}  // namespace ballast::sim::vopr

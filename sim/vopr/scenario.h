@@ -1,0 +1,91 @@
+// What happens to a simulated cluster in one run: its size, and what goes wrong when. Drawn from a seed, and made
+// smaller by whoever looks for the fewest faults that still break it. Values only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/units.h"
+#include "sim/fault.h"
+
+namespace ballast::sim::vopr {
+
+struct Event {
+    enum class Kind {
+        // orders, to whoever leads
+        migrate,       // `vm` to `host`, with `fault`
+        maintenance,   // `host` on for `lasts`
+        confirm_lost,  // a person looks: of every host without power that is being cut off
+        // a member's process
+        kill,
+        kill_at,         // at its `count`-th call
+        pause,           // for `lasts`
+        pause_at,        // at its `count`-th call, for `lasts`
+        pause_leader,    // whoever leads, for `lasts`
+        kill_leader_at,  // whoever leads, at its `count`-th call
+        // a host
+        power_cut,  // for `lasts`
+        cut_off,    // from every network, for `lasts`
+        separate,   // `host` and `other`, for `lasts`
+        libvirtd_restart,
+        step_wall_clock,  // by `lasts`, which may be negative
+        // one member's way to the store, for `lasts`
+        link_cut,
+        link_deaf,
+        link_loses_replies,  // of `count` commits, which come `late`
+        link_stale,          // reads are up to `late` old
+        link_lies,           // keepalives of leases that are gone succeed
+        watches_silent,
+        watches_doubled,  // `count` times
+        watches_lost,     // `count` times
+        watches_late,     // by `late`
+        // the store
+        compact,
+        revoke_leader,      // its lease, before its time
+        revoke_agent,       // of `host`
+        leases_late,        // by at most `late`, for `lasts`
+        store_unavailable,  // for `lasts`
+        store_full,         // for `lasts`
+        store_loses_replies,
+        // BMCs, for `lasts`
+        bmc_dead,
+        bmc_lies,     // `count` readings
+        bmc_ignores,  // `count` orders to switch on
+        // guests
+        moved_by_hand,  // `vm` to `host`
+        guest_shuts_down,
+    };
+
+    Kind kind = Kind::kill;
+    Duration at{};
+    HostId host{}, other{};
+    VmId vm{};
+    Duration lasts{}, late{};
+    unsigned count = 0;
+    Fault fault = Fault::none;
+};
+std::string to_string(const Event& event);
+
+struct Guest {
+    VmId vm;
+    HostId on;
+    std::uint64_t memory_gib = 1;
+    double dirty_mib_per_s = 0;
+    bool persistent = true;
+};
+
+struct Scenario {
+    std::uint64_t seed = 0;
+    std::vector<HostId> hosts;
+    std::vector<Guest> guests;
+    Duration length{};  // then everything is healed
+    std::vector<Event> events;
+};
+std::string to_string(const Scenario& scenario);
+
+/// The same for the same seed, on every machine.
+Scenario draw(std::uint64_t seed);
+
+}  // namespace ballast::sim::vopr
