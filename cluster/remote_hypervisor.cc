@@ -108,7 +108,8 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry) {
         if (identity->boot != remote.identity.boot) remote.ahead.reset();
         remote.identity = std::move(*identity);
     }
-    if (!was_registered) emit({HypervisorEvent::Kind::connected, host, {}, {}});
+    if (!was_registered) remote.without_libvirt = false;
+    tell_connection(host, "");
 }
 
 void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
@@ -116,7 +117,15 @@ void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
     if (at <= remote.seen || !remote.registered) return;
     remote.seen = at;
     remote.registered = false;
-    emit({HypervisorEvent::Kind::disconnected, host, {}, "its agent is not registered any more"});
+    tell_connection(host, "its agent is not registered any more");
+}
+
+// Once for each change, whichever of the two it was: the agent's registration or its libvirt.
+void RemoteHypervisor::tell_connection(const HostId& host, const std::string& why) {
+    Remote& remote = remotes_[host];
+    const bool up = remote.registered && !remote.without_libvirt;
+    if (std::exchange(remote.told_up, up) == up) return;
+    emit({up ? HypervisorEvent::Kind::connected : HypervisorEvent::Kind::disconnected, host, {}, why});
 }
 
 // Those that were there before this term are of the past: what they told of is looked at.
@@ -141,7 +150,15 @@ void RemoteHypervisor::heard_events(const KeyValue& entry, bool first) {
         if (index <= remote.last_event) continue;
         remote.last_event = index;
         if (first) continue;
-        if (const auto event = read_as<HypervisorEvent>(*told)) emit(*event);
+        const auto event = read_as<HypervisorEvent>(*told);
+        if (!event) continue;
+        const bool lost = event->kind == HypervisorEvent::Kind::disconnected;
+        if (lost || event->kind == HypervisorEvent::Kind::connected) {
+            remote.without_libvirt = lost;
+            tell_connection(host, event->detail);
+        } else {
+            emit(*event);
+        }
     }
 }
 
@@ -163,11 +180,18 @@ std::vector<HostId> RemoteHypervisor::hosts() const {
 Connection RemoteHypervisor::connection(HostId host) const {
     const auto found = remotes_.find(host);
     if (found == remotes_.end() || !found->second.known) return Connection::connecting;
-    return found->second.registered ? Connection::up : Connection::down;
+    return found->second.told_up ? Connection::up : Connection::down;
+}
+
+bool RemoteHypervisor::is_registered(const HostId& host) const {
+    const auto found = remotes_.find(host);
+    return found != remotes_.end() && found->second.registered;
 }
 
 std::string RemoteHypervisor::problem(HostId host) const {
-    return connection(host) == Connection::down ? "its agent is not registered" : "";
+    const auto found = remotes_.find(host);
+    if (found == remotes_.end() || found->second.told_up) return "";
+    return found->second.registered ? "its agent has no connection to its libvirt" : "its agent is not registered";
 }
 
 std::optional<Instant> RemoteHypervisor::answered_at(HostId host) const {
@@ -176,13 +200,17 @@ std::optional<Instant> RemoteHypervisor::answered_at(HostId host) const {
 }
 
 void RemoteHypervisor::on_event(std::function<void(const HypervisorEvent&)> listener) {
+    // What is connected by now will not connect again.
+    boost::asio::post(executor_, [this, listener] {
+        for (const auto& [host, remote] : remotes_)
+            if (remote.told_up) listener({HypervisorEvent::Kind::connected, host, {}, {}});
+    });
     listeners_.push_back(std::move(listener));
 }
 
 template <class T>
 Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json::object arguments) {
-    if (connection(host) != Connection::up)
-        co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
     const auto answer =
         co_await caller_.call(std::move(host), std::move(method), std::move(arguments), false, look_within);
     if (!answer) co_return answer.error();
@@ -194,8 +222,7 @@ Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json
 
 Hypervisor::Task<void> RemoteHypervisor::change(HostId host, std::string method, json::object arguments,
                                                 Duration within) {
-    if (connection(host) != Connection::up)
-        co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
     const auto answer = co_await caller_.call(std::move(host), std::move(method), std::move(arguments), true, within);
     if (!answer) co_return answer.error();
     co_return Result<void>();

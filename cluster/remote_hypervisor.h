@@ -59,8 +59,10 @@ public:
 private:
     struct Remote {
         bool registered = false;
-        bool known = false;  // it was asked for at least once
-        Revision seen = 0;   // of its key
+        bool without_libvirt = false;  // its agent is there, and has lost its libvirt
+        bool told_up = false;          // the listeners take it for connected
+        bool known = false;            // it was asked for at least once
+        Revision seen = 0;             // of its key
         AgentIdentity identity;
         std::optional<Instant> answered;
         std::optional<Duration> ahead;  // of our clock, that of the host's boot, by the reading that came fastest
@@ -79,7 +81,9 @@ private:
     void heard_events(const KeyValue& entry, bool first);
     void agent_there(const HostId& host, const KeyValue& entry);
     void agent_gone(const HostId& host, Revision at);
+    bool is_registered(const HostId& host) const;
     void emit(const HypervisorEvent& event) const;
+    void tell_connection(const HostId& host, const std::string& why);
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;

@@ -141,7 +141,7 @@ Controller::Task<void> Controller::start(policy::Options policy) {
         boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
         boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
     }
-    failover_.start(hypervisor_.hosts());
+    failover_.start(hypervisor_.hosts(), options_.cluster.enabled);
     boost::asio::co_spawn(asio_, run_cycles(), boost::asio::detached);
     co_return Result<void>();
 }

@@ -37,8 +37,9 @@ Failover::Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& 
       power_(power),
       questions_(std::move(questions)) {}
 
-void Failover::start(const std::vector<HostId>& hosts) {
+void Failover::start(const std::vector<HostId>& hosts, bool one_of_several) {
     started_ = clock_.now();
+    if (one_of_several) had_grace_ = started_ - Instant{};
     for (const HostId& host : hosts) {
         watches_[host];
         boost::asio::co_spawn(asio_, watch(host), boost::asio::detached);
@@ -141,10 +142,16 @@ std::map<HostId, policy::Contact> Failover::contacts() const {
 
 // ---- What is to be done.
 
+policy::Suspicion Failover::suspect_as_of(Instant now) const {
+    policy::FailoverOptions options = options_;
+    options.start_grace = std::max(Duration{}, options.start_grace - had_grace_);
+    return policy::suspect(contacts(), options, started_, now);
+}
+
 boost::asio::awaitable<void> Failover::decide() {
     for (;;) {
         const Instant begun = clock_.now();
-        policy::Suspicion now = policy::suspect(contacts(), options_, started_, begun);
+        policy::Suspicion now = suspect_as_of(begun);
         const bool news = now.suspects.size() != suspicion_.suspects.size() || now.frozen != suspicion_.frozen;
         suspicion_ = std::move(now);
         if (news) questions_.changed();

@@ -37,7 +37,8 @@ public:
 
     void configure(policy::FailoverOptions options) { options_ = options; }
     /// Watches these hosts from now on; one that is this machine is not looked at.
-    void start(const std::vector<HostId>& hosts);
+    /// `one_of_several`: others have watched before it, so that the grace of a start counts from this machine's boot.
+    void start(const std::vector<HostId>& hosts, bool one_of_several = false);
 
     /// Anything of the host answers just now.
     bool answers(const HostId& host) const;
@@ -77,6 +78,7 @@ private:
     Watch heard_of(const HostId& host) const;
     boost::asio::awaitable<void> watch(HostId host);
     boost::asio::awaitable<void> decide();
+    policy::Suspicion suspect_as_of(Instant now) const;
     boost::asio::awaitable<void> ask_for_vanished();
     boost::asio::awaitable<void> fence_suspects();
     boost::asio::awaitable<void> start_at_home();
@@ -96,6 +98,7 @@ private:
     FailoverQuestions questions_;
     policy::FailoverOptions options_;
     Instant started_{};
+    Duration had_grace_{};  // of the grace of a start, before this one
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;
     std::set<HostId> rebooted_;            // seen while it was not on

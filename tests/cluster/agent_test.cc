@@ -159,3 +159,23 @@ TEST_CASE("a host whose agent does not beat any more is disconnected, has last a
     CHECK(bench.heard.front().kind == HypervisorEvent::Kind::disconnected);
     CHECK(bench.wait(bench.remote->presence(h1, vm)).error().code == ErrorCode::unavailable);
 }
+
+TEST_CASE("whoever listens to a leader's hosts late hears which are connected, and of each change once") {
+    AgentBench bench;
+    std::vector<HypervisorEvent> late;
+    bench.remote->on_event([&](const HypervisorEvent& event) { late.push_back(event); });
+    bench.run_for(10ms);
+    REQUIRE(late.size() == 2);
+    CHECK((late[0].kind == HypervisorEvent::Kind::connected && late[0].host == h1 && late[1].host == h2));
+    late.clear();
+    bench.hypervisor.tell({HypervisorEvent::Kind::disconnected, h1, {}, "libvirtd is gone"});
+    bench.hypervisor.tell({HypervisorEvent::Kind::connected, h2, {}, {}});
+    bench.run_for(1s);
+    REQUIRE(late.size() == 1);
+    CHECK((late[0].kind == HypervisorEvent::Kind::disconnected && late[0].detail == "libvirtd is gone"));
+    CHECK(bench.remote->connection(h1) == Connection::down);
+    bench.hypervisor.tell({HypervisorEvent::Kind::connected, h1, {}, {}});
+    bench.run_for(1s);
+    REQUIRE(late.size() == 2);
+    CHECK(late[1].kind == HypervisorEvent::Kind::connected);
+}

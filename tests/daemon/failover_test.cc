@@ -110,11 +110,13 @@ public:
     FakeProbe probe{clock};
     MemoryStore store;
     policy::Options policy;
+    bool one_of_several = false;  // of the next start
     std::optional<daemon::Controller> controller;
 
 private:
-    static config::DaemonOptions options() {
+    config::DaemonOptions options() const {
         config::DaemonOptions options;
+        options.cluster.enabled = one_of_several;
         options.shared_storage = {"/srv/vms"};
         for (const char* name : {"host1", "host2", "host3", "host4"}) {
             config::HostOptions host;
@@ -209,6 +211,21 @@ TEST_CASE("A daemon that starts after the death of a host knows from the store w
     CHECK(bench.power.orders.front() == "off host2");
     CHECK_FALSE(bench.where(web).empty());
     CHECK(bench.where(web) != "host2");
+}
+
+TEST_CASE("A leader that follows one that died with its host sees to that host at once, but not just after a boot") {
+    FailoverBench bench;
+    bench.clock.run_for(*bench.io, 10min);  // its machine is up for more than an hour
+    bench.kill({"host2"});
+    bench.die();
+    bench.one_of_several = true;
+    bench.start();
+    bench.pass(5s);
+    CHECK(bench.power.orders.empty());  // a few looks first
+    bench.pass(30s);
+    CHECK(bench.power.orders.front() == "off host2");
+    CHECK(bench.where(web) != "host2");
+    CHECK_FALSE(bench.where(web).empty());
 }
 
 TEST_CASE("A VM that its host would start again is left, named, and started there when the host is back") {
