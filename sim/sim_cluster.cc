@@ -72,7 +72,9 @@ void Cluster::add_host(const HostId& host) {
         note(event.host.value + ": " + to_text(event.kind) + " " + event.vm.value + " " + event.detail);
     };
     world.listen(hear, host);
-    members_.emplace(host, clock).first->second.starts_at = clock.now();
+    Member& member = members_.emplace(host, clock).first->second;
+    member.starts_at = clock.now();
+    member.machine = world.host(host);
 }
 
 // ---- time
@@ -90,6 +92,10 @@ std::optional<Instant> Cluster::next_event() const {
 
 bool Cluster::step(Instant limit) {
     run_ready();
+    return go_on(limit);
+}
+
+bool Cluster::go_on(Instant limit) {
     const auto next = next_event();
     if (!next || *next > limit) return false;
     clock.advance_to(std::max(*next, clock.now()));
@@ -102,7 +108,8 @@ bool Cluster::step(Instant limit) {
 
 void Cluster::run_for(Duration duration) {
     const Instant end = clock.now() + duration;
-    while (step(end)) {
+    run_ready();
+    while (go_on(end)) {
     }
     clock.advance_to(end);
 }
@@ -110,14 +117,18 @@ void Cluster::run_for(Duration duration) {
 void Cluster::run_ready() {
     store.run_due(clock.now());
     look_after_all();
-    std::uint64_t handlers = 0;
+    const std::uint64_t before = handlers_;
+    for (auto& [host, member] : members_) member.idle_at = before - 1;  // time has passed, or somebody did something
     for (bool any = true; any;) {
         any = false;
-        for (auto& [host, member] : members_)
+        for (auto& [host, member] : members_) {
+            if (member.idle_at == handlers_) continue;  // nothing has run since that could have woken it
             while (run(host, member)) {
                 any = true;
-                BALLAST_ASSERT(++handlers < most_handlers_a_moment);
+                BALLAST_ASSERT(++handlers_ - before < most_handlers_a_moment);
             }
+            member.idle_at = handlers_;
+        }
     }
 }
 
@@ -141,7 +152,7 @@ void Cluster::look_after_all() {
 }
 
 void Cluster::look_after(const HostId& host, Member& member) {
-    const SimHost& machine = *world.host(host);
+    const SimHost& machine = *member.machine;
     if (member.context && (!machine.powered || machine.boots != member.boot)) end(host, member, "lost power");
     if (!machine.powered || !member.enabled) member.starts_at.reset();
     if (member.context || !machine.powered || !member.enabled) return;

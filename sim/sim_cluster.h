@@ -29,10 +29,12 @@ public:
     // then; false: nothing happens until the limit.
     bool step(Instant limit);
     void run_for(Duration duration);
+    // Conditions and `check` only look.
     template <class Condition>
     bool run_until(Condition condition, Duration limit = std::chrono::hours{2}) {
         const Instant end = clock.now() + limit;
-        while (!condition() && step(end)) {
+        run_ready();
+        while (!condition() && go_on(end)) {
         }
         return condition();
     }
@@ -99,10 +101,13 @@ private:
         std::optional<Instant> starts_at;  // while it does not run but will
         std::unique_ptr<MemberContext> context;
         std::unique_ptr<MemberProcess> process;
+        const SimHost* machine = nullptr;
+        std::uint64_t idle_at = 0;  // handlers that had run when it had none left
     };
     struct StoreTrace;
 
     void run_ready();
+    bool go_on(Instant limit);  // nothing is ready
     bool run(const HostId& host, Member& member);
     void look_after(const HostId& host, Member& member);
     void look_after_all();
@@ -118,6 +123,7 @@ private:
     std::map<HostId, Member> members_;
     const Member* running_ = nullptr;  // whose handler is under way
     std::uint64_t steps_ = 0;
+    std::uint64_t handlers_ = 0;  // that have run
 };
 
 }  // namespace ballast::sim

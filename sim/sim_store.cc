@@ -145,6 +145,7 @@ std::unique_ptr<WatchHandle> SimStore::watch(std::string prefix, Revision after,
     auto watched =
         std::make_shared<Watched>(Watched{std::move(prefix), after, std::move(changed), std::move(compacted)});
     watches_.push_back(watched);
+    all_told_ = 0;
     tell(watched);
     return std::make_unique<Handle>(std::move(watched));
 }
@@ -160,8 +161,15 @@ std::vector<WatchEvent> SimStore::unheard(const Watched& watched, Revision until
 }
 
 void SimStore::tell(Instant) {
+    if (all_told_ == data_.revision) return;
     watches_.remove_if([](const auto& watched) { return watched.expired() || watched.lock()->over; });
-    for (const auto& watched : watches_) tell(watched.lock());
+    bool all = true;
+    for (const auto& weak : watches_) {
+        const auto watched = weak.lock();
+        tell(watched);
+        all = all && watched->told == data_.revision;
+    }
+    if (all) all_told_ = data_.revision;
 }
 
 void SimStore::tell(const std::shared_ptr<Watched>& watched) {
@@ -188,7 +196,7 @@ void SimStore::compact(const std::shared_ptr<Watched>& watched) {
 }
 
 std::optional<Instant> SimStore::next_telling() const {
-    if (link_.cut || link_.deaf) return std::nullopt;
+    if (link_.cut || link_.deaf || all_told_ == data_.revision) return std::nullopt;
     std::optional<Instant> next;
     for (const auto& weak : watches_) {
         const auto watched = weak.lock();

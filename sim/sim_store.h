@@ -57,6 +57,7 @@ private:
     StoreLink& link_;
     StoreLink undisturbed_;
     std::list<std::weak_ptr<Watched>> watches_;
+    Revision all_told_ = 0;  // every watch has heard of what happened up to here: saves looking through them
 };
 
 }  // namespace ballast::sim

@@ -42,6 +42,7 @@ struct Invariants::Author {
 };
 
 Invariants::Invariants(Cluster& cluster, const Scenario& scenario) : cluster_(cluster) {
+    for (const HostId& host : scenario.hosts) hosts_.push_back(cluster_.world.host(host));
     for (const Guest& guest : scenario.guests) index_.emplace(guest.vm, index_.size());
     twice_since_.resize(index_.size());
     running_.resize(index_.size());
@@ -171,8 +172,8 @@ void Invariants::starting(const HostId& on, const VmId& vm) {
 void Invariants::step() {
     std::fill(running_.begin(), running_.end(), 0);
     bool twice = false;
-    for (const HostId& id : cluster_.world.hosts())
-        for (const auto& [vm, domain] : cluster_.world.host(id)->domains)
+    for (const SimHost* const host : hosts_)
+        for (const auto& [vm, domain] : host->domains)
             if (domain.runs() && ++running_[index_.at(vm)] > 1) twice = true;
     if (!twice) {
         std::fill(twice_since_.begin(), twice_since_.end(), Instant{});

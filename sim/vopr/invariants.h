@@ -46,6 +46,7 @@ private:
     void breaks(const std::string& what);
 
     Cluster& cluster_;
+    std::vector<const SimHost*> hosts_;
     std::map<VmId, std::size_t> index_;
     std::vector<Instant> twice_since_;
     std::vector<unsigned> running_;

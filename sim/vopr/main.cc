@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     app.add_flag("--verbose", arguments.search.verbose, "every line of a story");
+    app.add_flag("!--no-story", arguments.search.stories, "only which seed, and what it breaks");
     app.add_flag("--quiet", arguments.search.quiet, "no progress");
     app.add_flag("--tell", arguments.tell, "the whole story of the first seed, broken or not");
     app.add_flag("--log", arguments.log, "with what the daemons log");

@@ -29,15 +29,11 @@ public:
                    [this](MemberContext& context) -> std::unique_ptr<MemberProcess> {
                        return std::make_unique<Daemon>(context, cluster_.world, site_);
                    }),
-          invariants_(cluster_, scenario) {
+          invariants_(with_hosts(scenario), scenario) {
         cluster_.tracing = tracing;
         cluster_.check = [this] { invariants_.step(); };
         site_.hosts = scenario.hosts;
         site_.policy.mode = policy::Mode::automatic;
-        for (const HostId& host : scenario.hosts) {
-            cluster_.add_host(host);
-            site_.bmcs[host];
-        }
         for (const Guest& guest : scenario.guests) {
             VmSpec spec;
             spec.memory = gib(guest.memory_gib);
@@ -74,12 +70,18 @@ public:
     }
 
 private:
+    Cluster& with_hosts(const Scenario& scenario) {
+        for (const HostId& host : scenario.hosts) {
+            cluster_.add_host(host);
+            site_.bmcs[host];
+        }
+        return cluster_;
+    }
+
     void pass(Duration duration) {
         const Instant end = cluster_.clock.now() + duration;
-        while (!invariants_.broken() && cluster_.steps() < most_steps && cluster_.step(end)) {
-        }
-        if (!invariants_.broken() && cluster_.steps() < most_steps && cluster_.clock.now() < end)
-            cluster_.run_for(end - cluster_.clock.now());
+        const auto over = [this] { return invariants_.broken() || cluster_.steps() >= most_steps; };
+        if (!cluster_.run_until(over, duration)) cluster_.run_for(end - cluster_.clock.now());
     }
 
     Daemon* leader() const {

@@ -74,14 +74,15 @@ std::string kind_of(const std::string& broken) {
     return broken.substr(0, broken.find(':'));
 }
 
-void report(std::uint64_t seed, const Outcome& found, bool verbose) {
+void report(std::uint64_t seed, const Outcome& found, const Search& what) {
     std::cout << "seed " << seed << " breaks invariant " << found.broken << "\n" << std::flush;
+    if (!what.stories) return;
     const std::string kind = kind_of(found.broken);
     const Scenario fewest =
         shrink(draw(seed), [&](const Scenario& smaller) { return kind_of(play(smaller, false).broken) == kind; });
     const Outcome again = play(fewest, true);
     std::cout << "With the fewest faults: " << again.broken << "\n" << to_string(fewest) << "What happened:\n";
-    print_story(again, verbose);
+    print_story(again, what.verbose);
     std::cout << std::flush;
 }
 
@@ -127,7 +128,7 @@ public:
         }
         std::cout << played_ << " seeds (" << migrations_ << " migrations, " << virtual_time_ / 3'600'000
                   << " h of their time), " << rate(began) << " a second, " << findings_.size() << " broken\n";
-        for (const auto& [seed, outcome] : findings_) report(seed, outcome, what_.verbose);
+        for (const auto& [seed, outcome] : findings_) report(seed, outcome, what_);
         return static_cast<unsigned>(findings_.size());
     }
 

@@ -14,6 +14,7 @@ struct Search {
     unsigned stop_after = 1;  // findings
     bool verbose = false;
     bool quiet = false;  // no progress
+    bool stories = true;
 };
 
 /// Plays it in a process of its own. An outcome that says how that ended, if it did not end well.
