@@ -51,6 +51,10 @@ Executor::Task<void> Executor::prepare(RunPtr run) {
     auto request = request_for(*run);
     const auto accepted = co_await hypervisor_.can_accept(std::move(request), std::move(*definition));
     if (!accepted) co_return accepted.error();
+    const PowerState power = power_of(run->op.to);  // a lost host may answer again before it is cleaned
+    if (power != PowerState::on)
+        co_return Error{power == PowerState::lost ? ErrorCode::conflict : ErrorCode::unavailable, run->op.to.value,
+                        "it is " + to_string(power)};
     const auto created = co_await create_images(run);
     if (!created) co_return created.error();
     run->op.state = OperationState::prepared;

@@ -182,6 +182,8 @@ private:
     struct Whereabouts;
     PowerState power_of(const HostId& host) const { return power_ ? power_(host) : PowerState::on; }
     bool is_lost(const HostId& host) const { return power_of(host) == PowerState::lost; }
+    /// It is lost and has not come back: it knows no VM.
+    bool is_gone(const HostId& host) const { return is_lost(host) && hypervisor_.connection(host) != Connection::up; }
     bool may_hide(const HostId& host, const HostId& lost) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);

@@ -127,7 +127,7 @@ bool Executor::may_hide(const HostId& host, const HostId& lost) const {
 boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
     Whereabouts found;
     for (const HostId& host : hypervisor_.hosts()) {
-        if (host == run->op.to || is_lost(host)) continue;
+        if (host == run->op.to || is_gone(host)) continue;
         if (hypervisor_.connection(host) != Connection::up) {
             if (may_hide(host, run->op.from)) found.unasked = host;
             continue;
@@ -210,7 +210,7 @@ void Executor::moved(const VmId& vm, const HostId& to) {
     if (known == nullptr) return;
     VmRecord record = *known;
     record.host = to;
-    record.down = is_lost(to);
+    record.down = is_gone(to);
     record.ended = false;
     std::erase(record.left, to);
     records_.set(std::move(record));
@@ -237,7 +237,6 @@ Executor::Task<void> Executor::rejoin(HostId host) {
     co_return cleaned;
 }
 
-// Asked of the host itself: to look() it knows no VM as long as it counts as lost.
 Executor::Task<void> Executor::clean(HostId host) {
     std::vector<VmId> concerned;
     for (const auto& [vm, record] : records_.all())

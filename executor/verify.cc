@@ -120,7 +120,7 @@ Executor::Task<Presence> Executor::look(HostId host, VmId vm) {
     const auto hosts = hypervisor_.hosts();
     if (std::find(hosts.begin(), hosts.end(), host) == hosts.end())
         co_return Error{ErrorCode::unavailable, host.value, "no such host is configured"};
-    if (is_lost(host)) co_return Presence{};
+    if (is_gone(host)) co_return Presence{};
     co_return co_await hypervisor_.presence(std::move(host), std::move(vm));
 }
 

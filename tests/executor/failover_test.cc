@@ -406,6 +406,40 @@ TEST_CASE("A host dies in the middle of a migration") {
     }
 }
 
+TEST_CASE("A migration is not tried again while its target counts as lost, although it answers again") {
+    FailoverLab lab;
+    lab.world.inject({"vm"}, sim::Fault::target_dies);
+    REQUIRE(lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2", Trigger::manual), false)));
+    REQUIRE(lab.run_until([&] { return !lab.world.host({"h2"})->powered; }));
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h2"));
+    REQUIRE(lab.becomes("h2", PowerState::lost));
+    lab.world.power_on({"h2"});
+    const unsigned tried = lab.world.migrations_started();
+    REQUIRE(lab.settle());
+    CHECK(lab.world.migrations_started() == tried);
+    CHECK(lab.where("vm") == "h1");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK(lab.becomes("h2", PowerState::on));
+}
+
+TEST_CASE("A VM is not started while it runs on its host, which counts as lost and answers again") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.world.power_on({"h1"});
+    REQUIRE(lab.world.start({"h1"}, {"vm"}, true));  // somebody else did
+    lab.check = [&] { REQUIRE(lab.world.running_on({"vm"}).size() == 1); };
+    const auto begun = lab.start_on("vm", "h1", "h2");
+    lab.run_for(1min);
+    CHECK(lab.where("vm") == "h1");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK_FALSE(lab.owner("vm").down);
+    CHECK((begun || begun.error().code == ErrorCode::conflict));
+}
+
 TEST_CASE("A daemon that dies at any step of fencing and restarting is followed by one that goes on") {
     std::uint64_t crashes = 0;
     for (std::uint64_t n = 1;; ++n) {
