@@ -261,6 +261,18 @@ Executor::Task<void> Executor::clean(HostId host, VmId vm) {
         records_.set(std::move(record));
         co_return Result<void>();
     }
+    if (presence->state == Presence::State::running && !known->ended) {
+        const HostId owner = known->host;
+        const auto owned = co_await look(owner, vm);
+        if (!owned) co_return owned.error();
+        const VmRecord* now = records_.find(vm);
+        if (now == nullptr || now->host != owner)
+            co_return Error{ErrorCode::conflict, vm.value, "its owner has just changed"};
+        if (!is_there(*owned)) {  // somebody moved it here: this is the only one
+            moved(vm, host);
+            co_return Result<void>();
+        }
+    }
     Result<void> removed = Result<void>();
     if (is_there(*presence)) removed = co_await hypervisor_.destroy(host, vm);
     if (removed && presence->persistent) removed = co_await hypervisor_.undefine(host, vm);

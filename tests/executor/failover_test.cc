@@ -440,6 +440,25 @@ TEST_CASE("A VM is not started while it runs on its host, which counts as lost a
     CHECK((begun || begun.error().code == ErrorCode::conflict));
 }
 
+TEST_CASE("A VM that somebody moved back to a lost host before that was cleaned stays there, as the only one") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    REQUIRE(lab.where("vm") == "h2");
+    lab.check = [&] { REQUIRE(lab.world.running_on({"vm"}).size() == 1); };
+    lab.world.power_on({"h1"});
+    lab.world.move_by_hand({"vm"}, {"h2"}, {"h1"});
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.where("vm") == "h1");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK(lab.owner("vm").left.empty());
+    CHECK_FALSE(lab.owner("vm").down);
+}
+
 TEST_CASE("A daemon that dies at any step of fencing and restarting is followed by one that goes on") {
     std::uint64_t crashes = 0;
     for (std::uint64_t n = 1;; ++n) {
