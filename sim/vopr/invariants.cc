@@ -162,6 +162,7 @@ void Invariants::look_at_registration(const Change& change) {
 // ---- what the hosts do
 
 void Invariants::starting(const HostId& on, const VmId& vm) {
+    ++starts_;
     for (const HostId& host : cluster_.world.hosts()) {
         const Domain* const there = host == on ? nullptr : cluster_.world.domain(host, vm);
         if (there != nullptr && there->active() && cluster_.world.host(host)->powered)

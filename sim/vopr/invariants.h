@@ -22,6 +22,8 @@ public:
     /// The first one that was broken, with what broke it.
     const std::optional<std::string>& broken() const { return broken_; }
     void step();
+    /// Of guests, migrations aside.
+    unsigned starts() const { return starts_; }
     /// A person has answered for it that this host is off.
     void confirmed(const HostId& host) { confirmed_.insert(host); }
 
@@ -53,6 +55,7 @@ private:
     std::map<std::string, Seen> operations_;  // by key; those that have not ended
     std::map<HostId, unsigned> boots_at_fencing_;
     std::set<HostId> confirmed_;
+    unsigned starts_ = 0;
     std::optional<std::string> broken_;
 };
 

@@ -63,7 +63,7 @@ public:
         if (invariants_.broken()) outcome.broken = *invariants_.broken();
         outcome.steps = cluster_.steps();
         outcome.migrations = cluster_.world.migrations_started();
-        outcome.starts = starts_;
+        outcome.starts = invariants_.starts();
         outcome.took = cluster_.clock.now() - began;
         outcome.trace = cluster_.trace();
         return outcome;
@@ -335,7 +335,6 @@ private:
     Invariants invariants_;
     std::set<VmId> excused_;  // their guest ended, or may have
     bool healed_ = false;
-    unsigned starts_ = 0;
 };
 }  // namespace
 

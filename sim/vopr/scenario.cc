@@ -1,6 +1,7 @@
 #include "sim/vopr/scenario.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 namespace ballast::sim::vopr {
@@ -112,11 +113,14 @@ Kind draw_kind(Dice& dice) {
 }
 
 // All is drawn, whatever the kind needs.
-Event draw_event(const Scenario& scenario, Dice& dice) {
+Event draw_event(const Scenario& scenario, Dice& dice, std::optional<Duration> before) {
     static const std::vector<Fault> faults = all_faults();
     Event event;
     event.kind = draw_kind(dice);
     event.at = 1min + Duration(static_cast<Duration::rep>(dice.below((scenario.length - 1min).count())));
+    // What goes wrong while something else does is what nobody has thought of.
+    const Duration soon = dice.duration(0ms, 30s);
+    if (dice.chance(60) && before && *before + soon < scenario.length) event.at = *before + soon;
     event.host = dice.one_of(scenario.hosts);
     do event.other = dice.one_of(scenario.hosts);
     while (event.other == event.host);
@@ -179,7 +183,10 @@ Scenario draw(std::uint64_t seed) {
         scenario.guests.push_back(std::move(guest));
     }
     scenario.length = dice.duration(10min, 60min);
-    for (std::uint64_t i = 0; i < events; ++i) scenario.events.push_back(draw_event(scenario, dice));
+    for (std::uint64_t i = 0; i < events; ++i) {
+        const auto before = scenario.events.empty() ? std::nullopt : std::optional(scenario.events.back().at);
+        scenario.events.push_back(draw_event(scenario, dice, before));
+    }
     std::stable_sort(scenario.events.begin(), scenario.events.end(),
                      [](const Event& one, const Event& other) { return one.at < other.at; });
     return scenario;

@@ -100,8 +100,8 @@ void work(int to, std::uint64_t first, std::uint64_t last, unsigned stride) {
         write_all(to, "> " + std::to_string(seed) + "\n");
         const Outcome outcome = run(draw(seed), false);
         write_all(to, "= " + std::to_string(seed) + " " + std::to_string(outcome.steps) + " " +
-                          std::to_string(outcome.migrations) + " " + std::to_string(outcome.took.count()) + " " +
-                          outcome.broken + "\n");
+                          std::to_string(outcome.migrations) + " " + std::to_string(outcome.starts) + " " +
+                          std::to_string(outcome.took.count()) + " " + outcome.broken + "\n");
     }
 }
 
@@ -126,8 +126,9 @@ public:
             ::kill(worker.process, SIGKILL);
             end(worker);
         }
-        std::cout << played_ << " seeds (" << migrations_ << " migrations, " << virtual_time_ / 3'600'000
-                  << " h of their time), " << rate(began) << " a second, " << findings_.size() << " broken\n";
+        std::cout << played_ << " seeds (" << migrations_ << " migrations, " << starts_ << " starts, "
+                  << virtual_time_ / 3'600'000 << " h of their time), " << rate(began) << " a second, "
+                  << findings_.size() << " broken\n";
         for (const auto& [seed, outcome] : findings_) report(seed, outcome, what_);
         return static_cast<unsigned>(findings_.size());
     }
@@ -196,6 +197,8 @@ private:
         rest = rest.substr(at + 1);
         migrations_ += std::stoull(rest, &at);
         rest = rest.substr(at + 1);
+        starts_ += std::stoull(rest, &at);
+        rest = rest.substr(at + 1);
         virtual_time_ += std::stoull(rest, &at);
         outcome.broken = rest.substr(at + 1);
         if (!outcome.broken.empty()) findings_.emplace(worker.at, outcome);
@@ -211,7 +214,7 @@ private:
     const Search what_;
     std::vector<Worker> workers_;
     std::map<std::uint64_t, Outcome> findings_;
-    std::uint64_t played_ = 0, migrations_ = 0, virtual_time_ = 0;
+    std::uint64_t played_ = 0, migrations_ = 0, starts_ = 0, virtual_time_ = 0;
 };
 }  // namespace
 
