@@ -279,6 +279,7 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
         missed_.erase(vm);
         ends_heard_.take(vm);
         vanished_.erase(vm);
+        went_down_.erase(vm);
         const VmRecord* known = records.find(vm);
         if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
         VmRecord record = *known;
@@ -289,8 +290,12 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
     const std::set<VmId> there(running.begin(), running.end());
     const std::set<VmId> owned = records.of_host(host);
     for (const VmId& vm : owned) {
-        if (there.contains(vm) || records.find(vm)->down || busy(vm)) continue;
-        if (rebooted) {
+        if (there.contains(vm) || records.find(vm)->down) continue;
+        if (busy(vm)) {  // what ends may say that it did not move, not why it is gone
+            if (rebooted) went_down_.insert(vm);
+            continue;
+        }
+        if (rebooted || went_down_.erase(vm) > 0) {
             VmRecord record = *records.find(vm);
             record.down = true;
             records.set(std::move(record));
@@ -337,6 +342,7 @@ void Failover::forget_unrecorded() {
     const auto is_gone = [&](const auto& entry) { return !is_recorded(entry.first); };
     ends_heard_.prune(clock_.now(), is_recorded);
     std::erase_if(missed_, is_gone);
+    std::erase_if(went_down_, [&](const VmId& vm) { return !is_recorded(vm); });
     std::erase_if(vanished_, is_gone);
     std::erase_if(tried_again_, is_gone);
 }

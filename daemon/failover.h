@@ -102,6 +102,7 @@ private:
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;
     std::set<HostId> rebooted_;            // seen while it was not on
+    std::set<VmId> went_down_;             // with their host, in the middle of an operation
     std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
     HeardEnds ends_heard_;                 // of VMs that have not been seen since
     std::map<VmId, HostId> vanished_;      // from where: nobody heard why

@@ -57,3 +57,18 @@ TEST_CASE("Shrinking leaves the events without which nothing breaks, and no othe
     CHECK(fewest.events.size() == 2);
     CHECK(played < 100);
 }
+
+TEST_CASE("A transient VM whose host reboots in the middle of an operation on it is started again") {
+    Scenario scenario;
+    scenario.seed = 165;
+    scenario.hosts = {{"h1"}, {"h2"}, {"h3"}};
+    scenario.guests = {{{"vm5"}, {"h3"}, 1, 10, false}, {{"vm4"}, {"h1"}, 6, 10, true}};
+    scenario.length = std::chrono::minutes{13};
+    Event apart{Event::Kind::separate, Duration{314145}, {"h3"}, {"h1"}, {"vm5"}, Duration{152365}};
+    Event order{Event::Kind::migrate, Duration{345959}, {"h1"}, {"h3"}, {"vm5"}};
+    Event cut{Event::Kind::power_cut, Duration{357451}, {"h3"}, {"h1"}, {"vm5"}, Duration{9201}};
+    scenario.events = {apart, order, cut};
+    const Outcome outcome = run(scenario, true);
+    CHECK(outcome.broken.empty());
+    CHECK(outcome.starts == 1);
+}
