@@ -5,6 +5,7 @@
 #include "cluster/calls.h"
 #include "cluster/keys.h"
 #include "executor/journal.h"
+#include "executor/power_journal.h"
 #include "executor/vm_records.h"
 #include "policy/options.h"
 #include "sim/vopr/daemon.h"
@@ -19,6 +20,10 @@ constexpr const char* of_the_leader[] = {
 constexpr const char* ops_prefix = "/ballast/ops/";
 constexpr const char* vms_prefix = "/ballast/vms/";
 constexpr const char* lock_prefix = "/ballast/powerlock/";
+constexpr const char* power_prefix = "/ballast/power/";
+// By then whoever leads has noticed: longer than a failover waits.
+constexpr Duration surely_noticed = std::chrono::seconds{20};
+constexpr Duration watch_every = std::chrono::seconds{1};
 // A fault made it run twice: by then whoever leads has seen to it, had both hosts been cut off for as long as any is.
 constexpr Duration twice_at_most = std::chrono::minutes{45};
 
@@ -83,6 +88,7 @@ void Invariants::look_at(const Change& change, const Author& author) {
     if (begins(change.key, ops_prefix)) look_at_operation(change);
     if (put && begins(change.key, vms_prefix)) look_at_owner(change);
     if (begins(change.key, lock_prefix)) look_at_lock(change);
+    if (put && begins(change.key, power_prefix)) look_at_fencing(change);
     if (put && begins(change.key, cluster::agents_prefix)) look_at_registration(change);
 }
 
@@ -159,6 +165,45 @@ void Invariants::look_at_registration(const Change& change) {
         breaks("10: " + host + " is registered while it is being cut off");
 }
 
+// Those that are lost already, or are worked on, are left out on both sides: the real rail is the stricter one.
+void Invariants::look_at_fencing(const Change& change) {
+    const auto record = executor::power_record_from_json(boost::json::parse(change.value));
+    if (!record) return breaks("7: " + change.key + " cannot be read");
+    const auto& entries = cluster_.store.entries;
+    const bool begins_now = record->state == PowerState::fencing && !entries.contains(lock_prefix + record->host.value);
+    if (!begins_now || record->requested_by != "policy") return;
+    std::size_t silent = 0, expected = 0;
+    for (const HostId& host : cluster_.world.hosts()) {
+        if (entries.contains("/ballast/maintenance/" + host.value) || entries.contains(lock_prefix + host.value))
+            continue;
+        ++expected;
+        const auto since = silent_since_.find(host);
+        if (since != silent_since_.end() && cluster_.clock.now() - since->second >= surely_noticed) ++silent;
+    }
+    if (silent > 0 && 2 * silent >= expected)
+        breaks("12: " + record->host.value + " is cut off while " + std::to_string(silent) + " of " +
+               std::to_string(expected) + " hosts are silent");
+}
+
+void Invariants::watch_silence() {
+    const Instant now = cluster_.clock.now();
+    if (now - watched_ < watch_every) return;
+    watched_ = now;
+    const auto& entries = cluster_.store.entries;
+    const auto leads = entries.find(cluster::leader_key);
+    const HostId leader{leads == entries.end() ? "" : leads->second.value};
+    if (leader != leader_) silent_since_.clear();
+    leader_ = leader;
+    if (leader.value.empty()) return;
+    for (const HostId& host : cluster_.world.hosts()) {
+        const bool heard = cluster_.world.reaches(leader, host) || entries.contains(cluster::agent_key(host));
+        if (heard)
+            silent_since_.erase(host);
+        else
+            silent_since_.emplace(host, now);
+    }
+}
+
 // ---- what the hosts do
 
 void Invariants::starting(const HostId& on, const VmId& vm) {
@@ -171,6 +216,7 @@ void Invariants::starting(const HostId& on, const VmId& vm) {
 }
 
 void Invariants::step() {
+    watch_silence();
     std::fill(running_.begin(), running_.end(), 0);
     bool twice = false;
     for (const SimHost* const host : hosts_)

@@ -42,7 +42,9 @@ private:
     void look_at_owner(const Change& change);
     void look_at_operation(const Change& change);
     void look_at_lock(const Change& change);
+    void look_at_fencing(const Change& change);
     void look_at_registration(const Change& change);
+    void watch_silence();
     void count_slots();
     void starting(const HostId& on, const VmId& vm);
     void breaks(const std::string& what);
@@ -54,6 +56,9 @@ private:
     std::vector<unsigned> running_;
     std::map<std::string, Seen> operations_;  // by key; those that have not ended
     std::map<HostId, unsigned> boots_at_fencing_;
+    HostId leader_;
+    std::map<HostId, Instant> silent_since_;  // neither that leader nor the store hears of it
+    Instant watched_{};
     std::set<HostId> confirmed_;
     unsigned starts_ = 0;
     std::optional<std::string> broken_;
