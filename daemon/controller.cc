@@ -10,6 +10,7 @@
 #include "collectors/sampler.h"
 #include "config/uri.h"
 #include "daemon/keys.h"
+#include "daemon/names.h"
 #include "daemon/power_overlay.h"
 
 namespace ballast::daemon {
@@ -463,7 +464,8 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
 boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory inventory) {
     const std::vector<Restart> restarts = cycle.plan.restarts;
     unsigned wave = 0;
-    bool waits = false;  // for those of this wave
+    bool waits = false;                                       // for those of this wave
+    std::map<std::string, std::vector<std::string>> refused;  // by reason
     for (const Restart& restart : restarts) {
         if (restart.wave > wave && waits) break;
         wave = restart.wave;
@@ -481,9 +483,10 @@ boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory 
         waits = waits || id || id.error().code != ErrorCode::invalid;
         if (id)
             cycle.operations.push_back(*id);
-        else if (id.error().code != ErrorCode::conflict)  // its turn comes
-            cycle.notes.push_back(name + " is not started: " + to_string(id.error()));
+        else
+            refused[id.error().subject == name ? id.error().message : to_string(id.error())].push_back(name);
     }
+    for (const auto& [why, names] : refused) cycle.notes.push_back(names_are(names) + " not started: " + why);
 }
 
 // Later waves tell what follows: they are planned anew once the moves before them have ended.

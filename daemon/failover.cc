@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
+#include "daemon/names.h"
+
 namespace ballast::daemon {
 
 namespace {
@@ -18,13 +20,6 @@ constexpr Duration bring_back_after = std::chrono::seconds{10};
 constexpr Duration dead_lately = std::chrono::minutes{10};
 constexpr unsigned known_silent = 1000;                 // looks: more than anybody asks for
 constexpr std::size_t longest_definition = 256 * 1024;  // the store's values hold 1 MiB
-
-std::string names_of(const std::vector<std::string>& names) {
-    constexpr std::size_t most = 5;
-    std::string text;
-    for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + names[i];
-    return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more" : text;
-}
 }  // namespace
 
 Failover::Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& hypervisor, Probe& probe,
@@ -246,8 +241,7 @@ std::vector<std::string> Failover::notes() const {
     std::map<HostId, std::vector<std::string>> by_host;
     for (const VmRecord& record : down()) by_host[record.host].push_back(record.name);
     for (const auto& [host, names] : by_host)
-        notes.push_back("ALARM: " + names_of(names) + (names.size() == 1 ? " is" : " are") + " down since " +
-                        host.value + " was lost");
+        notes.push_back("ALARM: " + names_are(names) + " down since " + host.value + " was lost");
     std::map<HostId, std::vector<std::string>> nobodys;
     for (const auto& [vm, record] : executor_.vms().all())
         if (!record.ended && !watches_.contains(record.host)) nobodys[record.host].push_back(record.name);

@@ -15,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +62,9 @@ Duration deadline_for(Bytes memory, const Settings& settings);
 /// cap makes it.
 Duration deadline_for(const Operation& op, const Settings& settings);
 
+/// A host that was lost and is taken in again: over with whoever holds it, so that a later loss knows nothing of it.
+using Rejoining = std::shared_ptr<const HostId>;
+
 class Executor {
 public:
     template <class T>
@@ -96,8 +98,9 @@ public:
     /// being started there), and the store's; it is not started then, not even later.
     Task<OperationId> restart(Operation draft);
     /// Cleans a host that was lost and answers again: VMs that were started elsewhere are stopped and undefined there.
-    /// Its own that do not run are marked down. Errors: the hypervisor's; call it again.
-    Task<void> rejoin(HostId host);
+    /// Its own that do not run are marked down. No VM is started from there or there as long as what it returns lives:
+    /// until the host counts as on. Errors: the hypervisor's; call it again.
+    Task<Rejoining> rejoin(HostId host);
     VmRecords& vms() { return records_; }
     const VmRecords& vms() const { return records_; }
 
@@ -197,6 +200,7 @@ private:
     static bool is_held(const std::weak_ptr<Seat>& seat, const HostId& host);
     void moved(const VmId& vm, const HostId& to);
     bool is_touched(const HostId& host) const;
+    bool is_rejoining(const HostId& host) const;
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
@@ -204,7 +208,7 @@ private:
     Journal journal_;
     VmRecords records_;
     std::function<PowerState(const HostId&)> power_;
-    std::set<HostId> rejoining_;  // being cleaned, or just cleaned and about to be on: nothing is started from there
+    std::vector<std::weak_ptr<const HostId>> rejoining_;  // being cleaned, or just cleaned and about to be on
     std::function<void(const Operation&)> changed_;
     Settings settings_;
     std::map<OperationId, RunPtr> runs_;

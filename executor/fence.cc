@@ -133,25 +133,28 @@ boost::asio::awaitable<void> PowerSwitch::order_up(RunPtr run) {
 }
 
 // Others that are under way from there look at other hosts only; they end first, so that it is clear whose each VM is.
+PowerSwitch::Task<std::shared_ptr<const HostId>> PowerSwitch::clean(HostId host) {
+    if (in_use_(host)) co_return conflict(host, "VMs of it are still being started elsewhere");
+    co_return co_await hooks_.rejoin(host);
+}
+
 boost::asio::awaitable<void> PowerSwitch::found_back(RunPtr run) {
     const HostId host = run->record.host;
     const Instant began = clock_.now();
     while (hypervisor_.connection(host) == Connection::up) {
-        Result<void> clean =
-            in_use_(host) ? conflict(host, "VMs of it are still being started elsewhere") : Result<void>();
-        if (clean) clean = co_await hooks_.rejoin(host);
-        if (clean) {
+        const auto cleaned = co_await clean(host);  // held until the host is on
+        if (cleaned) {
             run->record.alarm = run->record.quarantined;
             co_await settle(run, PowerState::on, "is back");
             break;
         }
-        std::string message = "is back, but not in use yet: " + to_string(clean.error());
-        const bool may_be_gone = contact_lost(clean.error()) && clock_.now() - began < still_called_up;
+        std::string message = "is back, but not in use yet: " + to_string(cleaned.error());
+        const bool may_be_gone = contact_lost(cleaned.error()) && clock_.now() - began < still_called_up;
         if (may_be_gone) {
             co_await clock_.sleep_for(rejoin_again);
             continue;
         }
-        if (clean.error().code == ErrorCode::conflict)
+        if (cleaned.error().code == ErrorCode::conflict)
             run->record.message = std::move(message);  // it passes
         else
             co_await raise_alarm(run, std::move(message));

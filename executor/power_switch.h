@@ -47,8 +47,9 @@ struct LossHooks {
     std::function<bool(const HostId&)> answers;
     /// What the policy wanted cut off may be cut off still.
     std::function<bool(const HostId&)> may_cut;
-    /// Cleans a host that was lost and answers again. An error: it is not done, and is asked again.
-    std::function<boost::asio::awaitable<Result<void>>(HostId)> rejoin;
+    /// Cleans a host that was lost and answers again. What it returns is held until the host counts as on. An error: it
+    /// is not done, and is asked again.
+    std::function<boost::asio::awaitable<Result<std::shared_ptr<const HostId>>>(HostId)> rejoin;
     /// What the store says while nobody looks after a host, in a cluster: guards of the decision to cut it off.
     std::function<std::vector<Compare>(const HostId&)> gone = {};
 };
@@ -125,6 +126,7 @@ private:
     bool answers(const HostId& host) const { return hooks_.answers && hooks_.answers(host); }
     boost::asio::awaitable<void> cut_off(RunPtr run);
     boost::asio::awaitable<void> is_lost(RunPtr run, std::string message);
+    Task<std::shared_ptr<const HostId>> clean(HostId host);
     boost::asio::awaitable<void> found_back(RunPtr run);
     boost::asio::awaitable<void> order_up(RunPtr run);
 

@@ -48,8 +48,7 @@ Executor::Task<OperationId> Executor::restart(Operation draft) {
     if (record->host != draft.from)
         co_return Error{ErrorCode::conflict, draft.vm_name, "it belongs to " + record->host.value + " by now"};
     if (busy(draft.vm)) co_return Error{ErrorCode::conflict, draft.vm_name, "another operation on it is under way"};
-    std::erase_if(rejoining_, [this](const HostId& host) { return !is_lost(host); });
-    if (rejoining_.contains(draft.from) || rejoining_.contains(draft.to))
+    if (is_rejoining(draft.from) || is_rejoining(draft.to))
         co_return Error{ErrorCode::conflict, draft.vm_name, "its host is just coming back"};
     if (restarts_on(draft.to) >= settings_.restarts_per_host)
         co_return Error{ErrorCode::conflict, draft.vm_name, "enough VMs are being started on " + draft.to.value};
@@ -225,16 +224,24 @@ bool Executor::is_touched(const HostId& host) const {
            std::any_of(seats_.begin(), seats_.end(), [&](const auto& seat) { return is_held(seat, host); });
 }
 
-Executor::Task<void> Executor::rejoin(HostId host) {
+bool Executor::is_rejoining(const HostId& host) const {
+    return std::any_of(rejoining_.begin(), rejoining_.end(), [&](const auto& one) {
+        const auto held = one.lock();
+        return held && *held == host;
+    });
+}
+
+Executor::Task<Rejoining> Executor::rejoin(HostId host) {
     // A connection may be called up for a while after its end: nothing waits for that.
     const auto alive = co_await hypervisor_.read(host);
     if (!alive) co_return alive.error();
-    rejoining_.insert(host);
-    auto cleaned = is_touched(host) ? Result<void>(Error{ErrorCode::conflict, host.value, "VMs of it are under way"})
-                                    : Result<void>();
-    if (cleaned) cleaned = co_await clean(host);
-    if (!cleaned) rejoining_.erase(host);
-    co_return cleaned;
+    if (is_touched(host)) co_return Error{ErrorCode::conflict, host.value, "VMs of it are under way"};
+    std::erase_if(rejoining_, [](const auto& one) { return one.expired(); });
+    const auto held = std::make_shared<const HostId>(host);
+    rejoining_.push_back(held);
+    const auto cleaned = co_await clean(host);
+    if (!cleaned) co_return cleaned.error();
+    co_return Rejoining(held);
 }
 
 Executor::Task<void> Executor::clean(HostId host) {

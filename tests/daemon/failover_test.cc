@@ -149,6 +149,32 @@ TEST_CASE("The VMs of a dead host run elsewhere within half a minute, and it com
     CHECK(bench.where(db) == "host3");
 }
 
+TEST_CASE("The VMs of a host that dies again after its return are started elsewhere as well") {
+    FailoverBench bench;
+    bench.kill({"host2"});
+    bench.pass(2min);
+    REQUIRE(bench.state("host2") == "on");
+    const HostId first{bench.where(web)};
+    auto& hosts = bench.hypervisor.hosts_by_id;
+    hosts.at({"host2"}).vms.insert(hosts.at(first).vms.extract({web}));  // somebody moves it back
+    bench.pass(1min);
+    bench.kill({"host2"});
+    bench.pass(30s);
+    CHECK(bench.state("host2") == "lost");
+    CHECK_FALSE(bench.where(web).empty());
+    CHECK(bench.where(web) != "host2");
+}
+
+TEST_CASE("A restart that is planned and not begun is told with its reason") {
+    FailoverBench bench;
+    bench.policy.failover.restarts_per_host = 0;
+    bench.controller->set_policy(bench.policy);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    CHECK(bench.where(web).empty());
+    CHECK(bench.notes("web is not started: enough VMs are being started on host"));
+}
+
 TEST_CASE("Silence that is short, of many hosts, or of libvirt alone cuts nobody off") {
     FailoverBench bench;
     SECTION("short, again and again") {
