@@ -104,7 +104,7 @@ class Cluster(ClusterTest):
         status = wait_until("the old one to answer again", lambda: self.status_of(asked), lambda found: found and found["leader"], timeout=90)
         self.assertEqual((status["member"], status["leader"]), (before, after))
         target = next(name for name in HOSTS if name != "host2")
-        wait_until("all to be up", lambda: all(row["connection"] == "up" for row in self.ballast.hosts().values()), timeout=60)
+        self.ballast.wait_watching()
         self.move("pet", target)
         self.assert_runs_once("pet", target)
 
