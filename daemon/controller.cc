@@ -17,7 +17,6 @@ namespace ballast::daemon {
 
 namespace {
 constexpr std::size_t cycles_kept = 200;
-constexpr std::size_t ended_kept = 500;
 // Networks and pools come and go without an event we could hear.
 // The health probe looks at every host within its interval of the start, 10 s by default [config/daemon_options.h]. Who
 // has none, or a longer one, does without the boot id.
@@ -69,6 +68,7 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
       listener_(std::move(listener)),
       homes_(store),
       boots_(store),
+      known_facts_(store),
       executor_(executor, clock, hypervisor, store, [this](const Operation& op) { operation_changed(op); }),
       power_switch_(
           executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
@@ -125,6 +125,8 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     if (!recovered) co_return recovered.error();
     const auto power_recovered = co_await power_switch_.recover();
     if (!power_recovered) co_return power_recovered.error();
+    const auto facts = co_await load_facts();
+    if (!facts) co_return facts.error();
     learn_boot_time();
     boost::asio::co_spawn(asio_, keep_power_known(), boost::asio::detached);
     collectors::SamplerListener listener;
@@ -147,16 +149,6 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     co_return Result<void>();
 }
 
-// Of a host that does not answer any more, the store alone knows what ran there.
-void Controller::presume_vms() {
-    for (const auto& [vm, record] : executor_.vms().all()) {
-        if (record.ended) continue;
-        auto facts = hypervisor_.facts_of(record.definition);
-        if (facts) facts->autostart = record.autostart;  // which no definition says
-        keeper_.presume(vm, record.host, record.name, facts ? std::optional(std::move(*facts)) : std::nullopt);
-    }
-}
-
 // With a sample, so that what follows from it is written before the boot is taken as told.
 bool Controller::is_booted(const HostId& host, const collectors::Sample& sample) {
     const bool counted = sample.counted && boots_.is_booted(host, *sample.counted);
@@ -173,43 +165,6 @@ void Controller::sampled(const HostId& host, const collectors::Sample& sample) {
     failover_.seen(host, running, booted);
     if (!keeper_.vm_facts_wanted(host).empty() || !failover_.undefined(running).empty()) facts_wake_[host]->end();
     want_cycle();
-}
-
-Controller::Task<void> Controller::load_state() {
-    const auto settings = co_await store_.list("/ballast/settings/");
-    if (!settings) co_return settings.error();
-    for (const KeyValue& entry : *settings) {
-        if (entry.key == paused_key) paused_by_ = entry.value;
-        if (entry.key == mode_key) mode_override_ = policy::mode_from(entry.value);
-    }
-    const auto maintenance = co_await load_maintenance();
-    if (!maintenance) co_return maintenance.error();
-    executor::Journal journal(store_);
-    const auto operations = co_await journal.load();
-    if (!operations) co_return operations.error();
-    for (const Operation& op : *operations) {
-        if (!is_final(op.state)) continue;
-        ended_.push_back(op);
-        const Duration age = std::max(Duration{}, Duration(clock_.wall_now() - op.ended.value_or(op.updated)));
-        keeper_.remember(past_move(op, clock_.now() - age));
-    }
-    while (ended_.size() > ended_kept) ended_.pop_front();
-    co_return Result<void>();
-}
-
-Controller::Task<void> Controller::load_maintenance() {
-    const auto maintenance = co_await store_.list(maintenance_prefix);
-    if (!maintenance) co_return maintenance.error();
-    for (const KeyValue& entry : *maintenance) {
-        const HostId host{entry.key.substr(std::string(maintenance_prefix).size())};
-        if (!keeper_.knows(host)) continue;
-        std::string key = to_site_prefix + host.value;
-        const auto to_site = co_await store_.get(std::move(key));
-        if (!to_site) co_return to_site.error();
-        keeper_.maintenance(host, true, *to_site ? (*to_site)->value : "");
-        maintenance_by_[host] = entry.value;
-    }
-    co_return co_await homes_.load();
 }
 
 void Controller::configure_executor() {
@@ -288,8 +243,13 @@ boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
     for (;;) {
         auto facts = co_await hypervisor_.facts(host);
         const bool known = facts.has_value();
-        if (known) keeper_.host_facts(host, std::move(*facts));
-        if (known) want_cycle();
+        if (known) {
+            keeper_.host_facts(host, *facts);
+            want_cycle();
+            const auto kept = co_await known_facts_.keep(host, std::move(*facts));
+            if (!kept)
+                spdlog::warn("what {} offers, to be known while it is off: {}", host.value, to_string(kept.error()));
+        }
         co_await wake->take(clock_, known ? facts_refresh : facts_retry);
     }
 }

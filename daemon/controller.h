@@ -17,6 +17,7 @@
 #include "daemon/failover.h"
 #include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
+#include "daemon/known_facts.h"
 #include "executor/executor.h"
 #include "executor/pause.h"
 #include "executor/power_switch.h"
@@ -144,6 +145,7 @@ private:
     boost::asio::awaitable<void> keep_homes();
     boost::asio::awaitable<void> keep_boots();
     Task<void> load_state();
+    Task<void> load_facts();
     Task<void> load_maintenance();
     Task<void> remember_setting(std::string key, std::optional<std::string> value);
     void configure_executor();
@@ -155,6 +157,8 @@ private:
     void keep_planned(const Cycle& cycle, Inventory seen, Instant now);
     void remember(const Cycle& cycle);
 
+    static constexpr std::size_t ended_kept = 500;
+
     boost::asio::any_io_executor asio_;
     Clock& clock_;
     Hypervisor& hypervisor_;
@@ -165,6 +169,7 @@ private:
     InventoryKeeper keeper_;
     Homes homes_;
     Boots boots_;
+    KnownFacts known_facts_;
     std::map<HostId, std::string> boot_ids_;  // told since its last sample
     Instant started_{};
     std::map<HostId, std::string> maintenance_by_;  // hosts in maintenance, and who wanted it

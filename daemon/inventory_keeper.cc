@@ -36,6 +36,14 @@ void InventoryKeeper::host_facts(const HostId& host, HostFacts facts) {
     told.facts_revision = ++facts_revision_;
 }
 
+void InventoryKeeper::presume_facts(const HostId& id, HostFacts facts) {
+    const auto host = hosts_.find(id);
+    if (host == hosts_.end() || host->second.facts_revision != 0) return;
+    facts.shared_paths = host->second.facts.shared_paths;
+    facts.stretched_paths = host->second.facts.stretched_paths;
+    host_facts(id, std::move(facts));
+}
+
 void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) {
     KnownFacts& known = facts_[vm];
     known.outdated = false;

@@ -31,6 +31,9 @@ public:
 
     // What is heard.
     void host_facts(const HostId& host, HostFacts facts);
+    /// What it offered when it was last on, as long as it has not told itself. Which paths are shared stays as
+    /// declared.
+    void presume_facts(const HostId& host, HostFacts facts);
     void vm_facts(const VmId& vm, VmFacts facts);
     void sampled(const HostId& host, const collectors::Sample& sample);
     void connection(const HostId& host, Connection connection, std::string problem);

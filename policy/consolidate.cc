@@ -246,7 +246,7 @@ void change_turns(const Fleet& fleet, const ClusterView& view, Consolidation& fo
     if (!most || fleet.any_coming()) return;
     const auto is_due = [&](const Fleet::Member& off) {
         const auto& members = fleet.members();
-        return !off.failing && off.host->power_since && context.now - *off.host->power_since >= *most &&
+        return off.known && !off.failing && off.host->power_since && context.now - *off.host->power_since >= *most &&
                std::any_of(members.begin(), members.end(),
                            [&](const Fleet::Member& on) { return could_change_places(view, off, on); });
     };

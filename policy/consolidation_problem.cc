@@ -87,14 +87,16 @@ void ConsolidationProblem::add_host(const HostUse& use, std::size_t index) {
     // Of use for the order of emptying only: whether a VM may have more vCPUs than a host has CPUs is the constraints'
     // to say, and a host that gives guests a part of its CPUs has more than it shows.
     slot.core = use.host->facts.cpus + most_vcpus_;
-    slot.memory = in_mib(member.wakeable ? allocatable_memory(*use.host, options) : view_.memory_free(use.host->id));
+    const bool receives_when_woken = member.wakeable && member.known;
+    slot.memory =
+        in_mib(receives_when_woken ? allocatable_memory(*use.host, options) : view_.memory_free(use.host->id));
     slot.full_watts = assumed_watts(*use.host);
     slot.on = member.on && !member.empty;
     slot.warm = member.empty;
     slot.failing = member.failing;
     slot.takes_over = member.takes_over;
     if (const auto& off = use.host->went_off) slot.went_off = static_cast<double>(off->time_since_epoch().count());
-    slot.receives = member.on || (member.wakeable && member.rested);
+    slot.receives = member.on || (receives_when_woken && member.rested);
     problem_.hosts.push_back(slot);
     hosts_.push_back(use.host);
     any_hot_ = any_hot_ || (member.on && any_above(remembered(view_.context(), use.host->id)));

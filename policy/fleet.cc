@@ -21,8 +21,9 @@ bool is_known(const Host& host) {
     return host.facts.cpus > 0 && host.facts.memory_total > Bytes{};
 }
 
-bool is_of_use(const Host& host, const HealthVerdicts& health) {
-    return is_known(host) && !health.leaves(host) && host.accepts_vms;
+// Whatever it offers.
+bool may_be_used(const Host& host, const HealthVerdicts& health) {
+    return !health.leaves(host) && host.accepts_vms;
 }
 
 bool is_holiday(const OpenTimes& window, const Options& options, WallTime time) {
@@ -138,14 +139,16 @@ Fleet::Member Fleet::member_of(const ClusterView& view, const HostUse& use) cons
     const ConsolidationOptions& options = context_->options.consolidation;
     Member member;
     member.host = &host;
-    member.on = is_fresh(host) && is_of_use(host, context_->health);
+    const bool of_use = may_be_used(host, context_->health);
+    member.known = is_known(host);
+    member.on = is_fresh(host) && of_use && member.known;
     member.failing = wanted_action(context_->options.health, host) >= HealthAction::cordon;
     member.empty = member.on && use.occupants.empty() && use.incoming == 0 && use.outgoing == 0;
-    member.coming = host.power == PowerState::switching_on && is_of_use(host, context_->health);
+    member.coming = host.power == PowerState::switching_on && of_use;
     member.settled = member.on && lasts(host.power_since, options.min_time_on, context_->now);
-    member.wakeable = host.power == PowerState::off && host.power_managed && is_of_use(host, context_->health);
+    member.wakeable = host.power == PowerState::off && host.power_managed && of_use;
     member.rested = host.power == PowerState::off && lasts(host.power_since, options.min_time_off, context_->now);
-    member.allocatable = is_known(host) ? bytes(allocatable_memory(host, context_->options)) : 0;
+    member.allocatable = member.known ? bytes(allocatable_memory(host, context_->options)) : 0;
     member.committed = bytes(use.committed - use.leaving);
     member.cpus = use.usable_cpus;
     member.demand = view.at(host.id).cpu;

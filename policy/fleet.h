@@ -25,6 +25,7 @@ class Fleet {
 public:
     struct Member {
         const Host* host = nullptr;
+        bool known = false;   // its CPUs and memory are: a host that nobody has seen on yet counts for none
         bool on = false;      // reports, has not to be left and may be a target
         bool empty = false;   // on, and holds no VM of any state; none comes or goes; and it does not take over
         bool coming = false;  // being switched on, and of use then

@@ -48,8 +48,11 @@ private:
     }
     static bool any(const Fleet::Member&) { return true; }
 
+    // One that nobody has seen on yet may have the room: it is woken after those that are known to, and by itself, for
+    // what it offers is known once it is there.
+    bool may_have_room(const Fleet::Member& member) const { return member.known || coming_ == 0; }
     bool could_take(const Vm& vm, const Fleet::Member& member) const {
-        return statically_accepts(context_, vm, *member.host);
+        return !member.known || statically_accepts(context_, vm, *member.host);
     }
 
     // One host at a time: after it the others look different.
@@ -84,7 +87,9 @@ private:
     void keep_reserve() {
         const double most_cpu = context_.options.overload.cpu.above;
         for (std::size_t site = 0; site < fleet_.sites(); ++site) {
-            const auto helps = [&](const Fleet::Member& member) { return fleet_.stands_in(member, site); };
+            const auto helps = [&](const Fleet::Member& member) {
+                return fleet_.stands_in(member, site) && may_have_room(member);
+            };
             for (bool woken = true; woken;) {
                 const auto missing = fleet_.lacking(site, fleet_.none(), on_, most_cpu);
                 woken = !missing.empty() && wake("the reserve is not kept: " + missing, helps);
@@ -113,7 +118,7 @@ private:
             const std::string reason = "VMs are expected to want " + fixed(foreseen->more, 1) + " CPUs more " +
                                        foreseen->when() + ": " + fixed(missing, 1) +
                                        " too many for the hosts that are on at " + percent(most_cpu);
-            if (!wake(reason, any)) return;
+            if (!wake(reason, [this](const Fleet::Member& member) { return may_have_room(member); })) return;
         }
     }
 

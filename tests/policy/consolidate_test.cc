@@ -4,71 +4,11 @@
 #include "policy/fleet.h"
 #include "tests/policy/oracle.h"
 #include "tests/policy/plan_text.h"
+#include "tests/policy/quiet_cluster.h"
 #include "tests/policy/random_cluster.h"
 
 using namespace ballast;
 using namespace ballast::test;
-
-namespace {
-
-// Three hosts of 10 CPUs that want 3 of them all together, watched for an hour.
-Cluster quiet(bool managed = true) {
-    Cluster cluster;
-    for (const char* name : {"host1", "host2", "host3"}) cluster.host(name).power_managed = managed;
-    cluster.host("host4").power_managed = managed;
-    for (int i = 0; i < 8; ++i)
-        cluster.vm("v" + std::to_string(i), "host" + std::to_string(1 + i % 4), i % 4 == 2 ? 0.2 : 0.4, gib(2), 2);
-    cluster.options.consolidation.enabled = true;
-    cluster.options.consolidation.min_hosts_on = 1;
-    cluster.options.consolidation.min_time_on = 0s;
-    cluster.options.cooldown.vm = 0s;
-    for (int i = 0; i < 60; ++i) cluster.tick(1min);
-    return cluster;
-}
-
-void switch_power(Cluster& cluster, const std::string& name, PowerState state) {
-    Host& host = cluster.at(name);
-    host.power = state;
-    host.power_since = cluster.now;
-    host.connection = state == PowerState::on ? Connection::up : Connection::down;
-    host.stale = state != PowerState::on;
-    host.load = {};
-}
-
-// What a power driver would have done by now with changes that wait for no move.
-void carry_out_power(Cluster& cluster, const Plan& plan) {
-    for (const PowerChange& change : plan.power)
-        if (change.wave == 0) switch_power(cluster, change.host.value, change.on ? PowerState::on : PowerState::off);
-}
-
-void settle(Cluster& cluster, int cycles = 12) {
-    for (int i = 0; i < cycles; ++i) {
-        const Plan plan = cluster.plan();
-        cluster.carry_out(plan);
-        carry_out_power(cluster, plan);
-        cluster.tick(1min);
-    }
-}
-
-std::size_t hosts_on(const Cluster& cluster) {
-    std::size_t on = 0;
-    for (const auto& [id, host] : cluster.inventory.hosts) on += host.power == PowerState::on;
-    return on;
-}
-
-std::size_t in_use(const Cluster& cluster) {
-    std::set<HostId> hosts;
-    for (const auto& [id, vm] : cluster.inventory.vms) hosts.insert(vm.host);
-    return hosts.size();
-}
-
-const PowerChange* change_of(const Plan& plan, const std::string& host) {
-    for (const PowerChange& change : plan.power)
-        if (change.host.value == host) return &change;
-    return nullptr;
-}
-
-}  // namespace
 
 TEST_CASE("Hosts that can do without their VMs are emptied wholly and switched off afterwards") {
     Cluster cluster = quiet();
