@@ -181,8 +181,12 @@ json::object ApiLook::power_of(const HostId& host) const {
     record.host = host;
     for (const PowerRecord& known : controller_.power_records())
         if (known.host == host) record = known;
-    return views::power(record, controller_.power().host(host).has_value(), can_be_switched(controller_.power(), host),
-                        is_proven(record, controller_.options().power, clock_.wall_now()));
+    views::PowerMeans means;
+    means.own = controller_.is_own(host);
+    means.bmc = controller_.power().host(host).has_value();
+    means.switchable = can_be_switched(controller_.power(), host);
+    means.proven = is_proven(record, controller_.options().power, clock_.wall_now());
+    return views::power(record, means);
 }
 
 Reply ApiLook::history(const ApiRequest& request) const {

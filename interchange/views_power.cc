@@ -4,7 +4,7 @@
 
 namespace ballast::views {
 
-json::object power(const PowerRecord& record, bool bmc, bool switchable, bool proven) {
+json::object power(const PowerRecord& record, const PowerMeans& means) {
     const bool switched = record.since != WallTime{};
     return {{"host", record.host.value},
             {"state", to_string(record.state)},
@@ -15,9 +15,10 @@ json::object power(const PowerRecord& record, bool bmc, bool switchable, bool pr
             {"alarm", record.alarm},
             {"quarantined", record.quarantined},
             {"drill", record.drill},
-            {"bmc", bmc},
-            {"switchable", switchable},
-            {"proven", proven},
+            {"own", means.own},
+            {"bmc", means.bmc},
+            {"switchable", means.switchable},
+            {"proven", means.proven},
             {"proven_at", time(record.proven)},
             {"went_off", time(record.went_off)},
             {"came_back", time(record.came_back)},

@@ -9,8 +9,12 @@
 
 namespace ballast::views {
 
-/// `bmc`: one is configured; `switchable`: it can switch the host off and on; `proven`: it came back lately.
-json::object power(const PowerRecord& record, bool bmc, bool switchable, bool proven);
+/// `own`: the daemon runs on it, so it stays on; `bmc`: one is configured; `switchable`: it can switch the host off and
+/// on; `proven`: it came back lately.
+struct PowerMeans {
+    bool own = false, bmc = false, switchable = false, proven = false;
+};
+json::object power(const PowerRecord& record, const PowerMeans& means);
 
 /// Accounts of hosts and of the cluster.
 json::object energy(const std::vector<HostEnergy>& hosts);

@@ -8,6 +8,7 @@ namespace {
 // What Ballast could do with its power.
 Phrase switching(const value& host) {
     if (flag(host, "quarantined")) return {"quarantined", Tone::bad};
+    if (flag(host, "own")) return {"this daemon runs on it: stays on", Tone::faint};
     if (!flag(host, "bmc")) return {"no BMC is configured", Tone::faint};
     if (!flag(host, "switchable")) return {"its BMC cannot ask a system to go down", Tone::notice};
     return flag(host, "proven") ? Phrase("proven", Tone::good) : Phrase("unproven: a drill comes first", Tone::notice);

@@ -285,6 +285,16 @@ TEST_CASE("The energy account says whose word the watts are, and that RAPL does 
         CHECK_THAT(text, Catch::Contains(part));
 }
 
+TEST_CASE("What can be done with hosts' power is told, and that the daemon's own host stays on") {
+    const value power = boost::json::parse(R"({"hosts": [
+        {"host": "h1", "state": "on", "own": true, "bmc": true, "switchable": true, "proven": false},
+        {"host": "h2", "state": "on", "own": false, "bmc": true, "switchable": true, "proven": false}]})");
+    Page page(style_of_width(200));
+    show_power_list(power, page);
+    CHECK_THAT(page.text(), Catch::Contains("this daemon runs on it: stays on"));
+    CHECK_THAT(page.text(), Catch::Contains("unproven: a drill comes first"));
+}
+
 TEST_CASE("The members of a cluster are told with who leads and who is not there") {
     const value cluster = boost::json::parse(R"({"member": "h2", "leader": "h1", "term": 7, "members": [
         {"host": "h1", "registered": true, "incarnation": 3}, {"host": "h2", "registered": true, "incarnation": 4},

@@ -271,10 +271,10 @@ TEST_CASE("Each host's energy names its source") {
 TEST_CASE("A host's power tells when it was off last") {
     PowerRecord record;
     record.host = {"h1"};
-    CHECK(views::power(record, true, true, true).at("went_off").is_null());
+    CHECK(views::power(record, {}).at("went_off").is_null());
     record.went_off = WallTime{} + 20h;
     record.came_back = WallTime{} + 30h;
-    const auto power = views::power(record, true, true, true);
+    const auto power = views::power(record, {});
     CHECK(power.at("went_off") == "1970-01-01T20:00:00Z");
     CHECK(power.at("came_back") == "1970-01-02T06:00:00Z");
 }
