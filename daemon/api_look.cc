@@ -63,9 +63,9 @@ Result<VmId> find_vm(const Inventory& inventory, const std::string& name_or_uuid
 }
 
 views::Seen ApiLook::look() const {
-    return {controller_.inventory(), controller_.memory(),       controller_.policy(), controller_.last_cycle(),
-            controller_.cycles(),    controller_.active(),       controller_.ended(),  clock_.now(),
-            clock_.wall_now(),       controller_.power_records()};
+    return {controller_.inventory(), controller_.memory(),        controller_.policy(),        controller_.last_cycle(),
+            controller_.cycles(),    controller_.active(),        controller_.ended(),         clock_.now(),
+            clock_.wall_now(),       controller_.power_records(), controller_.broker_problem()};
 }
 
 views::ModeState ApiLook::mode_state() const {
@@ -169,7 +169,7 @@ Reply ApiLook::power(const ApiRequest&) const {
     const auto seen = look();
     json::array hosts;
     for (const auto& [id, host] : seen.inventory.hosts) hosts.push_back(power_of(id));
-    return ok({{"hosts", std::move(hosts)}});
+    return ok({{"problem", seen.broker_problem}, {"hosts", std::move(hosts)}});
 }
 
 Reply ApiLook::power(const HostId& host) const {

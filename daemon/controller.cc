@@ -25,6 +25,7 @@ constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
 // The broker's file may be edited at any time; while nobody answers there is nothing to switch.
 constexpr Duration power_refresh = std::chrono::seconds{30};
+constexpr unsigned silences_told = 2;  // one may be the broker's own restart
 // Samples of several hosts arrive close together: one cycle serves them all.
 constexpr Duration gather = std::chrono::milliseconds{100};
 
@@ -475,8 +476,20 @@ boost::asio::awaitable<void> Controller::keep_power_known() {
         if (!hosts && known) spdlog::warn("power: {}", to_string(hosts.error()));
         if (hosts.has_value() != known) want_cycle();
         known = hosts.has_value();
+        broker_has_answered_ = broker_has_answered_ || known;
+        broker_silences_ = known ? 0 : broker_silences_ + 1;
+        broker_error_ = known ? "" : hosts.error().message;
+        if (broker_silences_ == silences_told) want_cycle();
         co_await clock_.sleep_for(power_refresh);
     }
+}
+
+std::string Controller::broker_problem() const {
+    const bool is_wanted = broker_has_answered_ || !power_switch_.records().empty();
+    if (!is_wanted || broker_silences_ < silences_told) return {};
+    const std::string known = "cannot be reached: ";
+    const std::string why = broker_error_.starts_with(known) ? broker_error_.substr(known.size()) : broker_error_;
+    return "the power broker cannot be reached (" + why + "): no host can be cut off or switched";
 }
 
 bool Controller::in_use(const HostId& host) const {

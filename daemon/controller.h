@@ -85,6 +85,9 @@ public:
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
     executor::PowerSwitch& power_switch() { return power_switch_; }  // for those who steer more than one host
     const PowerControl& power() const { return power_; }
+    /// That the power broker cannot be reached, and what that means, once it has not answered several times in a row;
+    /// empty while it answers, and where there never was one.
+    std::string broker_problem() const;
     std::vector<VmRecord> vms_down() const { return failover_.down(); }
     bool fencing_frozen() const { return !failover_.suspicion().frozen.empty(); }
     const std::deque<Operation>& ended() const { return ended_; }  // oldest first, bounded
@@ -187,6 +190,9 @@ private:
     std::deque<Operation> ended_;
     std::uint64_t cycle_number_ = 0;
     bool cycle_wanted_ = false;
+    bool broker_has_answered_ = false;
+    unsigned broker_silences_ = 0;  // since it answered last
+    std::string broker_error_;
     std::map<HostId, Instant> rebooted_;
     boost::asio::steady_timer cycle_wake_;
     std::map<HostId, std::shared_ptr<executor::Pause>> facts_wake_;  // per host: definitions of its VMs

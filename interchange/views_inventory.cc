@@ -129,6 +129,7 @@ json::array problems(const Seen& seen) {
     for (const auto& [id, host] : seen.inventory.hosts)
         if (!host.problem.empty() && is_meant_to_be_on(host)) out.emplace_back(id.value + ": " + host.problem);
     add_health_problems(seen, out);
+    if (!seen.broker_problem.empty()) out.emplace_back(seen.broker_problem);
     for (const Operation& op : seen.active)
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)

@@ -25,6 +25,7 @@ struct Seen {
     Instant now;
     WallTime wall_now;
     std::vector<PowerRecord> power{};  // of hosts that were switched
+    std::string broker_problem{};      // empty: it answers, or nobody needs it
 };
 
 /// VMs that nothing forbids to leave their host, as far as an operator asks.

@@ -50,6 +50,7 @@ void show_power_list(const value& power, Page& page) {
         page.say("No hosts are configured: name them in /etc/ballast/ballast.yaml.");
     else
         page.table(table);
+    if (const std::string problem = text(power, "problem"); !problem.empty()) page.alarm(problem);
 }
 
 void show_energy(const value& energy, Page& page) {

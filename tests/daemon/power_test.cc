@@ -127,6 +127,36 @@ TEST_CASE("In mode observe, in confirm and while paused no power is switched") {
     CHECK_FALSE(bench.controller->last_cycle().plan.power.empty());
 }
 
+TEST_CASE("A broker that does not answer any more is a problem until it answers again, one that never did is none") {
+    PowerBench bench;
+    const Error gone{ErrorCode::unavailable, "power broker", "cannot be reached: Connection refused"};
+    const std::string problem =
+        "the power broker cannot be reached (Connection refused): no host can be cut off or switched";
+    const auto told = [&] {
+        return json::serialize(bench.get("/v1/status").at("/problems")).find(problem) != std::string::npos;
+    };
+    SECTION("it was there before") {
+        bench.begin();
+        CHECK_FALSE(told());
+        bench.power.broker_error = gone;
+        bench.pass(29s);  // it may be restarted
+        CHECK_FALSE(told());
+        bench.pass(61s);
+        CHECK(told());
+        CHECK(bench.get("/v1/power").text("/problem") == problem);
+        bench.power.broker_error.reset();
+        bench.pass(31s);
+        CHECK_FALSE(told());
+        CHECK(bench.get("/v1/power").text("/problem").empty());
+    }
+    SECTION("there never was one") {
+        bench.power.broker_error = gone;
+        bench.begin();
+        bench.pass(5min);
+        CHECK_FALSE(told());
+    }
+}
+
 TEST_CASE("A host without a working broker is only named") {
     PowerBench bench;
     bench.power.broker_error = Error{ErrorCode::unavailable, "broker", "nobody is there"};
