@@ -40,6 +40,8 @@ namespace ballast::daemon {
 namespace {
 
 constexpr const char* seasons_name = "/seasons.json";
+// At a stop, for what is kept in the store now and then; an etcd that does not answer holds up no stop.
+constexpr std::chrono::seconds last_writes_within{1};
 constexpr int exit_cannot_run = 1, exit_bad_configuration = 2;
 constexpr int exit_term_over = 75;  // EX_TEMPFAIL: systemd starts it anew
 
@@ -164,6 +166,7 @@ public:
                   [this] { return controller_.inventory(); }),
           health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
+          last_writes_(io),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
         if (const auto file = config::load_daemon_file(config_file_)) file_as_loaded_ = config::to_yaml(*file);
@@ -342,7 +345,9 @@ private:
         spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " +
                                                        std::to_string(under_way)
                                                  : "");
-        io_.stop();
+        last_writes_.expires_after(last_writes_within);
+        last_writes_.async_wait([this](auto) { io_.stop(); });
+        boost::asio::co_spawn(io_, energy_.keep(), [this](std::exception_ptr) { last_writes_.cancel(); });
     }
 
     void await_reload() {
@@ -397,6 +402,7 @@ private:
     EnergyMeter energy_;
     HealthWatch health_;
     ApiServer api_;
+    boost::asio::steady_timer last_writes_;
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;
     std::string file_as_loaded_;

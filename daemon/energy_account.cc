@@ -13,6 +13,13 @@ constexpr double off_watts = 5;
 // The least reading counts as idle, and is forgotten slowly: 3 % an hour at a look a minute, as fans and seasons
 // change.
 constexpr double idle_rises = 1.0005;
+// A BMC's sensor shows what was before for some seconds [averages over 5-60 s in vendors' documents], and a host that
+// boots draws what it never does otherwise.
+constexpr Duration settles_within = std::chrono::minutes{1};
+// A quiet host draws hardly more than twice what it draws idle: half of full load at a quarter of it [SPECpower_ssj2008
+// results]. Where the least of an hour's looks is above that, what was learnt before was no idling.
+constexpr double quiet_share = 0.25, most_above_idle = 2;
+constexpr unsigned quiet_looks = 60;
 
 double table_watts(const Host& host, const PowerTable& table) {
     if (host.power == PowerState::off) return off_watts;
@@ -50,7 +57,7 @@ void EnergyAccount::note(const Host& host, const PowerTable& table, std::optiona
     account.source = reading ? reading->source : EnergySource::table;
     account.rest_watts = reading ? reading->rest_watts : 0;
     if (account.idle_source == EnergySource::table) account.idle_watts = table.idle_watts;
-    if (host.power == PowerState::on) learn_idle(account);
+    weigh_idle(account, host, reading, elapsed, now);
     if (host.power != PowerState::off) {
         account.used_wh += watts * hours(elapsed);
         return;
@@ -60,13 +67,33 @@ void EnergyAccount::note(const Host& host, const PowerTable& table, std::optiona
     account.saved_wh += std::max(0.0, account.idle_watts - watts) * hours(off);
 }
 
+void EnergyAccount::weigh_idle(HostEnergy& account, const Host& host, const std::optional<PowerReading>& reading,
+                               Duration elapsed, Instant now) {
+    const bool settled = !host.power_since || now - *host.power_since >= elapsed + settles_within;
+    const bool at_work = host.power == PowerState::on && host.connection == Connection::up && !host.stale && settled;
+    const auto before = pending_.extract(host.id);
+    if (!at_work) return;
+    if (!before.empty() && host.sampled_at && *host.sampled_at > before.mapped().at)
+        learn_idle(account, before.mapped());
+    if (!reading) return;
+    const auto& used = host.load.cpu_used_cores;
+    const bool is_quiet = used && host.facts.cpus > 0 && *used <= quiet_share * host.facts.cpus;
+    pending_[host.id] = {reading->watts + reading->rest_watts, reading->source, is_quiet, now};
+}
+
 // What a worse source says does not count beside what a better one said: they do not mean the same.
-void EnergyAccount::learn_idle(HostEnergy& account) {
-    if (account.source == EnergySource::table || account.source < account.idle_source) return;
-    const double watts = *account.watts;
-    const bool known = account.source == account.idle_source;
-    account.idle_watts = known ? std::min(account.idle_watts * idle_rises, watts) : watts;
-    account.idle_source = account.source;
+void EnergyAccount::learn_idle(HostEnergy& account, const Pending& reading) {
+    if (reading.source < account.idle_source) return;
+    const bool known = reading.source == account.idle_source;
+    if (!known) quiet_.erase(account.host);
+    account.idle_watts = known ? std::min(account.idle_watts * idle_rises, reading.watts) : reading.watts;
+    account.idle_source = reading.source;
+    if (!reading.is_quiet) return;
+    Quiet& quiet = quiet_[account.host];
+    quiet.least_watts = quiet.looks == 0 ? reading.watts : std::min(quiet.least_watts, reading.watts);
+    if (++quiet.looks < quiet_looks) return;
+    if (quiet.least_watts > most_above_idle * account.idle_watts) account.idle_watts = quiet.least_watts;
+    quiet = {};
 }
 
 namespace {

@@ -31,15 +31,33 @@ public:
     /// Goes on with accounts of earlier.
     void resume(std::vector<HostEnergy> accounts);
     /// The host was in this state for this long and drew what the reading says (nothing: by the table). One that went
-    /// off meanwhile drew what it draws idle before.
+    /// off meanwhile drew what it draws idle before. A reading counts for what idling costs only when the host was on
+    /// for long enough before it and has been sampled since: what a BMC says of a host that dies or goes off is not
+    /// that.
     void note(const Host& host, const PowerTable& table, std::optional<PowerReading> reading, Duration elapsed,
               Instant now, WallTime wall_now);
     const std::map<HostId, HostEnergy>& hosts() const { return hosts_; }
 
 private:
-    static void learn_idle(HostEnergy& account);
+    /// A reading that counts for what idling costs as soon as the host is seen to have been at work when it was taken.
+    struct Pending {
+        double watts = 0;
+        EnergySource source = EnergySource::table;
+        bool is_quiet = false;  // the host had little to do
+        Instant at{};
+    };
+    /// The least of many looks at a quiet host.
+    struct Quiet {
+        unsigned looks = 0;
+        double least_watts = 0;
+    };
+    void weigh_idle(HostEnergy& account, const Host& host, const std::optional<PowerReading>& reading, Duration elapsed,
+                    Instant now);
+    void learn_idle(HostEnergy& account, const Pending& reading);
 
     std::map<HostId, HostEnergy> hosts_;
+    std::map<HostId, Pending> pending_;
+    std::map<HostId, Quiet> quiet_;
 };
 
 boost::json::object to_json(const HostEnergy& energy);

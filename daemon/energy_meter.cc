@@ -8,8 +8,8 @@ namespace {
 constexpr const char* prefix = "/ballast/energy/";
 constexpr Duration look_every = std::chrono::minutes{1};  // BMCs average over about as long
 constexpr Duration first_look =
-    std::chrono::seconds{10};                  // what hosts draw before any is switched; they are known then
-constexpr unsigned looks_between_writes = 10;  // what a crash may lose
+    std::chrono::seconds{10};                 // what hosts draw before any is switched; they are known then
+constexpr unsigned looks_between_writes = 5;  // what a crash may lose
 }  // namespace
 
 EnergyMeter::EnergyMeter(boost::asio::any_io_executor executor, Clock& clock, PowerControl& power, Store& store,
@@ -49,6 +49,7 @@ boost::asio::awaitable<void> EnergyMeter::run() {
     Instant last = clock_.now();
     co_await clock_.sleep_for(first_look);
     co_await look_at_all(Duration{});
+    co_await keep();  // from here on a new account has its beginning, however short this daemon's life
     for (unsigned looks = 1;; ++looks) {
         co_await clock_.sleep_for(look_every);
         const Instant now = clock_.now();
@@ -82,7 +83,6 @@ boost::asio::awaitable<std::optional<PowerReading>> EnergyMeter::reading_of(Host
     co_return PowerReading{rapl->watts, EnergySource::rapl, rest_watts_[host]};
 }
 
-// What cannot be written now is written another time.
 boost::asio::awaitable<void> EnergyMeter::keep() {
     for (const HostEnergy& account : hosts()) {
         Transaction transaction;

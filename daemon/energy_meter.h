@@ -26,6 +26,8 @@ public:
     /// anew.
     boost::asio::awaitable<Result<void>> start();
     std::vector<HostEnergy> hosts() const;
+    /// Writes the accounts: before the daemon stops. What cannot be written now is written another time.
+    boost::asio::awaitable<void> keep();
     /// What the probe of this host's health saw: RAPL's counters count where its BMC does not tell.
     void saw(const HostId& host, const health::Report& report);
 
@@ -33,7 +35,6 @@ private:
     boost::asio::awaitable<void> run();
     boost::asio::awaitable<void> look_at_all(Duration elapsed);
     boost::asio::awaitable<std::optional<PowerReading>> reading_of(HostId host, PowerState state);
-    boost::asio::awaitable<void> keep();
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;

@@ -19,6 +19,15 @@ Host a_host(PowerState power = PowerState::on) {
     host.facts.cpus = 10;
     host.load.cpu_used_cores = 5;
     host.power = power;
+    host.connection = power == PowerState::on ? Connection::up : Connection::down;
+    host.stale = power != PowerState::on;
+    return host;
+}
+// Just sampled.
+Host a_host_at(Instant now, double cpu_used_cores = 5) {
+    Host host = a_host();
+    host.sampled_at = now;
+    host.load.cpu_used_cores = cpu_used_cores;
     return host;
 }
 const PowerTable table{100, 300};
@@ -37,8 +46,11 @@ TEST_CASE("By the table a host draws between idle and full as its CPUs are used,
 
 TEST_CASE("A reading goes before the table, and the least of them is what being off saves") {
     EnergyAccount account;
-    for (const double watts : {180.0, 120.0, 150.0})
-        account.note(a_host(), table, PowerReading{watts}, 1h, Instant{} + 100h, WallTime{} + 1h);
+    Instant now = Instant{} + 100h;
+    for (const double watts : {180.0, 120.0, 150.0}) {
+        account.note(a_host_at(now), table, PowerReading{watts}, 1h, now, WallTime{} + 1h);
+        now += 1h;
+    }
     CHECK(account.hosts().at({"host1"}).used_wh == Approx(450));
     CHECK(account.hosts().at({"host1"}).idle_watts == Approx(120).epsilon(0.01));
     account.note(a_host(PowerState::off), table, PowerReading{4.0}, 1h, Instant{} + 100h, WallTime{} + 1h);
@@ -48,7 +60,8 @@ TEST_CASE("A reading goes before the table, and the least of them is what being 
 
 TEST_CASE("A host that went off within the time counts as idle before") {
     EnergyAccount account;
-    account.note(a_host(), table, PowerReading{110.0}, Duration{}, Instant{} + 10h, WallTime{} + 10h);
+    for (const Instant now : {Instant{} + 9h, Instant{} + 10h})
+        account.note(a_host_at(now), table, PowerReading{110.0}, Duration{}, now, WallTime{} + 10h);
     Host host = a_host(PowerState::off);
     host.power_since = Instant{} + 10h;
     account.note(host, table, PowerReading{10.0}, 3h, Instant{} + 11h, WallTime{} + 11h);
@@ -68,8 +81,14 @@ TEST_CASE("Neither absurd readings nor hosts that boot save energy") {
 
 TEST_CASE("What idling costs is learnt from the best source, and another one's figures do not mix with its") {
     EnergyAccount account;
+    Instant at = Instant{} + 100h;
+    const auto note_once = [&](PowerReading reading) {
+        account.note(a_host_at(at), table, reading, 1h, at, WallTime{} + 1h);
+        at += 1h;
+    };
     const auto note = [&](PowerReading reading) {
-        account.note(a_host(), table, reading, 1h, Instant{} + 100h, WallTime{} + 1h);
+        note_once(reading);
+        note_once(reading);  // the host was well all the time: the first one counts
         return account.hosts().at({"host1"});
     };
     auto now = note({40, EnergySource::rapl, 30});
@@ -83,7 +102,7 @@ TEST_CASE("What idling costs is learnt from the best source, and another one's f
     now = note({40, EnergySource::rapl, 30});
     CHECK(now.idle_watts == 120);
     CHECK(now.idle_source == EnergySource::bmc);
-    CHECK(now.used_wh == Approx(70 + 120 + 70));
+    CHECK(now.used_wh == Approx(2 * (70 + 120 + 70)));
 }
 
 TEST_CASE("A host's BMC goes before RAPL, RAPL before the power table, and neither counts for a host that is off") {
@@ -164,7 +183,7 @@ TEST_CASE("The account goes on after a restart, less the last minutes") {
     };
     EnergyMeter first(io.get_executor(), clock, power, store, options, look);
     begin(first);
-    clock.run_for(io, 33min);  // written after every ten looks
+    clock.run_for(io, 33min);  // written after every five looks
     REQUIRE(first.hosts().size() == 1);
     CHECK(first.hosts().front().source == EnergySource::bmc);
     CHECK(first.hosts().front().used_wh == Approx(64).epsilon(0.05));
@@ -173,4 +192,96 @@ TEST_CASE("The account goes on after a restart, less the last minutes") {
     clock.run_for(io, 1s);
     REQUIRE(second.hosts().size() == 1);
     CHECK(second.hosts().front().used_wh == Approx(62).epsilon(0.05));
+    CHECK(second.hosts().front().since == first.hosts().front().since);
+}
+
+TEST_CASE("Daemons that live for less than a minute go on with one account, and what was drawn is kept at the stop") {
+    boost::asio::io_context io;
+    VirtualClock clock;
+    MemoryStore store;
+    FakePower power(clock);
+    power.add_host("host1").watts = 120;
+    config::DaemonOptions options;
+    Inventory inventory;
+    inventory.hosts[{"host1"}] = a_host();
+    const auto look = [&] { return inventory; };
+    boost::asio::co_spawn(io, power.hosts(), boost::asio::detached);
+    EnergyMeter first(io.get_executor(), clock, power, store, options, look);
+    boost::asio::co_spawn(io, first.start(), boost::asio::detached);
+    clock.run_for(io, 15s);
+    REQUIRE(first.hosts().size() == 1);
+    EnergyMeter second(io.get_executor(), clock, power, store, options, look);
+    boost::asio::co_spawn(io, second.start(), boost::asio::detached);
+    clock.run_for(io, 3min);
+    REQUIRE(second.hosts().size() == 1);
+    CHECK(second.hosts().front().since == first.hosts().front().since);
+    boost::asio::co_spawn(io, second.keep(), boost::asio::detached);
+    clock.run_for(io, 1s);
+    EnergyMeter third(io.get_executor(), clock, power, store, options, look);
+    boost::asio::co_spawn(io, third.start(), boost::asio::detached);
+    clock.run_for(io, 1s);
+    REQUIRE(third.hosts().size() == 1);
+    CHECK(third.hosts().front().used_wh == Approx(second.hosts().front().used_wh));
+    CHECK(third.hosts().front().used_wh > 1);
+}
+
+namespace {
+
+// Looked at each minute, by a BMC.
+struct Watched {
+    EnergyAccount account;
+    Instant now = Instant{} + 100h;
+
+    void look(Host host, double watts) {
+        account.note(host, table, PowerReading{watts}, 1min, now, WallTime{} + 1h);
+        now += 1min;
+    }
+    void look(double watts, double cpu_used_cores = 5) { look(a_host_at(now, cpu_used_cores), watts); }
+    double idle() const { return account.hosts().at({"host1"}).idle_watts; }
+};
+
+}  // namespace
+
+TEST_CASE("What a BMC says of a host that has just died, goes off or has just come back is not what idling costs") {
+    Watched host;
+    for (int i = 0; i < 3; ++i) host.look(110);
+    REQUIRE(host.idle() == Approx(110).epsilon(0.01));
+    Host dying = a_host_at(host.now - 5s);  // it still counts as on and fresh
+    SECTION("it is silent from then on") {
+        host.look(dying, 5);
+        Host silent = dying;
+        silent.stale = true;
+        for (int i = 0; i < 3; ++i) host.look(silent, 5);
+    }
+    SECTION("its connection is not known to be gone") {
+        host.look(dying, 5);
+        host.look(dying, 5);
+    }
+    SECTION("it is cut off") {
+        host.look(dying, 5);
+        for (const PowerState state : {PowerState::fencing, PowerState::lost, PowerState::switching_on})
+            host.look(a_host(state), 5);
+    }
+    SECTION("it is back, and its sensor tells of before") {
+        Host back = a_host_at(host.now);
+        back.power_since = host.now - 30s;
+        host.look(back, 5);
+        back.sampled_at = host.now;
+        host.look(back, 105);
+    }
+    CHECK(host.idle() == Approx(110).epsilon(0.01));
+}
+
+TEST_CASE("What was learnt of idling and cannot be is forgotten within hours, and a busy host changes nothing") {
+    Watched host;
+    for (int i = 0; i < 2; ++i) host.look(5);
+    REQUIRE(host.idle() == Approx(5).epsilon(0.01));
+    SECTION("quiet") {
+        for (int i = 0; i < 125; ++i) host.look(110 + i % 7, 1);
+        CHECK(host.idle() == Approx(110).epsilon(0.05));
+    }
+    SECTION("busy") {
+        for (int i = 0; i < 125; ++i) host.look(300, 9);
+        CHECK(host.idle() < 6);
+    }
 }
