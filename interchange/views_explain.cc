@@ -9,6 +9,7 @@
 #include "policy/estimators.h"
 #include "policy/need.h"
 #include "policy/overload_limit.h"
+#include "policy/staying.h"
 
 namespace ballast::views {
 
@@ -347,6 +348,16 @@ json::object explain_vm(const Seen& seen, const Vm& vm, const Plan& dry_run) {
             {"cycles", cycles_naming(seen, vm.id)}};
 }
 
+namespace {
+// Empty where the plan has other news of it.
+std::string why_it_stays_on(const policy::ClusterView& view, const Host& host, const Plan& plan) {
+    const bool goes = std::any_of(plan.moves.begin(), plan.moves.end(), [&](const Move& move) {
+        return move.from == host.id && move.trigger == Trigger::consolidation;
+    });
+    return goes || !changes_of(plan, host.id).empty() ? "" : policy::reason_to_stay_on(view, host.id);
+}
+}  // namespace
+
 json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_run) {
     const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
     const policy::ClusterView view(context);
@@ -355,6 +366,7 @@ json::object explain_host(const Seen& seen, const Host& host, const Plan& dry_ru
     const VmNames names = names_in(seen.inventory);
     return {{"host", views::host(seen, host)},
             {"verdict", verdict(view, seen, host, dry_run, detectors)},
+            {"stays_on_because", why_it_stays_on(view, host, dry_run)},
             {"detectors", each(detectors, [&](const Detector& one) { return detector_view(seen, one); })},
             {"findings", each(findings_on(dry_run, host.id), finding)},
             {"leaves", moves(moves_where(dry_run, [&](const Move& move) { return move.from == host.id; }), names)},

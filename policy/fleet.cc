@@ -95,6 +95,21 @@ std::string window_text(const Inventory& inventory, const Options& options) {
            (is_holiday(*window, options, now) ? ", a holiday" : "");
 }
 
+std::string until_next_window(const Inventory& inventory, const Options& options) {
+    if (!inventory.wall_time || open_window(inventory, options) != nullptr) return {};
+    std::optional<WallTime> first;
+    const OpenTimes* opens = nullptr;
+    for (const OpenTimes& window : options.consolidation.windows) {
+        const auto at =
+            next_change(*inventory.wall_time, [&](WallTime time) { return is_open(window, options, time); });
+        if (!at || (first && *first <= *at)) continue;
+        first = at;
+        opens = &window;
+    }
+    if (opens == nullptr) return {};
+    return " until " + week_time(minute_of_week(*first, opens->zone)) + " (" + opens->zone.name + ")";
+}
+
 double assumed_watts(const Host& host) {
     return 100 + 8 * host.facts.cpus;
 }

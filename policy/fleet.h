@@ -17,6 +17,9 @@ bool consolidation_is_open(const Inventory& inventory, const Options& options);
 /// "window 'night' is open until Tue 06:00 (Europe/Berlin)", with ", a holiday" where it is open for that, or that none
 /// is; empty where there are no windows.
 std::string window_text(const Inventory& inventory, const Options& options);
+/// " until Mon 22:00 (Europe/Berlin)", when the next window opens; empty while one is open, and where none will within
+/// a week.
+std::string until_next_window(const Inventory& inventory, const Options& options);
 
 /// A host by its position in the order of ids: what solvers and flags count by.
 using HostFlags = std::vector<bool>;

@@ -167,6 +167,8 @@ void show_explained_host(const value& explained, Page& page) {
     page.field("Host", {text(host, "id"), Tone::strong});
     page.field("State", state_phrase(text(host, "state")));
     page.field("Verdict", verdict);
+    if (const std::string why = text(explained, "stays_on_because"); !why.empty())
+        page.field("Stays on", "because " + why);
     if (!problem.empty() && verdict.find(problem) == std::string::npos) page.alarm(problem);
     for (const value& one : list(host, "health"))
         if (verdict.find(text(one, "text")) == std::string::npos) page.alarm(text(one, "text"));

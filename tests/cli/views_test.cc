@@ -159,6 +159,7 @@ TEST_CASE("An explained VM says why it stays and why each host can or cannot tak
 TEST_CASE("An explained host shows its verdict, its detectors and what would leave") {
     const std::string text = shown(show_explained_host, "explain_host");
     CHECK(has(text, "State:       overloaded"));
+    CHECK(has(text, "Stays on:    because no window of consolidation is open until Mon 20:00 (Europe/Berlin)"));
     CHECK(has(text, "memory pressure"));
     CHECK(has(text, "swap              0.3 MiB/s   1 MiB/s   5 min           -   0.1 MiB/s   ok"));
     CHECK(has(text, "Would leave"));
