@@ -406,8 +406,8 @@ void Controller::remember(const Cycle& cycle) {
 boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) {
     co_await withdraw_stale_proposals(cycle.plan, inventory);
     for (std::string& note : failover_.notes()) cycle.notes.push_back(std::move(note));
+    co_await start_restarts(cycle, inventory);
     if (cycle.mode == policy::Mode::observe || cycle.paused) co_return;
-    if (cycle.mode == policy::Mode::automatic && policy_.failover.enabled) co_await start_restarts(cycle, inventory);
     std::set<HostId> undecided;  // what a host is asked about is one set: no more until it is decided
     for (const Operation& op : executor_.active())
         if (op.state == OperationState::waiting) undecided.insert(op.from);
@@ -421,6 +421,17 @@ boost::asio::awaitable<void> Controller::act(Cycle& cycle, Inventory inventory) 
     if (cycle.mode == policy::Mode::automatic) co_await switch_power(cycle);
 }
 
+namespace {
+// Why no VM of a lost host is started; nothing when it may be. Whose host a person had cut off has that person's word.
+std::string holds_restarts(const Cycle& cycle, bool enabled, const std::optional<PowerRecord>& power) {
+    if (cycle.paused) return "Ballast is paused";
+    if (power && is_persons(*power)) return {};
+    if (cycle.mode != policy::Mode::automatic)
+        return "in mode " + policy::to_string(cycle.mode) + " only those of a host that a person has had cut off are";
+    return enabled ? "" : "failover.enabled is false";
+}
+}  // namespace
+
 // Later waves are those of a lower priority: they are planned anew once the first ones are under way.
 boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory inventory) {
     const std::vector<Restart> restarts = cycle.plan.restarts;
@@ -428,6 +439,11 @@ boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory 
     bool waits = false;                                       // for those of this wave
     std::map<std::string, std::vector<std::string>> refused;  // by reason
     for (const Restart& restart : restarts) {
+        const auto power = power_switch_.record(restart.from);
+        if (const std::string held = holds_restarts(cycle, policy_.failover.enabled, power); !held.empty()) {
+            refused[held].push_back(inventory.vms[restart.vm].facts.name);
+            continue;
+        }
         if (restart.wave > wave && waits) break;
         wave = restart.wave;
         Operation draft;

@@ -56,6 +56,7 @@ PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
 boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
     const HostId host = run->record.host;
     if (!run->confirmed_by.empty()) {
+        run->record.requested_by = run->confirmed_by;
         co_await is_lost(run, "is taken to be off: " + run->confirmed_by + " answers for it");
         co_return;
     }

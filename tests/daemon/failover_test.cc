@@ -216,10 +216,32 @@ TEST_CASE("In other modes a dead host is named and nothing is done, but on an op
     CHECK(bench.power.orders.empty());
     CHECK(bench.notes("host2 has not answered for"));
     CHECK(bench.where(web).empty());
+    asio::co_spawn(*bench.io, bench.controller->set_paused(true, "bob"), asio::detached);
     asio::co_spawn(*bench.io, bench.controller->confirm_lost({"host2"}, "ann"), asio::detached);
     bench.pass(10s);
     CHECK(bench.state("host2") == "lost");
     CHECK(bench.where(web).empty());
+    CHECK(bench.notes("web is not started: Ballast is paused"));
+    asio::co_spawn(*bench.io, bench.controller->set_paused(false, "bob"), asio::detached);
+    bench.pass(10s);
+    CHECK_FALSE(bench.where(web).empty());
+    CHECK(bench.power.orders.empty());
+}
+
+TEST_CASE("What the policy had cut off waits for its mode, and that is told") {
+    FailoverBench bench;
+    bench.policy.failover.restarts_per_host = 0;
+    bench.policy.failover.bring_back = false;
+    bench.controller->set_policy(bench.policy);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    REQUIRE(bench.state("host2") == "lost");
+    bench.policy.failover.restarts_per_host = 4;
+    bench.policy.mode = policy::Mode::confirm;
+    bench.controller->set_policy(bench.policy);
+    bench.pass(10s);
+    CHECK(bench.where(web).empty());
+    CHECK(bench.notes("web is not started: in mode confirm only those of a host"));
     bench.policy.mode = policy::Mode::automatic;
     bench.controller->set_policy(bench.policy);
     bench.pass(10s);

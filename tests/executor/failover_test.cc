@@ -127,8 +127,10 @@ TEST_CASE("What its BMC does not confirm is no proof: a person has to answer for
     CHECK(lab.start_on("vm", "h1", "h2").error().code == ErrorCode::conflict);
     CHECK(lab.where("vm").empty());
     SECTION("a person does") {
+        lab.heard.clear();
         REQUIRE(lab.wait(lab.power_switch->confirm_lost({"h1"}, "ann")));
         REQUIRE(lab.becomes("h1", PowerState::lost));
+        CHECK(lab.record("h1").requested_by == "ann");
         CHECK(lab.record("h1").message == "is taken to be off: ann answers for it");
         REQUIRE(lab.start_on("vm", "h1", "h2"));
         REQUIRE(lab.settle());
