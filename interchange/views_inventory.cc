@@ -110,10 +110,18 @@ std::size_t count(const Range& range, Predicate predicate) {
     return static_cast<std::size_t>(std::count_if(range.begin(), range.end(), predicate));
 }
 
+// Of a lost host it is certain that nothing runs there, whatever was seen last.
+bool is_down(const Seen& seen, const Vm& vm) {
+    const auto host = seen.inventory.hosts.find(vm.host);
+    return host != seen.inventory.hosts.end() && host->second.lost && vm.state != VmState::shut_off;
+}
+bool is_running(const Seen& seen, const Vm& vm) {
+    return vm.state == VmState::running && !is_down(seen, vm);
+}
+
 std::size_t running_on(const Seen& seen, const HostId& host) {
-    return count(seen.inventory.vms, [&](const auto& entry) {
-        return entry.second.host == host && entry.second.state == VmState::running;
-    });
+    return count(seen.inventory.vms,
+                 [&](const auto& entry) { return entry.second.host == host && is_running(seen, entry.second); });
 }
 
 // Nobody acknowledges alarms yet: an ended one is shown for a day, the history keeps it for longer.
@@ -219,7 +227,7 @@ json::object vm(const Seen& seen, const Vm& vm, bool movable) {
     return {{"id", vm.id.value},
             {"name", vm.facts.name},
             {"host", vm.host.value},
-            {"state", to_string(vm.state)},
+            {"state", is_down(seen, vm) ? "down" : to_string(vm.state)},
             {"vcpus", vm.facts.vcpus},
             {"memory_bytes", vm.facts.memory.count},
             {"facts_known", vm.facts_known},
@@ -233,7 +241,7 @@ json::object vm(const Seen& seen, const Vm& vm, bool movable) {
 
 json::object vm_detail(const Seen& seen, const Vm& vm, bool movable) {
     json::object out = views::vm(seen, vm, movable);
-    const auto since = vm.started_at ? std::optional(seen.now - *vm.started_at) : std::nullopt;
+    const auto since = vm.started_at && !is_down(seen, vm) ? std::optional(seen.now - *vm.started_at) : std::nullopt;
     out["running_here_for_ms"] = milliseconds(since);
     out["persistent"] = vm.facts.persistent;
     out["autostart"] = vm.facts.autostart;
@@ -266,10 +274,10 @@ json::object cluster(const Seen& seen) {
     const auto waiting = [](const Operation& op) { return op.state == OperationState::waiting; };
     const bool planned = !seen.last_cycle.id.empty();
     return {{"hosts", host_counts(seen)},
-            {"vms",
-             json::object{{"total", all.size()},
-                          {"running", count(all, [](const auto& vm) { return vm.second.state == VmState::running; })},
-                          {"movable", movable_vms(seen).size()}}},
+            {"vms", json::object{{"total", all.size()},
+                                 {"running", count(all, [&](const auto& vm) { return is_running(seen, vm.second); })},
+                                 {"down", count(all, [&](const auto& vm) { return is_down(seen, vm.second); })},
+                                 {"movable", movable_vms(seen).size()}}},
             {"operations", json::object{{"active", seen.active.size()},
                                         {"waiting", count(seen.active, waiting)},
                                         {"alarms", count(seen.active, [](const Operation& op) { return op.alarm; })}}},

@@ -27,8 +27,9 @@ Phrase hosts_phrase(const value& hosts) {
 }
 
 Phrase vms_phrase(const value& vms) {
-    return std::to_string(whole(vms, "total")) + ": " + std::to_string(whole(vms, "running")) + " running, " +
-           std::to_string(whole(vms, "movable")) + " can be moved";
+    Phrase phrase(std::to_string(whole(vms, "total")) + ": " + std::to_string(whole(vms, "running")) + " running");
+    add_count(phrase, whole(vms, "down"), "down", Tone::bad);
+    return phrase.add(", " + std::to_string(whole(vms, "movable")) + " can be moved");
 }
 
 Phrase cycle_phrase(const value& cycle) {

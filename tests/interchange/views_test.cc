@@ -141,6 +141,21 @@ TEST_CASE("The explanation of a VM tells the cycles that named it, newest first"
     CHECK(cycles[0].at("text") == "no host can take it (h2: memory)");
 }
 
+TEST_CASE("VMs of a lost host are down, and are not counted as running") {
+    Look look;
+    for (const char* name : {"h1", "h2"}) look.cluster.host(name, 10, gib(32));
+    look.cluster.vm("web", "h1", 1, gib(4));
+    look.cluster.vm("db", "h2", 1, gib(4));
+    look.cluster.at("h2").lost = true;
+    const json::object counts = views::cluster(look.seen()).at("vms").as_object();
+    CHECK(counts.at("total") == 2);
+    CHECK(counts.at("running") == 1);
+    CHECK(counts.at("down") == 1);
+    CHECK(views::vm(look.seen(), look.cluster.guest("web"), true).at("state") == "running");
+    CHECK(views::vm(look.seen(), look.cluster.guest("db"), true).at("state") == "down");
+    CHECK(views::host(look.seen(), look.cluster.at("h2")).at("vms") == 0);
+}
+
 TEST_CASE("The explanations of a lost host and its VMs tell where these can be started, and which nowhere") {
     Look look;
     for (const char* name : {"h1", "h2", "h3"}) look.cluster.host(name, 10, gib(32));
