@@ -25,6 +25,16 @@ bool ended_with(const InFlight& move, const std::set<HostId>& lost) {
     return lost.contains(move.from);
 }
 
+// Since it was lost: of those that left before, nobody wants to know here.
+std::size_t started_elsewhere(const Inventory& inventory, const Host& host) {
+    if (!host.power_since) return 0;
+    std::set<VmId> started;
+    for (const PastMove& past : inventory.past_moves)
+        if (past.from == host.id && past.to != host.id && past.succeeded && past.ended >= *host.power_since)
+            started.insert(past.vm);
+    return started.size();
+}
+
 void add_findings(const Inventory& inventory, const std::set<HostId>& lost, Aftermath& after) {
     for (const HostId& host : lost) {
         std::size_t started = 0;
@@ -32,11 +42,16 @@ void add_findings(const Inventory& inventory, const std::set<HostId>& lost, Afte
         for (const Restart& restart : after.restarts) started += restart.from == host ? 1 : 0;
         for (const Rejection& rejection : after.stranded)
             if (inventory.vms.at(rejection.vm).host == host) nowhere.insert(rejection.vm);
+        const std::size_t seen_to = started_elsewhere(inventory, inventory.hosts.at(host));
+        const std::size_t left = started + nowhere.size();
         std::string text = host.value + " is lost";
-        if (started + nowhere.size() == 0)
-            text += "; nothing ran on it";
-        else
-            text += ": " + count_of(started + nowhere.size()) + " ran on it, " + startable(started, nowhere.size());
+        if (left > 0)
+            text += ": " + count_of(left) +
+                    (seen_to > 0 ? (left == 1 ? " of it is down, " : " of it are down, ") : " ran on it, ") +
+                    startable(started, nowhere.size());
+        if (seen_to > 0)
+            text += "; " + count_of(seen_to) + " of it " + (seen_to == 1 ? "was" : "were") + " started elsewhere";
+        if (left + seen_to == 0) text += "; no VM of it is left to be started elsewhere";
         after.findings.push_back({host, Trigger::host_loss, text, nowhere.empty()});
     }
 }

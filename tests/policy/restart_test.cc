@@ -58,6 +58,23 @@ TEST_CASE("The VMs of a lost host are started where there is room, and nothing o
     CHECK(plan.hosts.at({"h2"}).state == "lost");
 }
 
+TEST_CASE("What became of a lost host's VMs is told until it is back") {
+    Cluster cluster = small_cluster();
+    lose(cluster, "h2");
+    cluster.at("h2").power_since = cluster.now - 10s;
+    auto& past = cluster.inventory.past_moves;
+    past.push_back({{"id-old"}, {"h2"}, {"h1"}, cluster.now - 1min});  // before
+    past.push_back({{"id-b"}, {"h2"}, {"h3"}, cluster.now - 5s});
+    cluster.guest("b").host = {"h3"};
+    CHECK(finding_of(cluster.plan(), "h2")->text ==
+          "h2 is lost: 1 VM of it is down, which can be started elsewhere; 1 VM of it was started elsewhere");
+    past.push_back({{"id-c"}, {"h2"}, {"h3"}, cluster.now - 2s});
+    cluster.guest("c").host = {"h3"};
+    CHECK(finding_of(cluster.plan(), "h2")->text == "h2 is lost; 2 VMs of it were started elsewhere");
+    past.clear();
+    CHECK(finding_of(cluster.plan(), "h2")->text == "h2 is lost; no VM of it is left to be started elsewhere");
+}
+
 TEST_CASE("A host that only does not answer has no VM started elsewhere") {
     Cluster cluster = small_cluster();
     cluster.at("h2").connection = Connection::down;
