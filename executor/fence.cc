@@ -12,6 +12,10 @@ constexpr Duration rejoin_again = std::chrono::seconds{2};
 constexpr Duration still_called_up = std::chrono::seconds{60};  // longer than the end of a connection goes unnoticed
 // A host that dies again so soon after it was brought back would do so for ever.
 constexpr Duration too_soon = std::chrono::hours{1};
+
+std::string taken_to_be_off(const std::string& by) {
+    return "is taken to be off at the word of " + by + "; its VMs are started elsewhere";
+}
 }  // namespace
 
 PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std::string by) {
@@ -21,7 +25,8 @@ PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std:
     if (answers(host)) co_return conflict(host, "it answers");
     run->driven = true;
     const PowerRecord before =
-        run->begin(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by), "is to be cut off");
+        run->begin(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by),
+                   run->confirmed_by.empty() ? "is to be cut off" : taken_to_be_off(run->confirmed_by));
     PowerRecord record = run->record;
     auto guards = hooks_.gone ? hooks_.gone(host) : std::vector<Compare>();
     const auto written = co_await journal_.write(std::move(record), std::move(guards));
@@ -42,6 +47,7 @@ PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
     if (run->record.state == PowerState::fencing) {
         run->confirmed_by = std::move(by);
         run->record.alarm = false;
+        run->record.message = taken_to_be_off(run->confirmed_by);
         run->pause.end();
         co_return Result<void>();
     }

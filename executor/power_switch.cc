@@ -132,10 +132,13 @@ PowerSwitch::Task<void> PowerSwitch::release(HostId host, std::string by) {
     const RunPtr run = found->second;
     if (run->driven && !is_switching(run->record.state)) {  // written with its next state
         run->record.alarm = run->record.quarantined = false;
+        run->record.message = "released by " + by;
         changed_(run->record);
         co_return Result<void>();
     }
     if (run->driven) {  // whoever is at it sees to it
+        run->record.alarm = run->record.quarantined = false;
+        run->record.message = "is released by " + by;
         run->released_by = std::move(by);
         run->pause.end();
         co_return Result<void>();

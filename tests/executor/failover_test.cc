@@ -359,6 +359,54 @@ TEST_CASE("A host that is switched on again and does not come is named") {
     CHECK(lab.record("h1").state == PowerState::lost);
 }
 
+TEST_CASE("A lost host whose BMC was dead when it was to be switched on again is switched on by an order") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.run_for(1min);  // the connection to it still counts as up
+    lab.bmcs[{"h1"}].dead = true;
+    REQUIRE(lab.wait(lab.power_switch->bring_back({"h1"})));
+    lab.run_for(2min);
+    REQUIRE(lab.record("h1").alarm);
+    lab.bmcs[{"h1"}].dead = false;
+    REQUIRE(lab.wait(lab.power_switch->release({"h1"}, "ann")));
+    REQUIRE(lab.on("h1"));
+    CHECK_FALSE(lab.record("h1").alarm);
+    CHECK(lab.on("h1").error().code == ErrorCode::conflict);
+    REQUIRE(lab.becomes("h1", PowerState::on));
+}
+
+TEST_CASE("What an operator's word does is said at once") {
+    FailoverLab lab;
+    lab.bmcs[{"h1"}].dead = true;
+    lab.world.power_off({"h1"});
+    std::optional<Result<void>> answer;
+    const auto answered = [&](std::exception_ptr, Result<void> result) { answer = std::move(result); };
+    const auto told = [&] {
+        while (!answer) lab.run_for(1ms);
+        REQUIRE(*std::exchange(answer, std::nullopt));
+        return lab.record("h1").message;
+    };
+    SECTION("it is off") {
+        lab.run_for(1min);
+        boost::asio::co_spawn(*lab.io, lab.power_switch->confirm_lost({"h1"}, "ann"), answered);
+        told();
+        bool said = false;
+        for (const PowerRecord& record : lab.heard)
+            said = said || record.message == "is taken to be off at the word of ann; its VMs are started elsewhere";
+        CHECK(said);
+    }
+    SECTION("it is well") {
+        REQUIRE(lab.fence("h1"));
+        lab.run_for(1min);
+        REQUIRE(lab.record("h1").alarm);
+        boost::asio::co_spawn(*lab.io, lab.power_switch->release({"h1"}, "ann"), answered);
+        CHECK(told().find("released by ann") != std::string::npos);
+        CHECK_FALSE(lab.record("h1").alarm);
+    }
+}
+
 TEST_CASE("The target of a restart dies, too") {
     FailoverLab lab;
     lab.world.power_off({"h1"});
