@@ -4,6 +4,8 @@
 
 #include "daemon/controller.h"
 #include "daemon/keys.h"
+#include "daemon/leaving.h"
+#include "daemon/names.h"
 #include "policy/power_order.h"
 #include "policy/sites.h"
 
@@ -131,6 +133,9 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
 Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool force, std::string by) {
     if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
     if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it: nobody would wake it"};
+    const auto power = power_switch_.record(host);
+    const auto left = !power || power->state == PowerState::on ? left_on(*this, host) : std::vector<std::string>();
+    if (!left.empty()) co_return Error{ErrorCode::conflict, host.value, names_are(left) + " on it"};
     const std::string objection = policy::objection_to_power_off(inventory(), memory_, policy_, clock_.now(), host);
     if (!objection.empty() && !force) co_return Error{ErrorCode::refused, host.value, "has to stay on: " + objection};
     std::string reason = "asked for by " + by;
@@ -139,6 +144,13 @@ Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool forc
 
 Controller::Task<void> Controller::switch_on(HostId host, std::string by) {
     if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    // One that died without a word: only when it counts as lost are its VMs seen to.
+    const auto power = power_switch_.record(host);
+    const auto& owned = executor_.vms().of_host(host);
+    if ((!power || power->state == PowerState::on) && !owned.empty() && !failover_.answers(host))
+        co_return Error{ErrorCode::conflict, host.value,
+                        executor_.vms().find(*owned.begin())->name +
+                            " ran on it when it fell silent: ballastctl fence now " + host.value + " comes first"};
     std::string reason = "asked for by " + by;
     co_return co_await power_switch_.switch_on(std::move(host), std::move(reason), std::move(by));
 }

@@ -107,9 +107,26 @@ PowerSwitch::Task<void> PowerSwitch::switch_off(HostId host, bool drill, std::st
 
 PowerSwitch::Task<void> PowerSwitch::switch_on(HostId host, std::string reason, std::string by) {
     const RunPtr run = run_of(host);
-    if (run->driven || run->record.state != PowerState::off)
-        co_return conflict(host, "it is " + to_string(run->record.state) + ", not switched off by Ballast");
+    if (run->driven)
+        co_return conflict(host, "it is " + to_string(run->record.state) + ", and something is under way with it");
+    if (run->record.state == PowerState::lost) {  // whoever orders this has looked; once for each loss was before that
+        const PowerRecord lost = run->record;
+        run->record.alarm = run->record.quarantined = false;
+        run->record.attempt = 0;
+        const auto begun = co_await bring_back(host);
+        if (!begun) run->record = lost;
+        co_return begun;
+    }
     run->driven = true;
+    if (run->record.state == PowerState::on) {
+        const auto power = co_await power_.status(host);
+        const bool off = power && *power == Power::off && !answers(host);
+        if (!off) {
+            run->driven = false;
+            if (!power) co_return power.error();
+            co_return conflict(host, answers(host) ? "it is on" : "its BMC says that it is on");
+        }
+    }
     const PowerRecord before = run->begin(PowerState::switching_on, clock_.wall_now(), std::move(reason), std::move(by),
                                           "is to be switched on");
     run->record.quarantined = false;

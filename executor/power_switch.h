@@ -80,7 +80,9 @@ public:
     /// (its BMC is not known, or cannot ask a system to go down), conflict (it is not on, or in use), and the store's;
     /// nothing happens then.
     Task<void> switch_off(HostId host, bool drill, std::string reason, std::string by);
-    /// Begins to switch a host on that Ballast switched off. Errors: conflict (it is not off), and the store's.
+    /// Begins to switch a host on that is off: switched off by Ballast, lost (it counts as lost until it answers and
+    /// has been cleaned), or silent with a BMC that says off. Errors: conflict (it is on, or being switched), invalid
+    /// (lost, and Ballast knows no BMC of it), the BMC's, and the store's.
     Task<void> switch_on(HostId host, std::string reason, std::string by);
     /// Begins to cut off a host that does not answer, so that it is certain that nothing runs there any more. Errors:
     /// conflict (it is not on, or it answers), and the store's; nothing happens then.

@@ -164,6 +164,13 @@ TEST_CASE("One whose BMC dies while it goes down is an alarm until the BMC is ba
         REQUIRE(lab.wait(lab.power_switch->release({"h3"}, "ann")));
         REQUIRE(lab.settles("h3"));
         CHECK(lab.record("h3").state == PowerState::on);
+        lab.bmcs[{"h3"}].dead = false;
+        lab.run_for(1min);
+        CHECK_FALSE(lab.world.host({"h3"})->powered);  // it went down all the same
+        REQUIRE(lab.on("h3"));
+        REQUIRE(lab.settles("h3"));
+        CHECK(lab.record("h3").state == PowerState::on);
+        CHECK(lab.world.host({"h3"})->powered);
     }
 }
 
