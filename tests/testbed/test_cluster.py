@@ -62,7 +62,7 @@ class Cluster(ClusterTest):
         return [name for name in HOSTS if name != self.leader()]
 
     def test_an_overloaded_host_is_relieved_by_whoever_leads_through_the_agents(self):
-        self.guests(one=("host2", 40), two=("host2", 40), three=("host2", 40))
+        self.guests(one=("host2", 25), two=("host2", 25), three=("host2", 25))
         self.start_all(AUTOMATIC)
         done = wait_until("the end of a move", lambda: [op for op in self.ballast.operations() if op["state"] == "done"], timeout=90)
         self.assertEqual((done[0]["from"], done[0]["trigger"]), ("host2", "overload"))
