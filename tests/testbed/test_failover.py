@@ -48,6 +48,23 @@ class Failover(PowerTest):
         self.assert_runs_once("bound", "host2", timeout=60)
         self.assert_goes_on("pet", "host2")
 
+    def test_a_host_that_is_lost_again_soon_after_its_return_leaves_no_guest_behind(self):
+        self.guests(pet="host2", other="host3")
+        self.start()
+        named("host2").kill()
+        self.await_restart("pet", than="host2", since=time.monotonic())
+        self.assert_on("host2")
+        self.assert_goes_on("pet", "host2")
+        wait_until("the definition of pet to be kept", lambda: self.ballast.vm("pet"), lambda vm: vm and vm["facts_known"])
+        time.sleep(1)
+        cut = time.monotonic()
+        named("host2").kill()
+        took = self.await_restart("pet", than="host2", since=cut)
+        print(f"(elsewhere after {took:.1f} s) ", end="")
+        self.assertLess(took, _IN_TIME)
+        self.assert_runs_once("pet")
+        self.assertTrue(self.ballast.power("host2")["quarantined"])  # twice within the hour: somebody has to look
+
     def test_a_host_that_is_cut_off_the_network_is_fenced_before_its_guests_run_elsewhere(self):
         self.guests(pet="host2")
         self.start()
