@@ -467,9 +467,20 @@ boost::asio::awaitable<void> Controller::start_restarts(Cycle& cycle, Inventory 
 }
 
 // Later waves tell what follows: they are planned anew once the moves before them have ended.
+// Just after a start too few hosts seem to be on: those that were not sampled yet, and may be any moment.
+bool Controller::is_still_looking() const {
+    if (clock_.now() - started_ >= options_.stale_after) return false;
+    const Inventory seen = inventory();
+    return std::any_of(seen.hosts.begin(), seen.hosts.end(), [](const auto& entry) {
+        const Host& host = entry.second;
+        return host.power == PowerState::on && host.connection != Connection::down && !host.sampled_at;
+    });
+}
+
 boost::asio::awaitable<void> Controller::switch_power(Cycle& cycle) {
+    const bool too_early = is_still_looking();
     for (const PowerChange& change : cycle.plan.power) {
-        if (change.wave > 0) continue;
+        if (change.wave > 0 || (change.on && too_early)) continue;
         const auto record = power_switch_.record(change.host);
         const bool drill = !change.on && !(record && is_proven(*record, options_.power, clock_.wall_now()));
         std::string reason = change.reason;

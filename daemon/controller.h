@@ -130,6 +130,7 @@ private:
     bool still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const;
     boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan, Inventory seen);
     boost::asio::awaitable<void> start_restarts(Cycle& cycle, Inventory inventory);
+    bool is_still_looking() const;
     boost::asio::awaitable<void> switch_power(Cycle& cycle);
     boost::asio::awaitable<void> keep_power_known();
     bool is_booted(const HostId& host, const collectors::Sample& sample);

@@ -88,6 +88,14 @@ TEST_CASE("A daemon that never saw a host on wakes it for the minimum, for spare
     CHECK(life.is_woken());
 }
 
+TEST_CASE("A daemon that has just started wakes nobody because it has not seen the others yet") {
+    OffAndRestarted life;
+    life.reboot();
+    life.pass(3min);
+    CHECK(life.state() == PowerState::off);
+    CHECK(life.power.orders.back() != "on host3");
+}
+
 TEST_CASE("A daemon that never saw a host on knows what it offers") {
     OffAndRestarted life;
     life.die();

@@ -68,7 +68,8 @@ public:
     }
     /// As the real one does when a connection comes up.
     void tell_connected() {
-        for (const auto& [id, host] : hosts_by_id) tell({HypervisorEvent::Kind::connected, id, {}, {}});
+        for (const auto& [id, host] : hosts_by_id)
+            if (host.connection == Connection::up) tell({HypervisorEvent::Kind::connected, id, {}, {}});
     }
     void tell(const HypervisorEvent& event) {
         for (const auto& listener : listeners_) listener(event);

@@ -44,9 +44,9 @@ class Orders(PowerTest):
         self.start()
         with self.assertRaises(ballast.Refused):  # the policy's min_hosts_on is 2, and the others are kept for it
             self.ballast.ctl("power", "off", "host1", "--force")
-        status, _, _ = self.ballast.call("power", "off", "host2", "--force", "--wait", timeout=60)
+        status, _, told = self.ballast.call("power", "off", "host2", "--force", "--wait", timeout=60)
         self.assertEqual(status, 1)
-        self.assertIn("pet is on it", self.ballast.power("host2")["message"])
+        self.assertIn("pet is on it", told)
         self.assert_runs_once("pet", "host2")
 
     def test_a_daemon_killed_while_a_host_goes_down_and_while_it_boots_brings_both_to_their_end(self):
@@ -114,6 +114,17 @@ class QuietHours(PowerTest):
         self.assert_on(off, timeout=180)
         for vm in ("pet", "web"):
             self.assert_runs_once(vm)
+
+    def test_a_daemon_that_never_saw_a_host_on_wakes_it_when_it_is_needed(self):
+        self.guests(pet="host2")
+        self.start(QUIET)
+        wait_until("host3 to be off", lambda: self.is_off("host3") and self.state("host3") == "off" and self.ballast.power("host3")["proven"], timeout=240)
+        self.ballast.stop()
+        self.ballast.start()
+        self.ballast.wait_watching(["host1", "host2"])
+        self.assertTrue(self.is_off("host3"))
+        self.policy(QUIET.replace("min_hosts_on: 2", "min_hosts_on: 3"))
+        self.assert_on("host3")
 
     def test_in_mode_observe_nothing_is_switched(self):
         self.guests(pet="host2")
