@@ -21,6 +21,7 @@ _FILES = {"systemd/ballastd.service": "/lib/systemd/system/ballastd.service",
           "systemd/ballast-powerd.service": "/lib/systemd/system/ballast-powerd.service",
           "systemd/ballast.sysusers": "/usr/lib/sysusers.d/ballast.conf",
           "systemd/ballast.tmpfiles": "/usr/lib/tmpfiles.d/ballast.conf"}
+_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 FINAL = ("done", "rolled_back", "cancelled", "failed")
 
 
@@ -210,6 +211,23 @@ class Ballast:
     def kill(self):
         """kill -9; systemd starts it again after two seconds."""
         self.systemctl("kill", "--signal=KILL", "ballastd")
+
+    def wrong_clock(self, offset):
+        """Steps the running daemon's wall clock, and no other, to be off by e.g. "+3600" seconds; None: the right one again."""
+        drop_in, clock = "/etc/systemd/system/ballastd.service.d/clock.conf", "/etc/ballast/clock"
+        if offset is not None and os.path.exists(self.host.path(drop_in)):
+            write_text(self.host.path(clock), offset + "\n", 0o644)
+            return
+        if offset is None:
+            self.host.run(["rm", "-f", drop_in, clock])
+        else:
+            write_text(self.host.path(clock), "+0\n", 0o644)
+            write_text(self.host.path(drop_in), f"[Service]\nEnvironment=LD_PRELOAD={_FAKETIME} FAKETIME_TIMESTAMP_FILE={clock} "
+                       "FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n", 0o644)
+        self.systemctl("daemon-reload")
+        self.systemctl("restart", "ballastd")
+        if offset is not None:
+            self.wrong_clock(offset)
 
     def journal(self, lines=40, since=None):
         """The last lines of the daemon's journal."""

@@ -37,9 +37,35 @@ def start_fresh():
         write_text(host.path("/etc/systemd/system/ballast-etcd.service"), unit, 0o644)
         host.run(["systemctl", "daemon-reload"])
         host.run(["systemctl", "enable", "--quiet", "ballast-etcd"])
+    start()
+
+
+def start():
+    """Starts what members do not run; returns when each serves."""
+    for host in all_hosts():
+        host.run(["systemctl", "reset-failed", "ballast-etcd"], check=False)
         host.run(["systemctl", "start", "--no-block", "ballast-etcd"])  # each waits for the others
-    for host in hosts:
+    for host in all_hosts():
         host.run(["systemctl", "start", "ballast-etcd"], timeout=120)
+
+
+def fill_disk(host):
+    """The member's data on a disk of their own that is full, and the member killed: it cannot start any more."""
+    host.run(["sh", "-ec", f"""systemctl stop ballast-etcd
+        mkdir -p {DATA}.small && mount -t tmpfs -o size=200m ballast-etcd {DATA}.small
+        mv {DATA} {DATA}.small/data && mkdir {DATA} && mount --bind {DATA}.small/data {DATA}
+        systemctl start ballast-etcd
+        dd if=/dev/zero of={DATA}.small/filler bs=64k 2>/dev/null || true
+        systemctl kill --signal=KILL ballast-etcd"""], timeout=120)
+
+
+def free_disk(host):
+    """Takes back what fill_disk() did, and starts the member."""
+    host.run(["sh", "-ec", f"""mountpoint -q {DATA} || exit 0
+        systemctl stop ballast-etcd
+        umount {DATA} && rmdir {DATA} && mv {DATA}.small/data {DATA} && umount {DATA}.small
+        systemctl reset-failed ballast-etcd
+        systemctl start ballast-etcd"""], timeout=120)
 
 
 def stop():

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from base import read_text, state
 
-# A live migration under emulation now and then loses the guest's last write (see the README); the beat it had counted is
-# then counted again. A guest that runs twice, or is resumed from old memory, repeats more.
+# A live migration under emulation now and then loses the guest's last writes (see the README); what beats it had counted
+# are then counted again. A guest that runs twice, or is resumed from old memory, repeats more, or at times of its own
+# clock that it has shown before.
 _LOST_BY_EMULATION = 1
 _NEAR = 20  # beats: two seconds
 # Two beats of different hosts this close are one guest handed over, seen by one poll; not two guests.
@@ -77,12 +78,23 @@ def _same_beat_twice(beats):
         seen = first.setdefault((boot, seq), (time, host))
         if seen[1] != host:
             doubles.setdefault((boot, seen[1], host), []).append((time, seq))
-    doubles = {key: hits for key, hits in doubles.items() if len(hits) > _LOST_BY_EMULATION or not _at_handover(beats, key, hits[0][1])}
+    doubles = {key: hits for key, hits in doubles.items() if not _lost_by_emulation(beats, key, [seq for _, seq in hits])}
     return [f"beats {hits[0][1]}..{hits[-1][1]} ({len(hits)}) came from {one} and from {other}, first at {hits[0][0]}"
             for (_, one, other), hits in doubles.items()]
 
 
-def _at_handover(beats, key, seq):
+def _lost_by_emulation(beats, key, seqs):
+    """True when the guest counted on from an older number after a handover, and did nothing else twice."""
+    boot, one, other = key
+    if not _at_handover(beats, key, seqs[0], seqs[-1]):
+        return False
+    def clocks(host, numbers):
+        return [clock for _, where, seq, clock, its_boot in beats if its_boot == boot and where == host and seq in numbers]
+    goes_on = min(clocks(other, seqs)) > max(clocks(one, range(seqs[0] - _NEAR, seqs[-1] + _NEAR)))
+    return len(seqs) <= _LOST_BY_EMULATION or goes_on
+
+
+def _at_handover(beats, key, first, last):
     """True when the numbers just below come from the first host only, and those just above from the other only.
 
     Told by the numbers, not by the times: both copies may be stamped in the same millisecond. A third host, to which the
@@ -90,8 +102,8 @@ def _at_handover(beats, key, seq):
     """
     boot, one, other = key
     near = [(number, host) for _, host, number, _, its_boot in beats
-            if its_boot == boot and host in (one, other) and 0 < abs(number - seq) <= _NEAR]
-    below, above = {host for number, host in near if number < seq}, {host for number, host in near if number > seq}
+            if its_boot == boot and host in (one, other) and first - _NEAR <= number <= last + _NEAR]
+    below, above = {host for number, host in near if number < first}, {host for number, host in near if number > last}
     return below <= {one} and above <= {other}
 
 

@@ -15,6 +15,7 @@ _LEAST_BURST_BYTES = 128 * 1024
 # Network cards keep their address over a reboot. With a new one each time, the others went on sending to the old one
 # for 45 s.
 _MAC, _BMC_MAC = "52:54:00:77:01", "52:54:00:77:02"
+_NOBODY = f"{_MAC}:fd"  # no host's
 
 
 def namespace(host):
@@ -91,6 +92,20 @@ def join(host):
     """Brings the links up again."""
     for outer in (link(host), bmc_link(host)):
         run(["ip", "link", "set", outer, "up"])
+
+
+def separate(one, other):
+    """Nothing from either host reaches the other any more; both reach everybody else. Nobody is told: what is sent is lost."""
+    for host, gone in ((one, other), (other, one)):
+        run(["nsenter", "-t", str(host.need_on()), "-n", "ip", "neigh", "replace", gone.ip, "lladdr", _NOBODY, "nud", "permanent",
+             "dev", "eth0"])
+
+
+def unite(one, other):
+    """Takes back what separate() did; a host that was booted since has forgotten it anyway."""
+    for host, gone in ((one, other), (other, one)):
+        if host.leader():
+            succeeds(["nsenter", "-t", str(host.leader()), "-n", "ip", "neigh", "del", gone.ip, "dev", "eth0"])
 
 
 def add_bmc(ip):

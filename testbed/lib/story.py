@@ -15,8 +15,8 @@ from host import named
 from show import bar, columns, milliseconds
 
 # name: (host, CPU the guest wants in percent of one)
-_GUESTS = {"web1": ("host2", 22), "web2": ("host2", 22), "shop": ("host2", 16), "mail": ("host3", 4)}
-_POLICY = """# The demo's policy: as in production, only quicker.
+GUESTS = {"web1": ("host2", 22), "web2": ("host2", 22), "shop": ("host2", 16), "mail": ("host3", 4)}
+POLICY = """# The demo's policy: as in production, only quicker.
 mode: automatic
 overload:
   max_moves_per_cycle: 2
@@ -28,7 +28,7 @@ cooldown: {vm: 2min, after_failure: 10s, by_hand: 2min}
 migration: {deadline_min: 1min}
 """
 # Hours in which little is wanted: what a night's policy says, only quicker.
-_NIGHT = _POLICY.replace("cooldown: {vm: 2min,", "cooldown: {vm: 20s, no_return: 2min,") + """consolidation:
+_NIGHT = POLICY.replace("cooldown: {vm: 2min,", "cooldown: {vm: 20s, no_return: 2min,") + """consolidation:
   {enabled: true, aggressiveness: 1, watch: 0s, min_hosts_on: 2, min_time_on: 3s, min_time_off: 75s, windows: WINDOWS}
 """
 _NOW_OPEN, _NEVER_OPEN = "[]", '[{name: night, times: ["TODAY 00:00-00:01"]}]'
@@ -57,14 +57,17 @@ class Story:
         """All of it; returns the exit status."""
         try:
             self._set_the_stage()
-            self._relieve()
-            self._maintain()
-            self._spend_a_night()
-            self._sum_up()
-            self._lose_a_host()
+            self._acts()
             return self._verdict()
         finally:
             self._clean_up()
+
+    def _acts(self):
+        self._relieve()
+        self._maintain()
+        self._spend_a_night()
+        self._sum_up()
+        self._lose_a_host()
 
     # -- the stage
 
@@ -84,20 +87,20 @@ class Story:
         self._install()
 
     def _destroy_guests(self):
-        for name in {row["name"] for row in guest.listing()} & set(_GUESTS):
+        for name in {row["name"] for row in guest.listing()} & set(GUESTS):
             guest.destroy(name)
 
     def _create_guests(self):
         others = len({row["name"] for row in guest.listing() if row["id"] is not None})
         def create(name):
-            host, cpu = _GUESTS[name]
+            host, cpu = GUESTS[name]
             guest.create(argparse.Namespace(name=name, memory=96 << 20, vcpus=1, cpu=cpu, dirty=0, working_set=16, disk="none",
                                             network="default", transient=False, autostart=False, metadata=None), named(host))
             wait_until(f"the first beat of {name}", lambda: _last_beat(name) > self._began * 1000, timeout=90)
-        with ThreadPoolExecutor(max_workers=len(_GUESTS)) as pool:
-            list(pool.map(create, _GUESTS))
-        wanted = ", ".join(f"{name} on {host} ({cpu} % of a CPU)" for name, (host, cpu) in _GUESTS.items())
-        self._screen.say(f"{len(_GUESTS)} real QEMU guests run Linux and do work: {wanted}. Each beats ten times a second; the "
+        with ThreadPoolExecutor(max_workers=len(GUESTS)) as pool:
+            list(pool.map(create, GUESTS))
+        wanted = ", ".join(f"{name} on {host} ({cpu} % of a CPU)" for name, (host, cpu) in GUESTS.items())
+        self._screen.say(f"{len(GUESTS)} real QEMU guests run Linux and do work: {wanted}. Each beats ten times a second; the "
                          "beats will tell whether it ever stood still, or ran twice.")
         if others:
             self._screen.say(f"{others} more guests run on the cluster. They are not the demo's and may be moved, too.", "yellow")
@@ -105,7 +108,7 @@ class Story:
     def _install(self):
         self._ballast = ballast.Ballast(self._build)
         self._ballast.install()
-        self._ballast.configure(_POLICY, log_level="info")
+        self._ballast.configure(POLICY, log_level="info")
         self._ballast.start_broker()
         self._ballast.start(fresh=True)
         self._ballast.wait_watching()
@@ -182,7 +185,7 @@ class Story:
         say = self._screen.say
         self._screen.heading("A quiet night")
         say("Nobody wants anything any more, and the policy's window for quiet hours opens: VMs may be packed, hosts be off.")
-        for name in _GUESTS:
+        for name in GUESTS:
             guest.change(name, cpu=2, dirty=0, working_set=16)
         wait_until("the broker's hosts to be known", lambda: self._ballast.power("host2")["switchable"], timeout=60)
         self._ballast.write_policy(_NIGHT.replace("WINDOWS", _NOW_OPEN))
@@ -237,12 +240,12 @@ class Story:
     def _lose_a_host(self):
         say = self._screen.say
         self._screen.heading("A host dies")
-        self._ballast.write_policy(_POLICY)
+        self._ballast.write_policy(POLICY)
         self._ballast.ctl("reload")
         host = self._host_to_empty()
         if self._ballast.hosts()[host]["vms"] == 0:
             self._ballast.wait_for_end(self._ballast.migrate("web1", host, "--force"))
-        lost = sorted(row["name"] for row in guest.listing() if row["host"] == host and row["id"] is not None and row["name"] in _GUESTS)
+        lost = sorted(row["name"] for row in guest.listing() if row["host"] == host and row["id"] is not None and row["name"] in GUESTS)
         say(f"The power of {host} is cut, with {', '.join(lost)} on it. Nobody says so to Ballast: it hears nothing any more, neither "
             "from its libvirt nor from its kernel.")
         began, start = time.time(), time.monotonic()
@@ -266,7 +269,7 @@ class Story:
         self._snapshot()
         rows = [row for row in guest.listing() if row["name"] in lost]
         clean = back["state"] == "ok" and len(rows) == len(lost) and all(row["host"] != host for row in rows)
-        once = not any(report.double_runs for report in heartbeat.reports(int(began * 1000)) if report.guest in _GUESTS)
+        once = not any(report.double_runs for report in heartbeat.reports(int(began * 1000)) if report.guest in GUESTS)
         if clean:
             self._screen.say(f"Its BMC switched {host} on again. Before it was used, the old definitions of its guests were removed.", "green")
         self._verdicts.append((f"{host} came back without them, and no guest ran twice", clean and once))
@@ -356,10 +359,10 @@ class Story:
         self._sum_up_guests()
 
     def _sum_up_guests(self):
-        reports = {report.guest: report for report in heartbeat.reports(int(self._began * 1000)) if report.guest in _GUESTS}
-        where = {name: [row["host"] for row in guest.listing() if row["name"] == name and row["id"] is not None] for name in _GUESTS}
+        reports = {report.guest: report for report in heartbeat.reports(int(self._began * 1000)) if report.guest in GUESTS}
+        where = {name: [row["host"] for row in guest.listing() if row["name"] == name and row["id"] is not None] for name in GUESTS}
         rows, whole, once = [], True, True
-        for name in _GUESTS:
+        for name in GUESTS:
             report = reports.get(name)
             if report is None:
                 rows.append([name, "-", "-", "-", "no beats", "-"])

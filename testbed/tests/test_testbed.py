@@ -138,10 +138,10 @@ class CgroupV2(unittest.TestCase):
 
 
 def beats(*runs):
-    """Log text from runs of (first ms, host, first seq, count, boot), one beat each 100 ms."""
+    """Log text from runs of (first ms, host, first seq, count, boot[, the guest's own first ms]), one beat each 100 ms."""
     lines = []
-    for start, where, seq, count, boot in runs:
-        lines += [f"{start + 100 * i} vm {where} {seq + i} {1000 + 100 * i} {boot}" for i in range(count)]
+    for start, where, seq, count, boot, *clock in runs:
+        lines += [f"{start + 100 * i} vm {where} {seq + i} {(clock or [1000])[0] + 100 * i} {boot}" for i in range(count)]
     return "\n".join(lines)
 
 
@@ -170,6 +170,12 @@ class Heartbeat(unittest.TestCase):
         self.assertEqual(result.double_runs, [])
         result = report((0, "host1", 1, 10, "aa"), (1000, "host2", 10, 5, "aa"), (1150, "host1", 11, 5, "aa"))
         self.assertTrue(result.double_runs)
+
+    def test_beats_counted_again_while_the_guests_clock_goes_on_are_a_lost_write_and_no_double_run(self):
+        before = (0, "host1", 1, 10, "aa", 1000)  # its last beat at 1900 of the guest
+        self.assertEqual(report(before, (1000, "host2", 8, 9, "aa", 2000)).double_runs, [])
+        self.assertTrue(report(before, (1000, "host2", 8, 9, "aa", 1900)).double_runs)  # resumed from old memory
+        self.assertTrue(report(before, (1000, "host2", 8, 9, "aa", 2000), (1050, "host1", 11, 2, "aa", 2000)).double_runs)
 
     def test_a_write_lost_at_a_handover_is_none_either_when_the_guest_goes_on_to_a_third_host_at_once(self):
         moves = (0, "host1", 1, 10, "aa"), (1500, "host2", 10, 8, "aa"), (2500, "host3", 18, 10, "aa")

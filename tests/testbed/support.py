@@ -1,6 +1,7 @@
 """What the tests on the real cluster share: guests where a test wants them, faults that are healed again, assertions."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ sys.path.insert(0, os.path.join(SOURCE, "testbed", "lib"))
 import agent  # noqa: E402
 import ballast  # noqa: E402
 import bmc  # noqa: E402
+import cgroup  # noqa: E402
 import cluster  # noqa: E402
 import guest  # noqa: E402
 import heartbeat  # noqa: E402
@@ -56,6 +58,20 @@ def together(*calls):
     """Runs the calls at the same time; returns their results or raises the first one's error."""
     with ThreadPoolExecutor(max_workers=max(1, len(calls))) as pool:
         return [running.result() for running in [pool.submit(call) for call in calls]]
+
+
+@contextlib.contextmanager
+def _without_quotas():
+    """Hosts with all of this machine's CPUs, so that guests boot in a third of the time."""
+    groups = cgroup.detect()
+    hosts = hosts_on()
+    for host in hosts:
+        groups.limit(host.name, os.cpu_count(), host.settings()["memory"])
+    try:
+        yield
+    finally:
+        for host in hosts:
+            groups.limit(host.name, host.settings()["cpu"], host.settings()["memory"])
 
 
 _plain = set()  # the guests that have nothing special: those of one test can serve another one
@@ -131,7 +147,8 @@ class ClusterTest(unittest.TestCase):
         wanted = {name.replace("_", "-"): (where if isinstance(where, tuple) else (where, 0)) for name, where in wanted.items()}
         for name in {row["name"] for row in guest.listing()} - set(wanted):
             guest.destroy(name)
-        together(*[lambda name=name, host=host, cpu=cpu: self._provide(name, host, cpu) for name, (host, cpu) in wanted.items()])
+        with _without_quotas():
+            together(*[lambda name=name, host=host, cpu=cpu: self._provide(name, host, cpu) for name, (host, cpu) in wanted.items()])
         self.began = time.time()
 
     def _provide(self, name, host, cpu):

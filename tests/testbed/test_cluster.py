@@ -2,64 +2,15 @@
 
 import time
 
-import etcd
-from support import AUTOMATIC, OBSERVE, SLOW, ClusterTest, ballast, named, network, wait_until, where
+from members import HOSTS, MembersTest
+from support import AUTOMATIC, OBSERVE, SLOW, ballast, named, network, wait_until, where
 
 # All but what this is about is off; failover has its shipped settings.
 FAILOVER = OBSERVE.replace("mode: observe", "mode: automatic") + "overload: {enabled: false}\nbalance: {enabled: false}\n"
-HOSTS = ("host1", "host2", "host3")
-TIME_TO_LIVE = 6  # seconds
 
 
-class Cluster(ClusterTest):
-    """Three members; `self.ballast` is the one that a test asks, on host1."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.members = {"host1": cls.ballast, **{name: ballast.Ballast(cls.ballast.build, name) for name in HOSTS[1:]}}
-        for member in cls.members.values():
-            member.install()
-
-    @classmethod
-    def tearDownClass(cls):
-        for member in cls.members.values():
-            member.stop()
-        etcd.stop()
-
-    def setUp(self):
-        super().setUp()
-        for member in self.members.values():
-            member.stop()
-
-    def heal(self):
-        super().heal()
-        for member in self.members.values():
-            member.stop()
-
-    def start_all(self, policy):
-        etcd.start_fresh()
-        urls = ", ".join(f'"{url}"' for url in etcd.endpoints())
-        for member in self.members.values():
-            member.configure(policy, store=f"{{kind: etcd, endpoints: [{urls}], call_timeout: 3s}}",
-                             cluster=f"{{enabled: true, time_to_live: {TIME_TO_LIVE}s}}")
-        for member in self.members.values():
-            member.forget()
-            member.start()
-        self.ballast.wait_watching()
-
-    def leader(self):
-        """The host that leads, as host1's member has it."""
-        return wait_until("a leader", lambda: self.status_of(self.ballast), lambda found: found and found["leader"])["leader"]
-
-    def status_of(self, member):
-        """What a member says of the cluster; None when it cannot just now."""
-        try:
-            return member.ctl("cluster", "status", timeout=40)
-        except ballast.Refused:
-            return None
-
-    def followers(self):
-        return [name for name in HOSTS if name != self.leader()]
+class Cluster(MembersTest):
+    """What a single daemon does, done by whoever leads, and what happens when members, hosts and links go."""
 
     def test_an_overloaded_host_is_relieved_by_whoever_leads_through_the_agents(self):
         self.guests(one=("host2", 25), two=("host2", 25), three=("host2", 25))
@@ -85,7 +36,7 @@ class Cluster(ClusterTest):
         identity = self.start_moving("pet", "host3", "host2")
         before = self.leader()
         self.members[before].kill()
-        asked = self.members[next(name for name in HOSTS if name != before)]
+        asked = self.another_than(before)
         ended = wait_until("the end of the move", lambda: asked.operation(identity), lambda op: op["state"] in ballast.FINAL, timeout=120)
         self.assertEqual(ended["state"], "done", ended["message"])
         self.assert_runs_once("pet", "host3")
@@ -125,13 +76,7 @@ class Cluster(ClusterTest):
         print(f"(elsewhere after {time.monotonic() - cut:.1f} s) ", end="")
         for name in homes:
             self.assert_runs_once(name)
-        wait_until(f"{dead} to be back", lambda: named(dead).leader() is not None, timeout=120)
-        named(dead).wait(60)
-        self.members[dead].start()
-        wait_until("all hosts to be on", lambda: all(row["power"] == "on" and row["connection"] == "up"
-                                                     for row in self.members[dead].hosts().values()), timeout=120)
+        self.power_back(dead)
+        self.await_all_well(self.members[dead])
         for name in homes:
             self.assert_runs_once(name)
-
-    def leader_seen_by(self, host):
-        return (self.status_of(self.members[host]) or {}).get("leader") or ""
