@@ -229,6 +229,11 @@ class Ballast:
         if offset is not None:
             self.wrong_clock(offset)
 
+    def kill_for_good(self):
+        """kill -9, and nobody starts it again."""
+        self.kill()
+        self.stop()
+
     def journal(self, lines=40, since=None):
         """The last lines of the daemon's journal."""
         words = ["journalctl", "--unit=ballastd", "--no-pager", "--output=cat", f"--lines={lines}"]

@@ -77,10 +77,11 @@ class ClusterStory(Story):
         self._ballast.ctl("maintenance", "enter", host)
         wanted = lambda _: [op for op in self._moves("maintenance") if op["state"] == "running"]
         self._watch("a guest to travel", wanted, 60)
-        self._members[before].kill()
+        self._members[before].kill_for_good()
         start = time.monotonic()
         say(f"In the middle of that: kill -9 of the daemon on {before}.", "yellow")
         after = self._leader(than=before)
+        self._members[before].start()
         say(f"{after} leads, after {time.monotonic() - start:.1f} s. What was under way is libvirt's, and went on; {after} knows of it by "
             "the journal that all of them share.")
         def empty(hosts):
@@ -90,7 +91,7 @@ class ClusterStory(Story):
         moves = self._moves("maintenance")
         true = emptied and bool(moves) and all(op["state"] == "done" for op in moves)
         if true:
-            say(f"{host} is empty: {len(moves)} of {len(moves)} moves are done, each once. The daemon of {before} is back, and follows.", "green")
+            say(f"{host} is empty: {len(moves)} of {len(moves)} moves are done, each once. The daemon of {before} was started again, and follows.", "green")
         self._verdicts.append((f"the leader ({before}) was killed in the middle of a plan, and {after} carried it out", true and after != before))
         self._ballast.ctl("maintenance", "leave", host)
 

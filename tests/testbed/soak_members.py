@@ -59,7 +59,7 @@ class MembersSoak(Soak, MembersTest):
     def leader_killed(self, dice):
         """the leader is killed, and the next one, too"""
         first = self.leader()
-        self.members[first].kill()
+        self.members[first].kill_for_good()
         second = wait_until("another leader", lambda: self.leader_seen_by(self.another_than(first).host.name),
                             lambda name: name not in ("", first), timeout=60)
         time.sleep(dice.uniform(0, 2))
@@ -72,7 +72,7 @@ class MembersSoak(Soak, MembersTest):
         before = self.leader()
         self.order("maintenance", "enter", host)
         time.sleep(dice.uniform(0, 3))
-        self.members[before].kill()
+        self.members[before].kill_for_good()
         time.sleep(dice.uniform(0, 15))
         return host, set()
 
