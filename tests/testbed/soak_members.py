@@ -48,6 +48,12 @@ class MembersSoak(Soak, MembersTest):
                 member.systemctl("disable", "--quiet", "--now", *UNITS, check=False)
         etcd.stop()
 
+    def switch_off(self, host):
+        if self.leader() == host:  # it would not do that to itself
+            self.order("cluster", "transfer-leader")
+            wait_until("another leader", lambda: self.leader_seen_by(self.another_than(host).host.name), lambda name: name not in ("", host))
+        super().switch_off(host)
+
     # -- members and who leads
 
     def member_killed(self, dice):
