@@ -8,6 +8,7 @@
 #include "cluster/agent.h"
 #include "cluster/election.h"
 #include "daemon/controller.h"
+#include "ports/forwarding_store.h"
 #include "sim/member.h"
 #include "sim/sim_power.h"
 
@@ -15,31 +16,19 @@ namespace ballast::sim::vopr {
 
 /// Puts a mark into all it commits, under which whoever watches the store knows who it was: a key that nobody has is
 /// erased. It lies below whatever guards the process adds, so that it tells the truth where these do not.
-class MarkedStore : public Store {
+class MarkedStore : public ForwardingStore {
 public:
     static constexpr const char* leaders = "/ballast/mark/leader/";  // + term
     static constexpr const char* agents = "/ballast/mark/agent/";    // + host
 
-    MarkedStore(Store& store, std::string mark) : store_(store), mark_(std::move(mark)) {}
+    MarkedStore(Store& store, std::string mark) : ForwardingStore(store), mark_(std::move(mark)) {}
 
-    Task<std::optional<KeyValue>> get(std::string key) override { return store_.get(std::move(key)); }
-    Task<std::vector<KeyValue>> list(std::string prefix) override { return store_.list(std::move(prefix)); }
     Task<Commit> commit(Transaction transaction) override {
         transaction.changes.push_back({Change::Kind::erase, mark_, {}, 0});
         return store_.commit(std::move(transaction));
     }
-    Task<Revision> revision() override { return store_.revision(); }
-    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision after,
-                                       std::function<void(const std::vector<WatchEvent>&)> changed,
-                                       std::function<void()> compacted) override {
-        return store_.watch(std::move(prefix), after, std::move(changed), std::move(compacted));
-    }
-    Task<LeaseId> grant(Duration time_to_live) override { return store_.grant(time_to_live); }
-    Task<void> keep_alive(LeaseId lease) override { return store_.keep_alive(lease); }
-    Task<void> revoke(LeaseId lease) override { return store_.revoke(lease); }
 
 private:
-    Store& store_;
     const std::string mark_;
 };
 
