@@ -1,6 +1,7 @@
 #include "executor/journal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "executor/power_journal.h"
@@ -26,6 +27,15 @@ OperationId id_at(Revision revision) {
     char id[32];
     std::snprintf(id, sizeof id, "op-%012lld", static_cast<long long>(revision));
     return {id};
+}
+
+// The other way; 0 for another one.
+Revision revision_in(const OperationId& id) {
+    constexpr std::size_t digits_at = 3;
+    Revision revision = 0;
+    if (id.value.starts_with("op-"))
+        std::from_chars(id.value.data() + digits_at, id.value.data() + id.value.size(), revision);
+    return revision;
 }
 
 Change put(std::string key, std::string value) {
@@ -165,6 +175,7 @@ Store::Task<std::vector<Record>> Journal::load_records() {
     for (const KeyValue& entry : *entries) {
         auto record = parse(entry);
         if (!record) co_return record.error();
+        last_id_ = std::max(last_id_, revision_in(record->op.id));
         if (!is_final(record->op.state)) positions_[record->op.id] = {entry.mod_revision, true};
         records.push_back(std::move(*record));
     }

@@ -75,7 +75,7 @@ private:
     Store::Task<Found> read_back(const Record& record, const std::string& text, Position& at);
 
     Store& store_;
-    Revision last_id_ = 0;
+    Revision last_id_ = 0;  // of the ids that are in the store, too: it may be another store than they were given in
     std::map<OperationId, Position> positions_;  // of operations that have not ended
 };
 

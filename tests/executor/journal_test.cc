@@ -111,6 +111,20 @@ TEST_CASE("A corrupt record keeps the executor from starting anything, and is na
     CHECK(lab.executor->active().empty());
 }
 
+TEST_CASE("New operations are numbered above those that are there, also in a store that began anew") {
+    Lab lab;
+    Record old;
+    old.op.id = {"op-000000900000"};
+    old.op.vm = {"v"};
+    old.op.state = OperationState::done;
+    lab.data.entries["/ballast/ops/op-000000900000"] = {"/ballast/ops/op-000000900000", text(old), 2, 2, 1, 0};
+    Journal journal(*lab.store);
+    REQUIRE(lab.wait(journal.load()));
+    const auto accepted = lab.wait(journal.accept(lab.draft("w", "h1", "h2")));
+    REQUIRE(accepted);
+    CHECK(accepted->op.id == OperationId{"op-000000900001"});
+}
+
 TEST_CASE("The oldest ended records are dropped, those of operations under way never") {
     Lab lab;
     Journal journal(*lab.store);
