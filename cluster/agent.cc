@@ -165,7 +165,7 @@ boost::asio::awaitable<Answer> Agent::change(Call call, Claim claim) {
 }
 
 boost::asio::awaitable<Answer> Agent::migrate(Call call, Claim claim) {
-    auto request = read_as<MigrationRequest>(call.arguments);
+    auto request = read_order<MigrationRequest>(call.arguments);
     if (!request) co_return request.error();
     const VmId vm = request->vm;
     {
@@ -187,12 +187,12 @@ boost::asio::awaitable<Result<void>> Agent::perform(Call call) {
     const VmId vm{text_of(call.arguments, "vm")};
     const std::string& method = call.method;
     if (method == "start") {
-        auto request = read_as<StartRequest>(call.arguments);
+        auto request = read_order<StartRequest>(call.arguments);
         if (!request) co_return request.error();
         co_return co_await hypervisor_.start(std::move(*request));
     }
     if (method == "create_image") {
-        auto disk = read_as<DiskCopy>(call.arguments);
+        auto disk = read_order<DiskCopy>(call.arguments);
         if (!disk) co_return disk.error();
         co_return co_await hypervisor_.create_image(host_, std::move(*disk));
     }

@@ -17,7 +17,9 @@ Election::Election(boost::asio::any_io_executor executor, Clock& clock, Store& s
 
 boost::asio::awaitable<Revision> Election::win() {
     for (;;) {
-        const auto taken = co_await key_.take(member_);
+        Transaction together;  // nobody leads from a store that is being filled
+        together.guards.push_back({Compare::Kind::absent, closed_key, 0, {}});
+        const auto taken = co_await key_.take(member_, std::move(together));
         const auto term = key_.held();
         if (taken && *taken == Hold::ours && term) co_return *term;
         co_await until_free();
@@ -38,16 +40,6 @@ boost::asio::awaitable<void> Election::until_free() {
     auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
     const Duration beat = beat_every(key_.time_to_live());
     co_await (gone->async_wait(token) || clock_.sleep_for(beat));
-}
-
-boost::asio::awaitable<void> Election::keep() {
-    const Duration beat = beat_every(key_.time_to_live());
-    while (key_.held()) {
-        const Instant next = std::min(clock_.now() + beat, key_.until());
-        co_await clock_.sleep_until(next);
-        const auto kept = co_await key_.beat();
-        if (kept && *kept == Hold::not_ours) co_return;
-    }
 }
 
 boost::asio::awaitable<Result<void>> Election::resign() {

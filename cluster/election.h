@@ -20,7 +20,7 @@ public:
     /// Waits until this member leads; its term. Errors of the store only delay it.
     boost::asio::awaitable<Revision> win();
     /// Keeps the term; returns when it is over, or cannot be kept in time. What was begun in it is void from then on.
-    boost::asio::awaitable<void> keep();
+    boost::asio::awaitable<void> keep() { return key_.keep(); }
     /// Steps down, so that another one is elected at once. Errors: the store's; the term ends by itself then.
     boost::asio::awaitable<Result<void>> resign();
 

@@ -6,6 +6,7 @@
 //   /ballast/cluster/answers/<host>/<id> what became of it, JSON
 //   /ballast/cluster/requests/<id>, replies/<id>   what operators ask at other members (requests.h)
 //   /ballast/cluster/events/<host>       the last things that its hypervisor said, JSON
+//   /ballast/closed                      present: no daemon uses this store, and why, for people (store_archive.h)
 #pragma once
 
 #include <string>
@@ -14,6 +15,8 @@
 
 namespace ballast::cluster {
 
+inline constexpr const char* closed_key = "/ballast/closed";
+inline constexpr const char* cluster_prefix = "/ballast/cluster/";
 inline constexpr const char* leader_key = "/ballast/cluster/leader";
 inline constexpr const char* agents_prefix = "/ballast/cluster/agents/";
 inline constexpr const char* hosts_prefix = "/ballast/cluster/hosts/";

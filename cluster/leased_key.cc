@@ -44,6 +44,16 @@ LeasedKey::Task<Hold> LeasedKey::beat() {
     co_return Hold::ours;
 }
 
+boost::asio::awaitable<void> LeasedKey::keep() {
+    const Duration beat_after = beat_every(time_to_live_);
+    while (held()) {
+        const Instant next = std::min(clock_.now() + beat_after, until_);
+        co_await clock_.sleep_until(next);
+        const auto kept = co_await beat();
+        if (kept && *kept == Hold::not_ours) co_return;
+    }
+}
+
 LeasedKey::Task<void> LeasedKey::give_up() {
     if (created_ == 0) co_return Result<void>();
     Transaction erase;

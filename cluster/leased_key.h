@@ -28,6 +28,8 @@ public:
     Task<Hold> take(std::string value, Transaction together = {});
     /// Keeps it, unless it is not ours any more. Errors: the store's; it is ours until the time is over.
     Task<Hold> beat();
+    /// Beats until it is not ours any more, or cannot be kept in time.
+    boost::asio::awaitable<void> keep();
     /// Gives it up. Errors: the store's.
     Task<void> give_up();
 

@@ -1,5 +1,6 @@
 #include "cluster/registration.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "cluster/keys.h"
@@ -22,9 +23,34 @@ bool is_being_cut_off(const std::optional<KeyValue>& lock) {
 }  // namespace
 
 std::string to_text(const AgentIdentity& identity) {
-    return json::serialize(
-        json::object{{"member", identity.member}, {"machine", identity.machine}, {"boot", identity.boot}});
+    return json::serialize(json::object{{"member", identity.member},
+                                        {"machine", identity.machine},
+                                        {"boot", identity.boot},
+                                        {"version", identity.version},
+                                        {"protocol", identity.protocols.newest},
+                                        {"oldest_protocol", identity.protocols.oldest},
+                                        {"since_ms", identity.since.time_since_epoch().count()}});
 }
+
+namespace {
+
+int protocol_of(const json::object& fields, const char* key, int otherwise) {
+    const json::value* found = fields.if_contains(key);
+    return found && found->is_int64() ? static_cast<int>(std::clamp<std::int64_t>(found->get_int64(), 0, 1'000'000))
+                                      : otherwise;
+}
+
+// Registrations of before there were several protocols do not have these.
+void read_version(const json::object& fields, AgentIdentity& identity) {
+    const json::value* version = fields.if_contains("version");
+    if (version && version->is_string()) identity.version = version->get_string().c_str();
+    identity.protocols.newest = protocol_of(fields, "protocol", 1);
+    identity.protocols.oldest = protocol_of(fields, "oldest_protocol", identity.protocols.newest);
+    const json::value* since = fields.if_contains("since_ms");
+    if (since && since->is_int64()) identity.since = WallTime(Duration(since->get_int64()));
+}
+
+}  // namespace
 
 Result<AgentIdentity> identity_from(const std::string& text) {
     boost::system::error_code failure;
@@ -38,7 +64,14 @@ Result<AgentIdentity> identity_from(const std::string& text) {
         if (!found || !found->is_string()) return Error{ErrorCode::corrupt, "agent", std::string(key) + " is missing"};
         identity.*into = found->get_string().c_str();
     }
+    read_version(*fields, identity);
     return identity;
+}
+
+std::string refusal_of(const AgentIdentity& identity) {
+    if (common(own_protocols, identity.protocols)) return "";
+    return "its daemon" + (identity.version.empty() ? "" : " " + identity.version) + " speaks protocol " +
+           to_string(identity.protocols) + ", this one " + to_string(own_protocols) + ": upgrade the older one";
 }
 
 Registration::Registration(boost::asio::any_io_executor executor, Clock& clock, Store& store, HostId host,
@@ -59,7 +92,7 @@ boost::asio::awaitable<void> Registration::run() {
         const bool registered = tried && *tried == Hold::ours;
         if (registered) {
             tell("");
-            co_await keep();
+            co_await key_.keep();
             tell("its registration is over");
         }
         const Duration pause = beat_every(key_.time_to_live());
@@ -77,9 +110,15 @@ boost::asio::awaitable<Result<Hold>> Registration::try_once() {
         co_return Error{ErrorCode::conflict, host_.value, "is being cut off: it is registered once that is over"};
     Transaction together;
     together.guards.push_back(unchanged(executor::power_lock_key(host_), *lock));
+    together.guards.push_back({Compare::Kind::absent, closed_key, 0, {}});
+    identity_.since = clock_.wall_now();
     together.changes.push_back({Change::Kind::put, host_key(host_), to_text(identity_), 0});
     std::string text = to_text(identity_);
     const auto taken = co_await key_.take(std::move(text), std::move(together));
+    if (!taken || *taken == Hold::ours) co_return taken;
+    key = closed_key;
+    const auto closed = co_await store_.get(std::move(key));
+    if (closed && *closed) co_return Error{ErrorCode::conflict, "store", "is closed: " + (*closed)->value};
     co_return taken;
 }
 
@@ -101,16 +140,6 @@ boost::asio::awaitable<Result<void>> Registration::remove_own_leftover() {
     const auto commit = co_await store_.commit(std::move(erase));
     if (!commit) co_return commit.error();
     co_return Result<void>();  // or it has just changed: take() finds out
-}
-
-boost::asio::awaitable<void> Registration::keep() {
-    const Duration beat = beat_every(key_.time_to_live());
-    while (key_.held()) {
-        const Instant next = std::min(clock_.now() + beat, key_.until());
-        co_await clock_.sleep_until(next);
-        const auto kept = co_await key_.beat();
-        if (kept && *kept == Hold::not_ours) co_return;
-    }
 }
 
 void Registration::tell(const std::string& problem) {

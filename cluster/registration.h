@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cluster/leased_key.h"
+#include "cluster/protocol.h"
 #include "model/ids.h"
 
 namespace ballast::cluster {
@@ -17,13 +18,20 @@ struct AgentIdentity {
     std::string member;   // the name of the daemon, for people
     std::string machine;  // /etc/machine-id: two machines never look after one host
     std::string boot;     // /proc/sys/kernel/random/boot_id
+    std::string version{};
+    Protocols protocols = own_protocols;
+    WallTime since{};  // of this registration
 
     friend bool operator==(const AgentIdentity&, const AgentIdentity&) = default;
 };
 
 std::string to_text(const AgentIdentity& identity);
-/// Error corrupt.
+/// Of any version: what a later one adds is passed over, and what an earlier one did not write has its default. Error
+/// corrupt.
 Result<AgentIdentity> identity_from(const std::string& text);
+
+/// Why this version does not work with that member; empty: it does.
+std::string refusal_of(const AgentIdentity& identity);
 
 class Registration {
 public:
@@ -40,7 +48,6 @@ public:
 private:
     boost::asio::awaitable<Result<Hold>> try_once();
     boost::asio::awaitable<Result<void>> remove_own_leftover();
-    boost::asio::awaitable<void> keep();
     void tell(const std::string& problem);
 
     boost::asio::any_io_executor executor_;

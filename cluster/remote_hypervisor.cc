@@ -107,9 +107,11 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry) {
     if (auto identity = identity_from(entry.value)) {
         if (identity->boot != remote.identity.boot) remote.ahead.reset();
         remote.identity = std::move(*identity);
+        const std::string before = std::exchange(remote.refused, refusal_of(remote.identity));
+        if (refused_ && !remote.refused.empty() && remote.refused != before) refused_(host, remote.refused);
     }
     if (!was_registered) remote.without_libvirt = false;
-    tell_connection(host, "");
+    tell_connection(host, remote.refused);
 }
 
 void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
@@ -123,7 +125,7 @@ void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
 // Once for each change, whichever of the two it was: the agent's registration or its libvirt.
 void RemoteHypervisor::tell_connection(const HostId& host, const std::string& why) {
     Remote& remote = remotes_[host];
-    const bool up = remote.registered && !remote.without_libvirt;
+    const bool up = remote.registered && remote.refused.empty() && !remote.without_libvirt;
     if (std::exchange(remote.told_up, up) == up) return;
     emit({up ? HypervisorEvent::Kind::connected : HypervisorEvent::Kind::disconnected, host, {}, why});
 }
@@ -185,13 +187,20 @@ Connection RemoteHypervisor::connection(HostId host) const {
 
 bool RemoteHypervisor::is_registered(const HostId& host) const {
     const auto found = remotes_.find(host);
-    return found != remotes_.end() && found->second.registered;
+    return found != remotes_.end() && found->second.registered && found->second.refused.empty();
+}
+
+std::optional<int> RemoteHypervisor::protocol(const HostId& host) const {
+    if (!is_registered(host)) return std::nullopt;
+    return common(own_protocols, remotes_.at(host).identity.protocols);
 }
 
 std::string RemoteHypervisor::problem(HostId host) const {
     const auto found = remotes_.find(host);
     if (found == remotes_.end() || found->second.told_up) return "";
-    return found->second.registered ? "its agent has no connection to its libvirt" : "its agent is not registered";
+    const Remote& remote = found->second;
+    if (remote.registered && !remote.refused.empty()) return remote.refused;
+    return remote.registered ? "its agent has no connection to its libvirt" : "its agent is not registered";
 }
 
 std::optional<Instant> RemoteHypervisor::answered_at(HostId host) const {
@@ -210,7 +219,7 @@ void RemoteHypervisor::on_event(std::function<void(const HypervisorEvent&)> list
 
 template <class T>
 Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json::object arguments) {
-    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, problem(host)};
     const auto answer =
         co_await caller_.call(std::move(host), std::move(method), std::move(arguments), false, look_within);
     if (!answer) co_return answer.error();
@@ -222,7 +231,7 @@ Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json
 
 Hypervisor::Task<void> RemoteHypervisor::change(HostId host, std::string method, json::object arguments,
                                                 Duration within) {
-    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+    if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, problem(host)};
     const auto answer = co_await caller_.call(std::move(host), std::move(method), std::move(arguments), true, within);
     if (!answer) co_return answer.error();
     co_return Result<void>();

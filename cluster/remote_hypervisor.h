@@ -25,6 +25,14 @@ public:
 
     /// The boot of a host as its agent told when it registered last; empty: never.
     std::string boot_of(const HostId& host) const;
+    /// The newest protocol that its agent and this daemon speak; nothing: it is not registered, or there is none. What
+    /// needs a newer one is not asked of it.
+    std::optional<int> protocol(const HostId& host) const;
+    /// `listener` hears of each agent that speaks no protocol of ours, and why it is not asked for anything. Before
+    /// start().
+    void on_refused(std::function<void(const HostId&, const std::string& why)> listener) {
+        refused_ = std::move(listener);
+    }
 
     std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
@@ -64,6 +72,7 @@ private:
         bool known = false;            // it was asked for at least once
         Revision seen = 0;             // of its key
         AgentIdentity identity;
+        std::string refused{};  // not empty: why nothing is asked of its agent
         std::optional<Instant> answered;
         std::optional<Duration> ahead;  // of our clock, that of the host's boot, by the reading that came fastest
         Revision session = 0;           // of the events last heard
@@ -91,6 +100,7 @@ private:
     Caller& caller_;
     std::function<Result<VmFacts>(const std::string&)> facts_of_;
     std::map<HostId, Remote> remotes_;
+    std::function<void(const HostId&, const std::string&)> refused_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
     std::unique_ptr<WatchHandle> agents_watch_, events_watch_;
 };

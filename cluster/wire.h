@@ -153,16 +153,29 @@ struct Described<HypervisorEvent> {
 
 namespace cluster {
 
-/// Error corrupt: it is no such thing.
+enum class Unknown { passed_over, refused };
+
+/// What tells something, from whichever version: fields of later ones are passed over. Error corrupt: it is no such
+/// thing.
 template <class T>
-Result<T> read_as(const boost::json::value& value) {
+Result<T> read_as(const boost::json::value& value, Unknown fields = Unknown::passed_over) {
     const std::string text = boost::json::serialize(value);
     const auto node = interchange::parse_json(text);
     if (!node) return Error{ErrorCode::corrupt, "call", node.error().message};
     T out{};
     interchange::Reader reader;
+    reader.passes_over_unknown = fields == Unknown::passed_over;
     if (interchange::from_json(*node, out, {}, interchange::Path{}, reader)) return out;
     return Error{ErrorCode::corrupt, "call", reader.message};
+}
+
+/// What asks for a change: whoever does not understand all of it does none of it. Error invalid.
+template <class T>
+Result<T> read_order(const boost::json::value& value) {
+    auto order = read_as<T>(value, Unknown::refused);
+    if (!order)
+        return Error{ErrorCode::invalid, "call", order.error().message + ": is this agent of an older version?"};
+    return order;
 }
 
 }  // namespace cluster

@@ -16,6 +16,7 @@ Result<HostFacts> facts_from(const std::string& text) {
     if (!root) return root.error();
     HostFacts facts;
     interchange::Reader reader;
+    reader.passes_over_unknown = true;
     if (interchange::from_json(*root, facts, {}, interchange::Path{}, reader)) return facts;
     return Error{ErrorCode::corrupt, interchange::place_in(text, reader.offset), reader.message};
 }

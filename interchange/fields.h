@@ -102,6 +102,7 @@ struct Path {
 struct Reader {
     std::size_t offset = 0;
     std::string message;
+    bool passes_over_unknown = false;  // keys that no table has are no error: a newer version wrote them
     bool fail(const Node& node, const Path& path, const std::string& what) { return fail(node.offset, path, what); }
     bool fail(std::size_t at, const Path& path, const std::string& what) {
         offset = at;
@@ -276,7 +277,7 @@ bool read_fields(const Node& node, T& out, const Path& path, Reader& reader) {
     };
     if (!std::apply([&](const auto&... f) { return (read_one(f) && ...); }, fields_of<T>())) return false;
     for (const Member& member : node.members)
-        if (!known.contains(member.key))
+        if (!known.contains(member.key) && !reader.passes_over_unknown)
             return reader.fail(member.offset, path, "there is no key `" + member.key + "`");
     return true;
 }

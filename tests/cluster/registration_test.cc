@@ -29,7 +29,9 @@ TEST_CASE("an agent registers and stays registered for as long as it beats") {
     CHECK(agent->incarnation() == bench.created(cluster::agent_key(h1)));
     CHECK(bench.told == std::vector<std::string>{""});
     const auto known = cluster::identity_from(bench.data.entries.at(cluster::host_key(h1)).value);
-    CHECK(*known == AgentIdentity{"ballastd@h1", "machine-1", "boot-1"});
+    REQUIRE(known);
+    CHECK(known->since != WallTime{});
+    CHECK(*known == AgentIdentity{"ballastd@h1", "machine-1", "boot-1", "", cluster::own_protocols, known->since});
 }
 
 TEST_CASE("a host that is being cut off cannot be registered before that is over") {

@@ -112,12 +112,22 @@ TEST_CASE("A record of what a host offers that cannot be read stops nothing, and
     OffAndRestarted life;
     const std::string key = "/ballast/facts/host3";
     REQUIRE(life.store.entries.contains(key));
-    life.store.entries.at(key).value = GENERATE("", "{", R"({"cpus":8})", R"({"cpus":8,"memory_total_bytes":1,"x":2})");
+    life.store.entries.at(key).value = GENERATE("", "{", R"({"cpus":8})", R"({"cpus":"8","memory_total_bytes":1})");
     life.policy.consolidation.min_hosts_on = 3;
     life.reboot();
     CHECK(life.is_woken());
     life.pass(3min);
     CHECK(life.store.entries.at(key).value.find("\"memory_total_bytes\":34359738368") != std::string::npos);
+}
+
+TEST_CASE("What hosts offer is known from a later version's record, too") {
+    OffAndRestarted life;
+    std::string& record = life.store.entries.at("/ballast/facts/host3").value;
+    record.insert(1, R"("of_a_later_version": {"x": 1},)");
+    life.die();
+    life.policy.mode = policy::Mode::observe;
+    life.boot();
+    CHECK(life.controller->inventory().hosts.at({"host3"}).facts.memory_total == gib(32));
 }
 
 TEST_CASE("What hosts offer is written when it changes, but not with each byte that their pools have left") {
