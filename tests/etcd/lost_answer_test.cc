@@ -116,6 +116,27 @@ TEST_CASE("A watch goes on after each break where it had been, without a gap or 
     CHECK_FALSE(recorder.compacted);
 }
 
+TEST_CASE("A watch whose connection falls silent goes on with another member, though nobody calls") {
+    Behind behind;
+    EtcdOptions options = behind.options();
+    options.endpoints.push_back(shared_etcd().endpoints()[0]);
+    options.prefix = behind.client.options().prefix;
+    options.ping_interval = seconds(6);  // etcd refuses more than one in 5 s
+    options.ping_timeout = seconds(1);
+    EtcdClient client(behind.io, options);
+    client.open().value();
+    Recorder recorder;
+    recorder.watch(*client, "/", wait(behind.io, client->revision()).value());
+    wait(behind.io, behind.witness->commit(transaction({put("/a", "before")}))).value();
+    REQUIRE(run_until(behind.io, [&] { return recorder.events.size() == 1; }));
+    behind.proxy.swallow_answers(true);  // the connection itself stays, and only its pings tell
+    wait(behind.io, behind.witness->commit(transaction({put("/a", "after")}))).value();
+    REQUIRE(run_until(behind.io, [&] { return recorder.events.size() == 2; }));
+    CHECK(recorder.lines() == Lines{"/a=before", "/a=after"});
+    REQUIRE(client.notes.size() == 1);
+    CHECK_THAT(client.notes[0], Catch::Contains("now uses " + options.endpoints[1]));
+}
+
 TEST_CASE("A watch that was away while its history was compacted is told to list again") {
     Behind behind;
     Recorder recorder;
