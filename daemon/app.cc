@@ -6,18 +6,17 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "cluster/term_power.h"
 #include "collectors/sampler.h"
 #include "config/load.h"
 #include "config/render.h"
 #include "config/uri.h"
 #include "daemon/api_server.h"
-#include "daemon/clean_power.h"
 #include "daemon/cluster_member.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
 #include "daemon/health_watch.h"
 #include "daemon/history.h"
+#include "daemon/leader_power.h"
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
@@ -26,10 +25,8 @@
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
-#include "daemon/system_control.h"
 #include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
-#include "power/client.h"
 #include "service/log.h"
 #include "service/logind.h"
 #include "service/notify.h"
@@ -149,12 +146,9 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          broker_(configuration_.daemon.power.broker),
-          systems_(configuration_.daemon.hosts, runner()),
-          clean_power_(broker_, systems_),
-          power_(clean_power_, std::move(around.leads)),
+          power_(configuration_.daemon, runner(), std::move(around.leads)),
           probe_(io.get_executor(), configuration_.daemon.hosts),
-          controller_(io.get_executor(), clock_, hypervisor_, power_, probe_, *store_, configuration_.daemon,
+          controller_(io.get_executor(), clock_, hypervisor_, power_.control(), probe_, *store_, configuration_.daemon,
                       listener()),
           rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(runner()),
                    [this](const RollingRun& run) {
@@ -162,7 +156,7 @@ public:
                        api_.changed();
                    }),
           logind_(io.get_executor()),
-          energy_(io.get_executor(), clock_, power_, *store_, configuration_.daemon,
+          energy_(io.get_executor(), clock_, power_.control(), *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
@@ -390,10 +384,7 @@ private:
     preflight::Preflight preflight_;
     History history_;
     SeasonFile season_file_;
-    power::Client broker_;
-    SshSystemControl systems_;
-    CleanPower clean_power_;
-    cluster::TermPower power_;
+    LeaderPower power_;
     TcpProbe probe_;
     Controller controller_;
     RollingService rolling_;

@@ -1,0 +1,35 @@
+// All of a daemon's power over hosts in one piece, so that no part of it can be had without the others: their systems
+// asked first, the broker's BMCs, and an order only while it is certain that nobody else leads. One io_context thread.
+#pragma once
+
+#include <functional>
+
+#include "cluster/term_power.h"
+#include "config/daemon_options.h"
+#include "daemon/clean_power.h"
+#include "daemon/system_control.h"
+#include "power/client.h"
+
+namespace ballast::daemon {
+
+class LeaderPower {
+public:
+    /// `leads`: it is certain, just now, that nobody else does.
+    LeaderPower(const config::DaemonOptions& options, service::Runner run, std::function<bool()> leads)
+        : broker_(options.power.broker),
+          systems_(options.hosts, std::move(run)),
+          clean_(broker_, systems_),
+          term_(clean_, std::move(leads)) {}
+    LeaderPower(const LeaderPower&) = delete;
+    LeaderPower& operator=(const LeaderPower&) = delete;
+
+    PowerControl& control() { return term_; }
+
+private:
+    power::Client broker_;
+    SshSystemControl systems_;
+    CleanPower clean_;
+    cluster::TermPower term_;
+};
+
+}  // namespace ballast::daemon
