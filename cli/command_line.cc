@@ -263,6 +263,8 @@ void CommandLine::add_power() {
 void CommandLine::add_cluster() {
     CLI::App* group = group_of_verbs("cluster", "Several daemons, one on each host");
     verb(*group, "status", "Which hosts' daemons are there, and which one leads", cluster_status);
+    verb(*group, "members", "The daemons that are registered: versions, boots, since when", cluster_members);
+    verb(*group, "leader", "Which one leads; exit code 1 when nobody does", cluster_leader);
     verb(*group, "transfer-leader", "Have another member lead", transfer_leader);
 }
 

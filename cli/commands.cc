@@ -121,6 +121,22 @@ Exit cluster_status(Session& session) {
     return session.show("/v1/cluster", show_cluster);
 }
 
+Exit cluster_members(Session& session) {
+    return session.show("/v1/cluster", show_members);
+}
+
+// Failed when nobody leads, for scripts that wait for one.
+Exit cluster_leader(Session& session) {
+    const Fetched answer = session.fetch("/v1/cluster");
+    if (!answer) return answer.exit;
+    const std::string leader = text(answer.body, "leader");
+    object about{{"leader", at(answer.body, "leader")}, {"term", at(answer.body, "term")}};
+    for (const value& member : list(answer.body, "members"))
+        if (!leader.empty() && text(member, "host") == leader) about["member"] = member;
+    session.print(about, show_leader);
+    return leader.empty() ? Exit::failed : Exit::ok;
+}
+
 Exit transfer_leader(Session& session) {
     const Fetched answer = session.post("/v1/cluster/transfer", object{});
     if (!answer) return answer.exit;

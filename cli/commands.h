@@ -27,6 +27,8 @@ Exit policy_show(Session& session);
 Exit power_list(Session& session);
 Exit energy(Session& session);
 Exit cluster_status(Session& session);
+Exit cluster_members(Session& session);
+Exit cluster_leader(Session& session);
 Exit transfer_leader(Session& session);
 
 // Acting.

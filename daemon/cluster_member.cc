@@ -22,7 +22,7 @@ std::string first_line(const char* path) {
 }
 
 cluster::AgentIdentity identity_on(const HostId& own) {
-    return {own.value, first_line("/etc/machine-id"), first_line("/proc/sys/kernel/random/boot_id")};
+    return {own.value, first_line("/etc/machine-id"), first_line("/proc/sys/kernel/random/boot_id"), BALLAST_VERSION};
 }
 
 std::string address_of(const config::HostOptions& host) {
@@ -66,6 +66,48 @@ config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own
         host.peer_uri = address;
     }
     return options;
+}
+
+namespace {
+
+// What its registration says; nothing of it: there is none, or it cannot be read.
+json::object member_of(const HostId& host, bool configured, const KeyValue* agent) {
+    json::object member{{"host", host.value}, {"configured", configured}, {"registered", agent != nullptr}};
+    member["incarnation"] = agent ? json::value(agent->create_revision) : json::value();
+    if (!agent) return member;
+    const auto identity = cluster::identity_from(agent->value);
+    if (!identity) {
+        member["problem"] = "its registration cannot be read: " + identity.error().message;
+        return member;
+    }
+    member["boot"] = identity->boot;
+    member["version"] = identity->version;
+    member["protocol"] = identity->protocols.newest;
+    member["oldest_protocol"] = identity->protocols.oldest;
+    const bool dated = identity->since != WallTime{};
+    member["since"] = dated ? json::value(ballast::to_string(identity->since)) : json::value();
+    const std::string refusal = cluster::refusal_of(*identity);
+    if (!refusal.empty()) member["problem"] = refusal;
+    return member;
+}
+
+}  // namespace
+
+json::object describe_cluster(const HostId& own, const std::vector<HostId>& hosts,
+                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents) {
+    std::map<HostId, const KeyValue*> there;
+    for (const KeyValue& agent : agents) there[{agent.key.substr(std::string(cluster::agents_prefix).size())}] = &agent;
+    json::array members;
+    for (const HostId& host : hosts) {
+        const auto found = there.find(host);
+        members.push_back(member_of(host, true, found == there.end() ? nullptr : found->second));
+        if (found != there.end()) there.erase(found);
+    }
+    for (const auto& [host, agent] : there) members.push_back(member_of(host, false, agent));
+    return {{"member", own.value},
+            {"leader", leader ? json::value(leader->value) : json::value()},
+            {"term", leader ? json::value(leader->create_revision) : json::value()},
+            {"members", std::move(members)}};
 }
 
 ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
@@ -129,6 +171,9 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     auto facts_of = [this](const std::string& definition) { return libvirt_.facts_of(definition); };
     auto remote = std::make_unique<cluster::RemoteHypervisor>(executor_, clock_, *parts.store, *caller_,
                                                               ids_of(options_), std::move(facts_of));
+    remote->on_refused([](const HostId& host, const std::string& why) {
+        spdlog::error("{}: is asked for nothing: {}", host.value, why);
+    });
     const auto following = co_await remote->start();
     if (!following) co_return following.error();
     parts.hypervisor = std::move(remote);
@@ -194,22 +239,7 @@ boost::asio::awaitable<Reply> ClusterMember::describe() {
     std::string prefix = cluster::agents_prefix;
     const auto agents = co_await store_.list(std::move(prefix));
     if (!agents) co_return failure(agents.error());
-    json::array members;
-    for (const config::HostOptions& host : options_.hosts) {
-        const auto agent = std::find_if(agents->begin(), agents->end(), [&](const KeyValue& entry) {
-            return entry.key == cluster::agent_key(host.id);
-        });
-        const bool there = agent != agents->end();
-        members.push_back(json::object{{"host", host.id.value},
-                                       {"registered", there},
-                                       {"incarnation", there ? json::value(agent->create_revision) : json::value()}});
-    }
-    co_return Reply{200,
-                    json::object{{"member", own_.value},
-                                 {"leader", *leader ? json::value((*leader)->value) : json::value()},
-                                 {"term", *leader ? json::value((*leader)->create_revision) : json::value()},
-                                 {"members", std::move(members)}},
-                    {}};
+    co_return Reply{200, describe_cluster(own_, ids_of(options_), *leader, *agents), {}};
 }
 
 boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value request) {

@@ -37,6 +37,10 @@ std::optional<HostId> own_host(const config::DaemonOptions& options, const std::
 /// other. Requires own_host().
 config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own);
 
+/// The answer to GET /v1/cluster (docs/api.md), from what the store says of the leader and of the agents.
+json::object describe_cluster(const HostId& own, const std::vector<HostId>& hosts,
+                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents);
+
 class ClusterMember {
 public:
     /// `store` and `libvirt` (which reaches the own host) outlive it. `lead` begins to lead with these parts and

@@ -31,6 +31,8 @@ void show_policy(const value& policy, Page& page);
 void show_power_list(const value& power, Page& page);
 void show_energy(const value& energy, Page& page);
 void show_cluster(const value& cluster, Page& page);
+void show_members(const value& cluster, Page& page);
+void show_leader(const value& leader, Page& page);
 /// How a rolling run stands, in some lines.
 void show_rolling(const value& answer, Page& page);
 /// The same in one phrase; empty when there was no run, or it is done.

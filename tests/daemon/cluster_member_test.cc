@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cluster/keys.h"
 #include "config/uri.h"
 
 using namespace ballast;
@@ -40,4 +41,38 @@ TEST_CASE(
     }
     CHECK(daemon::seen_from(three_hosts(), {"h1"}).hosts[1].uri == "qemu+tls://h2.fast/system");
     CHECK(daemon::seen_from(three_hosts(), {"h1"}).hosts[2].uri == "qemu+ssh://h3/system");
+}
+
+TEST_CASE("of each member it is told what it registered as, also of those that no host is configured for") {
+    const auto entry = [](const char* host, const std::string& value) {
+        KeyValue agent;
+        agent.key = cluster::agent_key({host});
+        agent.value = value;
+        agent.create_revision = 7;
+        return agent;
+    };
+    const cluster::AgentIdentity fine{"h1", "m", "b", "0.1.0", cluster::own_protocols, WallTime(std::chrono::hours(1))};
+    const cluster::AgentIdentity newer{"h2", "m", "b", "9.9", {1000, 1001}, WallTime()};
+    KeyValue leader;
+    leader.value = "h1";
+    leader.create_revision = 42;
+    const auto told = daemon::describe_cluster(
+        {"h2"}, {{"h1"}, {"h2"}, {"h3"}}, leader,
+        {entry("h1", cluster::to_text(fine)), entry("h2", cluster::to_text(newer)), entry("h9", "{")});
+    CHECK(told.at("leader") == "h1");
+    CHECK(told.at("term") == 42);
+    const auto& members = told.at("members").as_array();
+    REQUIRE(members.size() == 4);
+    CHECK(members[0].at("version") == "0.1.0");
+    CHECK(members[0].at("since") == "1970-01-01T01:00:00Z");
+    CHECK(members[0].at("boot") == "b");
+    CHECK_FALSE(members[0].as_object().contains("problem"));
+    CHECK(members[1].at("problem").as_string().find("speaks protocol 1000 to 1001") != std::string::npos);
+    CHECK(members[1].at("since").is_null());
+    CHECK(members[2].at("registered") == false);
+    CHECK(members[2].at("incarnation").is_null());
+    CHECK(members[3].at("host") == "h9");
+    CHECK(members[3].at("configured") == false);
+    CHECK(members[3].at("problem").as_string().starts_with("its registration cannot be read"));
+    CHECK(daemon::describe_cluster({"h2"}, {{"h1"}}, std::nullopt, {}).at("leader").is_null());
 }
