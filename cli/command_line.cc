@@ -12,6 +12,7 @@ namespace ballast::cli {
 
 namespace {
 constexpr const char* default_socket = "/run/ballast/ballast.sock";
+constexpr const char* default_config = "/etc/ballast/ballast.yaml";
 
 constexpr const char* footer = R"(Exit codes:
   0  done
@@ -53,6 +54,8 @@ struct Said {
     bool anonymise = false;
     int limit = 50;
     bool wait = false, force = false, defaults = false;
+    bool stopped = false;
+    std::string config = default_config;
 };
 
 using Action = std::function<Exit(Session&)>;
@@ -78,6 +81,8 @@ private:
     void add_power();
     void add_fence();
     void add_cluster();
+    void add_store();
+    void add_backups(CLI::App& group);
     void add_rolling();
     void add_acting();
     void add_mode();
@@ -103,6 +108,7 @@ CommandLine::CommandLine() {
     add_power();
     add_fence();
     add_cluster();
+    add_store();
     add_rolling();
     add_acting();
     add_mode();
@@ -266,6 +272,41 @@ void CommandLine::add_cluster() {
     verb(*group, "members", "The daemons that are registered: versions, boots, since when", cluster_members);
     verb(*group, "leader", "Which one leads; exit code 1 when nobody does", cluster_leader);
     verb(*group, "transfer-leader", "Have another member lead", transfer_leader);
+    add_backups(*group);
+}
+
+void CommandLine::add_store() {
+    CLI::App* group = group_of_verbs("store", "What Ballast must not forget: backups, and the way to etcd");
+    add_backups(*group);
+    CLI::App* move =
+        verb(*group, "migrate", "Move a stopped daemon's store to another one, to etcd say", [this](Session& s) {
+            return instead_run_daemon(s, {"--move-store", said_.to, said_.config});
+        });
+    move->add_option("--to", said_.to, "The configuration that the daemon is to have then; its `store` is the target")
+        ->required()
+        ->type_name("FILE");
+    move->add_option("--config", said_.config, "The configuration that it has now")
+        ->type_name("FILE")
+        ->capture_default_str();
+}
+
+// The same under `cluster`, where whoever has one looks for it.
+void CommandLine::add_backups(CLI::App& group) {
+    CLI::App* keep = verb(group, "backup", "Write what the store holds into a file", [this](Session& s) {
+        if (said_.stopped) return instead_run_daemon(s, {"--backup-store", said_.replay.file, said_.config});
+        return store_backup(s, said_.replay.file);
+    });
+    keep->add_option("FILE", said_.replay.file, "Where to; - for stdout")->required()->type_name("");
+    keep->add_flag("--stopped", said_.stopped, "No daemon runs: read the store itself");
+    CLI::App* back = verb(group, "restore", "Put a backup in the place of what the store of stopped daemons holds",
+                          [this](Session& s) {
+                              return instead_run_daemon(s, {"--restore-store", said_.replay.file, said_.config});
+                          });
+    back->add_option("FILE", said_.replay.file, "From backup")->required()->type_name("");
+    for (CLI::App* one : {keep, back})
+        one->add_option("--config", said_.config, "The daemon's configuration")
+            ->type_name("FILE")
+            ->capture_default_str();
 }
 
 void CommandLine::add_fence() {

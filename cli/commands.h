@@ -80,7 +80,19 @@ Exit reload(Session& session);
 /// The last cycle and all it was made from, into a file ("-": stdout). `anonymise`: without anybody's names.
 Exit record(Session& session, const std::string& file, bool anonymise);
 
+/// The daemon's store into a file, checked.
+Exit store_backup(Session& session, const std::string& file);
+
 // Without a daemon.
+/// What only a daemon that does not run can do with its store: `ballastd OPTION FILE` in the place of this process.
+/// Returns only when it cannot be begun.
+struct DaemonWish {
+    std::string option;  // --restore-store
+    std::string file;
+    std::string config;
+};
+Exit instead_run_daemon(Session& session, const DaemonWish& wish);
+
 struct ReplayWish {
     std::string file;
     std::vector<std::string> policies;  // instead of the recorded policy

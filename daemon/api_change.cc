@@ -359,4 +359,14 @@ ApiChange::Answer ApiChange::preflight(ApiRequest request) {
     co_return reply;
 }
 
+ApiChange::Answer ApiChange::backup(ApiRequest request) {
+    if (request.caller.role != Role::admin) co_return forbidden(request.caller);
+    if (!hooks_.backup) co_return not_built("backup");
+    auto backup = co_await hooks_.backup();
+    if (!backup) co_return failure(backup.error());
+    Reply reply;
+    reply.body = std::move(*backup);
+    co_return reply;
+}
+
 }  // namespace ballast::daemon

@@ -19,6 +19,8 @@ struct ApiHooks {
     std::function<std::vector<HostEnergy>()> energy;
     /// Rolling reboots.
     RollingService* rolling = nullptr;
+    /// The store as a backup (interchange/store_backup.h).
+    std::function<boost::asio::awaitable<Result<json::value>>()> backup;
     /// Checks one host, or all of them, for what migrations need; the report goes out as it is.
     std::function<boost::asio::awaitable<Result<json::value>>(std::optional<HostId>)> preflight;
 };
@@ -52,6 +54,7 @@ public:
     Answer rolling_state(ApiRequest request);
     Answer watch(ApiRequest request);
     Answer preflight(ApiRequest request);
+    Answer backup(ApiRequest request);  // for admins: it holds the definitions of all VMs
 
 private:
     std::size_t away_from(const std::string& host) const;  // VMs that belong there

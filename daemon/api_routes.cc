@@ -97,6 +97,7 @@ std::vector<Route> routes_of(const ApiLook& look, ApiChange& change) {
         {"GET", "/v1/watch", "", call(change, &ApiChange::watch), {"since"}},
         {"GET", "/v1/energy", "", call(change, &ApiChange::energy), {}},
         {"GET", "/v1/rolling", "", call(change, &ApiChange::rolling_state), {}},
+        {"GET", "/v1/store/backup", "", call(change, &ApiChange::backup), {}},
         {"GET", "/v1/preflight", "", call(change, &ApiChange::preflight), {"host"}},
         {"POST", "/v1/maintenance/{host}", "maintenance", call(change, &ApiChange::maintenance), {}},
         {"POST", "/v1/power/{host}", "power", call(change, &ApiChange::power), {}},

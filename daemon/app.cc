@@ -25,6 +25,7 @@
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
+#include "daemon/store_archive.h"
 #include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "service/log.h"
@@ -108,7 +109,7 @@ std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& opt
 Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
                                               const config::DaemonOptions& options) {
     std::optional<Result<std::unique_ptr<Store>>> store;
-    boost::asio::co_spawn(io, open_store(io.get_executor(), clock, options),
+    boost::asio::co_spawn(io, open_store_for_use(io.get_executor(), clock, options),
                           [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
                               store = std::move(opened);
                               io.stop();
@@ -275,6 +276,9 @@ private:
         hooks.reload = [this] { return reload(); };
         hooks.rolling = &rolling_;
         hooks.energy = [this] { return energy_.hosts(); };
+        hooks.backup = [this] {
+            return backup_as_json(*store_, name_of_store(configuration_.daemon), clock_.wall_now());
+        };
         hooks.preflight = [this](std::optional<HostId> host) { return preflight_.report(std::move(host)); };
         return hooks;
     }

@@ -6,6 +6,8 @@
 
 #include "cluster/keys.h"
 #include "config/uri.h"
+#include "daemon/open_store.h"
+#include "daemon/store_archive.h"
 
 namespace ballast::daemon {
 
@@ -194,6 +196,10 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
         auto described = co_await describe();
         co_return described;
     }
+    if (method == "GET" && target == "/v1/store/backup") {  // any member's own: it is too large to be handed on
+        auto backup = co_await back_up(std::move(caller));
+        co_return backup;
+    }
     if (answer_) {
         auto reply =
             co_await answer_as_leader(std::move(method), std::move(target), std::move(body), std::move(caller));
@@ -215,6 +221,17 @@ boost::asio::awaitable<Reply> ClusterMember::answer_as_leader(std::string method
                                                               Caller caller) {
     if (method == "POST" && target == "/v1/cluster/transfer") co_return hand_over(caller);
     auto reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+    co_return reply;
+}
+
+boost::asio::awaitable<Reply> ClusterMember::back_up(Caller caller) {
+    if (caller.role != Role::admin) co_return forbidden(caller);
+    std::string name = name_of_store(options_);
+    const WallTime now = clock_.wall_now();
+    auto backup = co_await backup_as_json(store_, std::move(name), now);
+    if (!backup) co_return failure(backup.error());
+    Reply reply;
+    reply.body = std::move(*backup);
     co_return reply;
 }
 

@@ -62,6 +62,7 @@ private:
                                                    Caller caller);
     boost::asio::awaitable<boost::json::value> answer_elsewhere(boost::json::value request);
     boost::asio::awaitable<Reply> describe();
+    boost::asio::awaitable<Reply> back_up(Caller caller);
     Reply hand_over(const Caller& caller);
     boost::asio::awaitable<void> leave_the_lead();
 

@@ -1,14 +1,24 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/app.h"
+#include "daemon/store_tools.h"
 
 int main(int argc, char** argv) {
     CLI::App app("Balances virtual machines over libvirt hosts.", "ballastd");
     std::string config_file = "/etc/ballast/ballast.yaml";
     bool check = false;
+    std::string backup, restore, move;
     app.add_option("-c,--config", config_file, "The daemon's configuration file")->capture_default_str();
     app.add_flag("--check", check, "Check the configuration and the policy, then exit");
+    app.add_option("--backup-store", backup, "Write what the store holds into a file, then exit")->type_name("FILE");
+    app.add_option("--restore-store", restore, "Put a backup in the place of what the store holds, then exit")
+        ->type_name("FILE");
+    app.add_option("--move-store", move, "Move the store to the one that this new configuration names, then exit")
+        ->type_name("FILE");
     app.set_version_flag("--version", std::string("ballastd ") + BALLAST_VERSION);
     CLI11_PARSE(app, argc, argv);
+    if (!backup.empty()) return ballast::daemon::back_up_store(config_file, backup);
+    if (!restore.empty()) return ballast::daemon::restore_store(config_file, restore);
+    if (!move.empty()) return ballast::daemon::move_store(config_file, move);
     return check ? ballast::daemon::check(config_file) : ballast::daemon::run(config_file);
 }

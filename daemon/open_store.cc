@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/store_archive.h"
 #include "etcd/etcd_store.h"
 #include "store/embedded_store.h"
 
@@ -46,6 +47,22 @@ Store::Task<std::unique_ptr<Store>> open_store(boost::asio::any_io_executor exec
     auto store = co_await EtcdStore::open(std::move(executor), clock, std::move(settings), &log_note);
     if (!store) co_return store.error();
     co_return Opened(std::move(*store));
+}
+
+Store::Task<std::unique_ptr<Store>> open_store_for_use(boost::asio::any_io_executor executor, Clock& clock,
+                                                       config::DaemonOptions options) {
+    auto store = co_await open_store(std::move(executor), clock, std::move(options));
+    if (!store) co_return store.error();
+    const auto usable = co_await check_not_closed(**store);
+    if (!usable) co_return usable.error();
+    co_return std::move(store);
+}
+
+std::string name_of_store(const config::DaemonOptions& options) {
+    if (options.store.kind == "embedded") return "the embedded store in " + options.state_dir;
+    std::string endpoints;
+    for (const std::string& one : options.store.endpoints) endpoints += (endpoints.empty() ? "" : ",") + one;
+    return "etcd at " + endpoints + " below " + options.store.prefix;
 }
 
 }  // namespace ballast::daemon

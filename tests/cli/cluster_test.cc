@@ -1,4 +1,8 @@
-// cluster members and leader.
+// cluster members and leader, and store backup.
+#include <fstream>
+#include <sys/stat.h>
+
+#include "interchange/store_backup.h"
 #include "tests/cli/samples.h"
 
 using namespace ballast::cli;
@@ -38,6 +42,26 @@ std::string line_with(const std::string& text, const std::string& part) {
 bool has(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
+
+ballast::interchange::StoreBackup some_backup() {
+    return {"ballastd 0.1.0", "2026-11-22T09:15:00Z", "the embedded store in /x", 42, {{"/ballast/a", "1"}}};
+}
+
+struct BackupRun : Run {
+    BackupRun() {
+        char pattern[] = "/tmp/ballastctl-test-XXXXXX";
+        directory = mkdtemp(pattern);
+        file = directory + "/backup.json";
+        answer(ballast::interchange::as_json(some_backup()).value());
+    }
+    ~BackupRun() { std::filesystem::remove_all(directory); }
+    void answer(const json::value& body) { api.answers["GET /v1/store/backup"] = {{200, body, json::serialize(body)}}; }
+    std::string written() const {
+        std::ifstream in(file);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    std::string directory, file;
+};
 
 }  // namespace
 
@@ -86,4 +110,41 @@ TEST_CASE("cluster leader as JSON has the leader's own entry") {
     const json::value told = json::parse(ballastctl.out.str());
     CHECK(told.at("leader") == "host2");
     CHECK(told.at("member").at("protocol") == 3);
+}
+
+TEST_CASE("store backup, and cluster backup, write a file that is checked, whole, and not for everybody") {
+    for (const char* group : {"store", "cluster"}) {
+        BackupRun ballastctl;
+        CHECK(ballastctl({group, "backup", ballastctl.file}) == 0);
+        const auto read = ballast::interchange::parse_store_backup(ballastctl.written());
+        REQUIRE(read.has_value());
+        CHECK(*read == some_backup());
+        CHECK(has(ballastctl.out.str(), "1 entries"));
+        struct stat about {};
+        REQUIRE(::stat(ballastctl.file.c_str(), &about) == 0);
+        CHECK((about.st_mode & 0777) == 0600);
+        CHECK_FALSE(std::filesystem::exists(ballastctl.file + ".new"));
+    }
+}
+
+TEST_CASE("a backup that arrives damaged, or cannot be written, leaves the one that was there") {
+    BackupRun ballastctl;
+    std::ofstream(ballastctl.file) << "yesterday's";
+    json::value damaged = ballast::interchange::as_json(some_backup()).value();
+    damaged.at("entries").as_object()["/ballast/a"] = "2";
+    ballastctl.answer(damaged);
+    CHECK(ballastctl({"store", "backup", ballastctl.file}) == 1);
+    CHECK(has(ballastctl.err.str(), "checksum is wrong"));
+    CHECK(ballastctl.written() == "yesterday's");
+    ballastctl.answer(ballast::interchange::as_json(some_backup()).value());
+    CHECK(ballastctl({"store", "backup", ballastctl.directory + "/none/backup.json"}) == 1);
+    CHECK(has(ballastctl.err.str(), "/none/backup.json"));
+}
+
+TEST_CASE("without a daemon store backup says how it goes without one") {
+    BackupRun ballastctl;
+    ballastctl.api.failure = ballast::Error{ballast::ErrorCode::unavailable, "/run/x", "Connection refused"};
+    CHECK(ballastctl({"store", "backup", ballastctl.file}) == 4);
+    CHECK(has(ballastctl.err.str(), "--stopped"));
+    CHECK_FALSE(std::filesystem::exists(ballastctl.file));
 }

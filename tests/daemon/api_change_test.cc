@@ -179,6 +179,19 @@ TEST_CASE("A reload tells what it did, and all diagnostics when the files are no
     CHECK(ApiBench().post("/v1/reload").status == 501);
 }
 
+TEST_CASE("A backup of the store is for admins only") {
+    daemon::ApiHooks hooks;
+    hooks.backup = []() -> boost::asio::awaitable<Result<boost::json::value>> {
+        co_return boost::json::object{{"format", "ballast-store/1"}};
+    };
+    ApiBench admin(ApiBench::Who::admin, {}, hooks), viewer(ApiBench::Who::viewer, {}, hooks);
+    CHECK(admin.get("/v1/store/backup").text("/format") == "ballast-store/1");
+    const Answer refused = viewer.get("/v1/store/backup");
+    CHECK(refused.status == 403);
+    CHECK(refused.code() == "forbidden");
+    CHECK(ApiBench().get("/v1/store/backup").status == 501);
+}
+
 TEST_CASE("When the store fails the client is told, and a pause holds all the same") {
     ApiBench bench;
     bench.begin();
