@@ -56,7 +56,8 @@ Result<void> write_whole(const std::string& file, const std::string& text) {
     const store::FileDescriptor out(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (out.get() < 0) return of_system(unfinished);
     auto written = store::write_all(out, unfinished, text);
-    if (written) written = store::rename_file(unfinished, file);
+    // Whose directory is synced, too: it has to be named.
+    if (written) written = store::rename_file(unfinished, std::filesystem::absolute(file));
     if (!written) (void)::unlink(unfinished.c_str());
     return written;
 }

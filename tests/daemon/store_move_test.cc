@@ -96,6 +96,18 @@ TEST_CASE("a damaged backup, one of a later version, and none at all change noth
     CHECK(machine.open(machine.embedded())->content() == some);
 }
 
+TEST_CASE("a backup may be named from where one stands") {
+    Machine machine;
+    machine.open(machine.embedded())->put("/ballast/settings/mode", "observe");
+    const auto here = std::filesystem::current_path();
+    std::filesystem::current_path(machine.directory.path());
+    const int status = daemon::back_up_store("embedded.yaml", "backup.json");
+    const bool there = std::filesystem::exists("backup.json");
+    std::filesystem::current_path(here);
+    CHECK(status == 0);
+    CHECK(there);
+}
+
 TEST_CASE("nothing is done to the store of a daemon that runs") {
     Machine machine;
     const std::string backup = machine.file("backup.json");
