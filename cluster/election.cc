@@ -17,13 +17,25 @@ Election::Election(boost::asio::any_io_executor executor, Clock& clock, Store& s
 
 boost::asio::awaitable<Revision> Election::win() {
     for (;;) {
-        Transaction together;  // nobody leads from a store that is being filled
-        together.guards.push_back({Compare::Kind::absent, closed_key, 0, {}});
-        const auto taken = co_await key_.take(member_, std::move(together));
+        const bool free = co_await seems_free();
+        Result<Hold> taken = Hold::not_ours;
+        if (free) {
+            Transaction together;  // nobody leads from a store that is being filled
+            together.guards.push_back({Compare::Kind::absent, closed_key, 0, {}});
+            taken = co_await key_.take(member_, std::move(together));
+        }
         const auto term = key_.held();
         if (taken && *taken == Hold::ours && term) co_return *term;
         co_await until_free();
     }
+}
+
+// To try writes three times, and the members that do not lead would all day long. What is read may be old: that delays
+// an election by a beat, and gives nobody a term.
+boost::asio::awaitable<bool> Election::seems_free() {
+    std::string key = leader_key;
+    const auto there = co_await store_.get(std::move(key));
+    co_return !there || !*there;
 }
 
 // The watch makes it quick, the clock makes it certain: a lost event delays an election by a beat.

@@ -28,6 +28,7 @@ public:
     std::optional<Revision> term() const { return key_.held(); }
 
 private:
+    boost::asio::awaitable<bool> seems_free();
     boost::asio::awaitable<void> until_free();
 
     boost::asio::any_io_executor executor_;

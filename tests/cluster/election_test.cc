@@ -32,6 +32,20 @@ TEST_CASE("one member leads, and the next one as soon as it resigns") {
     CHECK(bench.data.entries.at(cluster::leader_key).value == "second");
 }
 
+TEST_CASE("a member that does not lead asks the store for nothing but who does") {
+    ClusterBench bench;
+    Election first(bench.io.get_executor(), bench.clock, bench.store, "first", 1h);
+    Election second(bench.io.get_executor(), bench.clock, bench.store, "second", bench.ttl);
+    bench.wait(first.win());
+    const Revision then = bench.data.revision;
+    const LeaseId last = bench.data.last_lease;
+    const auto next = bench.begin(second.win());
+    bench.run_for(5min);
+    CHECK_FALSE(next->has_value());
+    CHECK(bench.data.revision == then);
+    CHECK(bench.data.last_lease == last);
+}
+
 TEST_CASE("a leader that keeps nothing is followed within its time and a beat") {
     ClusterBench bench;
     Election first(bench.io.get_executor(), bench.clock, bench.store, "first", bench.ttl);
