@@ -2,6 +2,7 @@
 
 #include "cluster/keys.h"
 #include "cluster/wire.h"
+#include "executor/power_journal.h"
 
 namespace ballast::cluster {
 
@@ -37,7 +38,8 @@ Error unknown(const Call& call) {
 }
 
 Error not_claimed(const HostId& host) {
-    return {ErrorCode::unavailable, host.value, "not begun: the leader or the registration has changed"};
+    return {ErrorCode::unavailable, host.value,
+            "not begun: the leader, the registration or the target's power has changed"};
 }
 }  // namespace
 
@@ -158,7 +160,8 @@ boost::asio::awaitable<Answer> Agent::change(Call call, Claim claim) {
         auto taken = co_await turns_.take(vm);
         turn.emplace(std::move(taken));
     }
-    const bool claimed = co_await claim();
+    std::vector<Compare> nothing_else;
+    const bool claimed = co_await claim(std::move(nothing_else));
     if (!claimed) co_return not_claimed(host_);
     const auto done = co_await perform(std::move(call));
     co_return answered(done);
@@ -173,7 +176,9 @@ boost::asio::awaitable<Answer> Agent::migrate(Call call, Claim claim) {
         const auto turn = co_await turns_.take(vm);
         migrating_.insert(vm);
     }
-    const bool claimed = co_await claim();
+    // A target that was cut off may be up again before anybody has looked what became of the VM meanwhile.
+    std::vector<Compare> target_is_on{{Compare::Kind::absent, executor::power_lock_key(request->to), 0, {}}};
+    const bool claimed = co_await claim(std::move(target_is_on));
     Answer result = not_claimed(host_);
     if (claimed) {
         const auto migrated = co_await hypervisor_.migrate(std::move(*request));

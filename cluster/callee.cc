@@ -76,19 +76,19 @@ void Callee::begin(const KeyValue& entry) {
 }
 
 boost::asio::awaitable<void> Callee::serve(ServingPtr serving) {
-    Claim claim_it = [this, serving] { return claim(serving); };
+    Claim claim_it = [this, serving](std::vector<Compare> also) { return claim(serving, std::move(also)); };
     Call call = serving->call;
     auto result = co_await handler_(std::move(call), std::move(claim_it));
     co_await answer(serving, std::move(result));
 }
 
-boost::asio::awaitable<bool> Callee::claim(ServingPtr serving) {
+boost::asio::awaitable<bool> Callee::claim(ServingPtr serving, std::vector<Compare> also) {
     for (int i = 0; i < claim_tries; ++i) {
         const auto incarnation = incarnation_();
         if (!incarnation) co_return false;
         serving->call.claimed_by = *incarnation;
         std::string text = to_text(serving->call);
-        const auto claimed = co_await claim_once(serving, std::move(text));
+        const auto claimed = co_await claim_once(serving, std::move(text), also);
         if (claimed) co_return *claimed&& incarnation_() == incarnation;
         co_await clock_.sleep_for(store_retry);
     }
@@ -96,8 +96,10 @@ boost::asio::awaitable<bool> Callee::claim(ServingPtr serving) {
 }
 
 // Nothing: it is not known whether it was.
-boost::asio::awaitable<std::optional<bool>> Callee::claim_once(ServingPtr serving, std::string text) {
+boost::asio::awaitable<std::optional<bool>> Callee::claim_once(ServingPtr serving, std::string text,
+                                                               std::vector<Compare> also) {
     Transaction claim;
+    claim.guards = std::move(also);
     claim.guards.push_back({Compare::Kind::mod_revision_is, serving->entry.key, serving->entry.mod_revision, {}});
     claim.guards.push_back({Compare::Kind::create_revision_is, leader_key, serving->call.term, {}});
     claim.guards.push_back({Compare::Kind::create_revision_is, agent_key(host_), serving->call.claimed_by, {}});

@@ -19,6 +19,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "model/ids.h"
 #include "ports/clock.h"
@@ -88,8 +89,8 @@ private:
 };
 
 /// To be awaited right before something is changed, once: true when it may be. Nothing that a call only looks at needs
-/// it.
-using Claim = std::function<boost::asio::awaitable<bool>()>;
+/// it. `also`: what has to hold besides in the moment of the claim.
+using Claim = std::function<boost::asio::awaitable<bool>(std::vector<Compare> also)>;
 /// What an agent does with a call. It may be called again before it has returned. One that changes a VM makes later
 /// looks at it wait from before its claim on.
 using Handler = std::function<boost::asio::awaitable<Answer>(Call, Claim)>;
@@ -112,8 +113,9 @@ private:
     boost::asio::awaitable<Result<Revision>> read_all(bool fresh);
     void begin(const KeyValue& entry);
     boost::asio::awaitable<void> serve(ServingPtr serving);
-    boost::asio::awaitable<bool> claim(ServingPtr serving);
-    boost::asio::awaitable<std::optional<bool>> claim_once(ServingPtr serving, std::string text);
+    boost::asio::awaitable<bool> claim(ServingPtr serving, std::vector<Compare> also);
+    boost::asio::awaitable<std::optional<bool>> claim_once(ServingPtr serving, std::string text,
+                                                           std::vector<Compare> also);
     boost::asio::awaitable<void> answer(ServingPtr serving, Answer answer);
 
     boost::asio::any_io_executor executor_;

@@ -112,6 +112,27 @@ TEST_CASE("a leader moves a vm through the source's agent, and sees that it is u
     CHECK((seen.disks[0].file == "/srv/a" && seen.disks[0].allocated == mib(3) && seen.disks[0].overwrite));
 }
 
+TEST_CASE("an agent begins no migration to a host that is not certain to be on") {
+    AgentBench bench;
+    MigrationRequest request;
+    request.vm = vm;
+    request.from = h1;
+    request.to = h2;
+    request.give_up_after = 5min;
+    for (const PowerState state : {PowerState::fencing, PowerState::lost, PowerState::switching_off}) {
+        INFO(to_string(state));
+        bench.put(executor::power_lock_key(h2), to_string(state));
+        const auto moved = bench.wait(bench.remote->migrate(request));
+        REQUIRE_FALSE(moved);
+        CHECK(moved.error().code == ErrorCode::unavailable);
+        CHECK_FALSE(bench.hypervisor.last_migration);
+        CHECK_FALSE(bench.wait(bench.remote->presence(h1, vm))->migration_under_way);
+    }
+    bench.erase(executor::power_lock_key(h2));
+    CHECK(bench.wait(bench.remote->migrate(request)));
+    CHECK(bench.hypervisor.last_migration);
+}
+
 TEST_CASE("a look at a vm waits for its start that is under way, whoever leads by then") {
     AgentBench bench;
     bench.hypervisor.hosts_by_id.at(h1).vms.clear();

@@ -47,7 +47,7 @@ struct CallsBench : ClusterBench {
     boost::asio::awaitable<Answer> handle(Call call, Claim claim) {
         if (call.changes) {
             if (before_claim > 0ms) co_await clock.sleep_for(before_claim);
-            const bool claimed = co_await claim();
+            const bool claimed = co_await claim(also);
             if (!claimed) co_return Error{ErrorCode::unavailable, h1.value, "not claimed"};
         }
         ++begun;
@@ -82,6 +82,7 @@ struct CallsBench : ClusterBench {
     std::vector<std::unique_ptr<Callee>> callees;
     unsigned over = 0, begun = 0, done = 0;
     Duration takes{}, before_claim{};
+    std::vector<Compare> also;
 };
 
 }  // namespace
@@ -154,6 +155,21 @@ TEST_CASE("an agent whose registration is gone begins nothing") {
     REQUIRE(bench.run_until([&] { return answer->has_value(); }));
     CHECK_FALSE(**answer);
     CHECK(bench.begun == 0);
+}
+
+TEST_CASE("an agent begins nothing when what else has to hold does not hold any more") {
+    CallsBench bench;
+    bench.serve();
+    bench.also = {{Compare::Kind::absent, "/ballast/powerlock/h2", 0, {}}};
+    CHECK(bench.call(true));
+    bench.before_claim = 1s;
+    const auto asked = bench.ask(true);
+    bench.run_for(500ms);
+    bench.put("/ballast/powerlock/h2", "lost");
+    REQUIRE(bench.run_until([&] { return asked->has_value(); }));
+    CHECK((*asked)->error().message == "not claimed");
+    CHECK(bench.begun == 1);
+    CHECK(bench.nothing_is_left());
 }
 
 TEST_CASE("calls of an earlier term are removed by the next leader unless they were begun") {
