@@ -109,6 +109,10 @@ FailoverQuestions Controller::failover_questions() {
         return boots_.awaits_boot_id(host) && clock_.now() - started_ < boot_id_within;
     };
     questions.changed = [this] { want_cycle(); };
+    questions.moved = [this](const VmId& vm, const HostId& from, const HostId& to) {
+        keeper_.moved_by_hand(vm, from, to, clock_.now());
+        want_cycle();
+    };
     return questions;
 }
 
@@ -292,7 +296,8 @@ void Controller::heard(const HypervisorEvent& event) {
             wake->second->end();
         want_cycle();
     }
-    if (event.kind == Kind::vm_stopped) failover_.heard_end(event.vm);
+    if (event.kind == Kind::vm_stopped) failover_.heard_stop(event.host, event.vm, event.detail == "migrated");
+    if (event.kind == Kind::vm_started && event.detail == "arriving") failover_.heard_arrival(event.host, event.vm);
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {
         keeper_.outdate_facts(event.vm);
         if (const auto wake = facts_wake_.find(event.host); wake != facts_wake_.end()) wake->second->end();

@@ -11,6 +11,9 @@ namespace {
 constexpr Duration look_every = std::chrono::seconds{1};
 // A VM that is missing in one sample may be on its way to a host whose sample is due.
 constexpr unsigned misses_to_end = 2;
+// A VM that vanished was not moved to a host that had been silent for so long by then [executor/restart.cc].
+constexpr Duration silent_before = std::chrono::minutes{5};
+constexpr Duration missed_for = std::chrono::seconds{30};  // until it is told: several samples of each host
 // Whoever is to be cut off is by then, so that only the others need a person's attention.
 constexpr Duration unjudged = std::chrono::seconds{5};
 constexpr Duration start_again = std::chrono::minutes{1};
@@ -20,6 +23,12 @@ constexpr Duration bring_back_after = std::chrono::seconds{10};
 constexpr Duration dead_lately = std::chrono::minutes{10};
 constexpr unsigned known_silent = 1000;                 // looks: more than anybody asks for
 constexpr std::size_t longest_definition = 256 * 1024;  // the store's values hold 1 MiB
+
+std::vector<std::string> values_of(const std::set<HostId>& hosts) {
+    std::vector<std::string> values;
+    for (const HostId& host : hosts) values.push_back(host.value);
+    return values;
+}
 }  // namespace
 
 Failover::Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& hypervisor, Probe& probe,
@@ -245,6 +254,13 @@ std::vector<std::string> Failover::notes() const {
     std::map<HostId, std::vector<std::string>> nobodys;
     for (const auto& [vm, record] : executor_.vms().all())
         if (!record.ended && !watches_.contains(record.host)) nobodys[record.host].push_back(record.name);
+    for (const auto& [vm, gone] : vanished_)
+        if (const VmRecord* record = executor_.vms().find(vm);
+            record != nullptr && !gone.maybe_on.empty() && clock_.now() - gone.since >= missed_for)
+            notes.push_back("ALARM: " + record->name + " left " + gone.from.value + ", perhaps for " +
+                            names_of(values_of(gone.maybe_on)) +
+                            ", and was not seen since: see to it yourself, and ballastctl fence forget " +
+                            record->name);
     for (const auto& [host, names] : nobodys)
         notes.push_back("ALARM: " + names_of(names) + " ran on " + host.value +
                         ", which is not configured any more: configure it again, or see to them yourself and "
@@ -253,34 +269,97 @@ std::vector<std::string> Failover::notes() const {
 }
 
 bool Failover::may_forget(const VmRecord& record) const {
+    const auto gone = vanished_.find(record.vm);
     return !record.ended &&
-           (record.down || power_of(record.host) == PowerState::lost || !watches_.contains(record.host));
+           (record.down || power_of(record.host) == PowerState::lost || !watches_.contains(record.host) ||
+            (gone != vanished_.end() && !gone->second.maybe_on.empty()));
 }
 
 // ---- Who owns what.
+
+bool Failover::is_busy(const VmId& vm) const {
+    const auto active = executor_.active();
+    return std::any_of(active.begin(), active.end(),
+                       [&](const Operation& op) { return op.vm == vm && op.state != OperationState::waiting; });
+}
+
+void Failover::heard_stop(const HostId& host, const VmId& vm, bool moved_away) {
+    HeardMove& move = moves_heard_[vm];
+    if (move.to == host) move.to.reset();
+    const VmRecord* known = executor_.vms().find(vm);
+    if (!moved_away) {  // what did not arrive, or was stopped where it does not belong, is no end
+        if (known == nullptr || known->host == host || is_busy(vm)) ends_heard_.heard(vm, clock_.now());
+        return;
+    }
+    move.from = host;
+    take_over(vm);
+}
+
+void Failover::heard_arrival(const HostId& host, const VmId& vm) {
+    moves_heard_[vm].to = host;
+    take_over(vm);
+}
+
+// Where a VM is that somebody moves by hand, the next samples show, unless its new host dies before them. The arrival
+// is told at the beginning, that it left at the end; whichever of the two is heard first.
+void Failover::take_over(const VmId& vm) {
+    const HeardMove move = moves_heard_[vm];
+    const VmRecord* known = executor_.vms().find(vm);
+    if (is_busy(vm)) moves_heard_.erase(vm);  // our own doing
+    if (is_busy(vm) || !move.from || !move.to || *move.from == *move.to || known == nullptr || known->ended ||
+        known->host != *move.from)
+        return;
+    moves_heard_.erase(vm);
+    vanished_.erase(vm);
+    missed_.erase(vm);
+    belongs(vm, *move.to, false);
+    questions_.moved(vm, *move.from, *move.to);
+}
+
+void Failover::belongs(const VmId& vm, const HostId& host, bool down) {
+    VmRecord record = *executor_.vms().find(vm);
+    record.host = host;
+    record.down = down;
+    record.ended = false;
+    executor_.vms().set(std::move(record));
+}
+
+void Failover::vanished(const VmId& vm, const HostId& from) {
+    Vanished gone{from, clock_.now()};
+    for (const auto& [host, watch] : watches_) {
+        const auto answered = heard_of(host).answered;
+        const bool long_silent = answered && *answered + silent_before < clock_.now();
+        if (host != from && power_of(host) != PowerState::off && !long_silent) gone.maybe_on.insert(host);
+    }
+    vanished_[vm] = std::move(gone);
+}
+
+// Whatever a host's sample shows has been taken off by now.
+void Failover::not_found_on(const HostId& host, bool rebooted) {
+    for (auto& [vm, gone] : vanished_) {
+        if (!gone.maybe_on.contains(host)) continue;
+        if (rebooted) gone.booted.insert(host);
+        if (!gone.booted.contains(host)) gone.maybe_on.erase(host);
+    }
+}
 
 void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool rebooted) {
     if (rebooted) rebooted_.insert(host);
     if (power_of(host) != PowerState::on) return;
     rebooted = rebooted_.erase(host) > 0;
     executor::VmRecords& records = executor_.vms();
-    const auto active = executor_.active();
-    const auto busy = [&](const VmId& vm) {
-        return std::any_of(active.begin(), active.end(),
-                           [&](const Operation& op) { return op.vm == vm && op.state != OperationState::waiting; });
-    };
+    const auto busy = [this](const VmId& vm) { return is_busy(vm); };
     for (const VmId& vm : running) {
         missed_.erase(vm);
         ends_heard_.take(vm);
         vanished_.erase(vm);
         went_down_.erase(vm);
+        if (const auto move = moves_heard_.find(vm); move != moves_heard_.end()) move->second.from.reset();
         const VmRecord* known = records.find(vm);
         if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
-        VmRecord record = *known;
-        record.host = host;
-        record.down = record.ended = false;
-        records.set(std::move(record));
+        belongs(vm, host, false);
     }
+    not_found_on(host, rebooted);
     const std::set<VmId> there(running.begin(), running.end());
     const std::set<VmId> owned = records.of_host(host);
     for (const VmId& vm : owned) {
@@ -301,33 +380,58 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
         if (ends_heard_.take(vm))
             records.forget(vm);  // by itself or by its user
         else
-            vanished_[vm] = host;
+            vanished(vm, host);
     }
 }
 
 // Who vanished without a word was shut down while nobody listened, or went down with its host, whose libvirt knows
 // nothing of a run before its own start then. Of a transient one it knows nothing in either case: whether its host was
-// booted has to be clear first.
+// booted has to be clear first. Or it was moved by hand, to a host that was not heard of since.
 boost::asio::awaitable<void> Failover::ask_for_vanished() {
     const auto vanished = vanished_;
-    for (const auto& [vm, host] : vanished) {
-        const auto presence = co_await hypervisor_.presence(host, vm);
+    for (const auto& [vm, gone] : vanished) {
+        const auto presence = co_await hypervisor_.presence(gone.from, vm);
         if (!presence || !vanished_.contains(vm)) continue;
         const VmRecord* known = executor_.vms().find(vm);
+        const bool is_owned = known != nullptr && known->host == gone.from;
         const bool is_traceless = presence->state == Presence::State::absent;
-        if (is_traceless && known != nullptr && known->host == host && questions_.boot_unclear(host)) continue;
-        vanished_.erase(vm);
+        if (is_traceless && is_owned && questions_.boot_unclear(gone.from)) continue;
         const bool active = presence->state == Presence::State::running || presence->state == Presence::State::paused;
-        if (active || known == nullptr || known->host != host) continue;
-        if (!presence->end_unknown) {
-            executor_.vms().forget(vm);
+        if (active || !is_owned) {
+            vanished_.erase(vm);
             continue;
         }
-        VmRecord record = *known;
-        record.down = true;
-        spdlog::warn("{} was not shut down: {} went down with it", record.name, host.value);
-        executor_.vms().set(std::move(record));
+        if (presence->end_unknown) {
+            vanished_.erase(vm);
+            spdlog::warn("{} was not shut down: {} went down with it", known->name, gone.from.value);
+            belongs(vm, gone.from, true);
+            continue;
+        }
+        const bool elsewhere = co_await went_down_elsewhere(vm);
+        const auto still = vanished_.find(vm);
+        if (elsewhere || still == vanished_.end()) continue;
+        if (!still->second.maybe_on.empty() && !presence->shut_down_by_guest) continue;
+        vanished_.erase(vm);
+        executor_.vms().forget(vm);
     }
+}
+
+// On a host that was booted since, whose libvirt knows its definition and nothing of its end.
+boost::asio::awaitable<bool> Failover::went_down_elsewhere(VmId vm) {
+    const Vanished gone = vanished_.at(vm);
+    for (const HostId& host : gone.booted) {
+        if (hypervisor_.connection(host) != Connection::up || power_of(host) != PowerState::on) continue;
+        const auto presence = co_await hypervisor_.presence(host, vm);
+        const VmRecord* known = executor_.vms().find(vm);
+        if (!vanished_.contains(vm) || known == nullptr || known->host != gone.from) co_return true;
+        const bool is_old = std::find(known->left.begin(), known->left.end(), host) != known->left.end();
+        if (is_old || !presence || presence->state != Presence::State::defined || !presence->end_unknown) continue;
+        vanished_.erase(vm);
+        spdlog::warn("{} was moved to {} by hand, which went down with it", known->name, host.value);
+        belongs(vm, host, true);
+        co_return true;
+    }
+    co_return false;
 }
 
 // VMs come and go for years.
@@ -338,6 +442,7 @@ void Failover::forget_unrecorded() {
     std::erase_if(missed_, is_gone);
     std::erase_if(went_down_, [&](const VmId& vm) { return !is_recorded(vm); });
     std::erase_if(vanished_, is_gone);
+    std::erase_if(moves_heard_, is_gone);
     std::erase_if(tried_again_, is_gone);
 }
 

@@ -28,6 +28,7 @@ struct FailoverQuestions {
     std::function<bool(const HostId&)> restarts_pending;  // the last plan starts VMs of this host elsewhere
     std::function<bool(const HostId&)> boot_unclear;      // it may have booted unseen; who knows will tell soon
     std::function<void()> changed;                        // a host became silent, or answers again
+    std::function<void(const VmId&, const HostId& from, const HostId& to)> moved;  // by hand
 };
 
 class Failover {
@@ -58,8 +59,10 @@ public:
 
     /// Those whose definition is not kept yet.
     std::vector<VmId> undefined(const std::vector<VmId>& running) const;
-    /// A VM was heard to end: shut down, destroyed, crashed or moved away.
-    void heard_end(const VmId& vm) { ends_heard_.heard(vm, clock_.now()); }
+    /// A VM was heard to be stopped on a host: shut down, destroyed or crashed; or moved away, which is no end of it.
+    void heard_stop(const HostId& host, const VmId& vm, bool moved_away);
+    /// A VM was heard to arrive on a host by migration.
+    void heard_arrival(const HostId& host, const VmId& vm);
     /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
     /// does not any more was not shut down by anybody.
     void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);
@@ -74,12 +77,30 @@ private:
         bool pardoned = false;  // an operator ended its fencing: it is left alone until it has answered again
     };
 
+    /// A VM that is on its host no more, and of which nobody heard an end.
+    struct Vanished {
+        HostId from;
+        Instant since;
+        std::set<HostId> maybe_on{};  // not sampled since: it may have been moved there by hand
+        std::set<HostId> booted{};    // those of them whose samples tell nothing
+    };
+    /// By hand, as far as it was heard.
+    struct HeardMove {
+        std::optional<HostId> from, to;
+    };
+
     /// As of now: what libvirt has answered since the last look counts, too.
     Watch heard_of(const HostId& host) const;
     boost::asio::awaitable<void> watch(HostId host);
     boost::asio::awaitable<void> decide();
     policy::Suspicion suspect_as_of(Instant now) const;
+    bool is_busy(const VmId& vm) const;
+    void take_over(const VmId& vm);
+    void belongs(const VmId& vm, const HostId& host, bool down);
+    void vanished(const VmId& vm, const HostId& from);
+    void not_found_on(const HostId& host, bool rebooted);
     boost::asio::awaitable<void> ask_for_vanished();
+    boost::asio::awaitable<bool> went_down_elsewhere(VmId vm);
     boost::asio::awaitable<void> fence_suspects();
     boost::asio::awaitable<void> start_at_home();
     boost::asio::awaitable<void> bring_back();
@@ -101,11 +122,12 @@ private:
     Duration had_grace_{};  // of the grace of a start, before this one
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;
-    std::set<HostId> rebooted_;            // seen while it was not on
-    std::set<VmId> went_down_;             // with their host, in the middle of an operation
-    std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
-    HeardEnds ends_heard_;                 // of VMs that have not been seen since
-    std::map<VmId, HostId> vanished_;      // from where: nobody heard why
+    std::set<HostId> rebooted_;        // seen while it was not on
+    std::set<VmId> went_down_;         // with their host, in the middle of an operation
+    std::map<VmId, unsigned> missed_;  // samples in a row without a VM that was there before
+    HeardEnds ends_heard_;             // of VMs that have not been seen since
+    std::map<VmId, HeardMove> moves_heard_;
+    std::map<VmId, Vanished> vanished_;
     std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
 };
 

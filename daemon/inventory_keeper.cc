@@ -173,6 +173,11 @@ void InventoryKeeper::operation_ended(const Operation& operation, Instant now) {
     past_moves_.push_back(past_move(operation, now));
 }
 
+void InventoryKeeper::moved_by_hand(const VmId& vm, const HostId& from, const HostId& to, Instant now) {
+    past_moves_.push_back({vm, from, to, now, true, true});
+    place(vm, from, to, now);
+}
+
 // Both hosts were asked at the end of the operation: no need to wait for their next samples.
 void InventoryKeeper::place(const VmId& vm, const HostId& from, const HostId& to, Instant now) {
     expected_[vm] = to;

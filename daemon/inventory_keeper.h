@@ -44,6 +44,8 @@ public:
     void operation_ended(const Operation& operation, Instant now);
     /// A VM that was thought to be on `from` is `to`'s.
     void belongs(const VmId& vm, const HostId& from, const HostId& to, Instant now) { place(vm, from, to, now); }
+    /// Somebody else moved it.
+    void moved_by_hand(const VmId& vm, const HostId& from, const HostId& to, Instant now);
     /// A move from before this daemon's start, from the journal, or one that an operator declined.
     void remember(PastMove move) { past_moves_.push_back(std::move(move)); }
     /// A VM that ran there when the daemon before this one last saw it. Ignored once the host has been sampled.

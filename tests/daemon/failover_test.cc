@@ -438,6 +438,101 @@ TEST_CASE("What its host's libvirt knows nothing of went down with it, and what 
     }
 }
 
+namespace {
+// As libvirt does it, without the events.
+void move_by_hand(FailoverBench& bench, const char* from, const char* to) {
+    auto moved = bench.hypervisor.hosts_by_id.at({from}).vms.extract({web});
+    bench.hypervisor.hosts_by_id.at({to}).vms.insert(std::move(moved));
+}
+std::string owner_of(const FailoverBench& bench) {
+    const auto found = bench.store.entries.find(executor::vm_record_key({web}));
+    if (found == bench.store.entries.end()) return "nobody";
+    return executor::vm_record_from_json(boost::json::parse(found->second.value))->host.value;
+}
+}  // namespace
+
+TEST_CASE("A VM that is moved by hand to a host that dies before it was sampled is started elsewhere") {
+    FailoverBench bench;
+    const HypervisorEvent arrives{HypervisorEvent::Kind::vm_started, {"host4"}, {web}, "arriving"};
+    const HypervisorEvent leaves{HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "migrated"};
+    bench.pass(100ms);
+    move_by_hand(bench, "host2", "host4");
+    SECTION("as the events come") {
+        bench.hypervisor.tell(arrives);
+        bench.hypervisor.tell(leaves);
+    }
+    SECTION("whose agents tell in another order") {
+        bench.hypervisor.tell(leaves);
+        bench.hypervisor.tell(arrives);
+    }
+    bench.pass(200ms);
+    CHECK(owner_of(bench) == "host4");
+    bench.kill({"host4"});
+    bench.pass(40s);
+    CHECK(bench.where(web) != "");
+    CHECK(bench.where(web) != "host4");
+}
+
+TEST_CASE("Of a VM that is moved away nobody knows where to, a person is told, unless each host was looked at") {
+    FailoverBench bench;
+    FakeHost& target = bench.hypervisor.hosts_by_id.at({"host4"});
+    target.vms.clear();
+    bench.pass(100ms);
+    const bool persistent = GENERATE(true, false);
+    bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.persistent = persistent;
+    move_by_hand(bench, "host2", "host4");
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "migrated"});
+    SECTION("its new host dies at once") {
+        bench.silence({"host4"});
+        bench.power.on_change = nullptr;
+        target.vms.clear();
+        bench.pass(1min);
+        CHECK(bench.state("host4") == "lost");
+        CHECK(owner_of(bench) == "host2");
+        CHECK(bench.where(web).empty());  // perhaps it was moved to a host that is none of ours
+        CHECK(bench.notes("ALARM: web left host2, perhaps for host4, and was not seen since"));
+        target.booted = bench.clock.now();
+        bench.hear({"host4"});
+        bench.pass(1min);
+        CHECK(bench.state("host4") == "on");
+        CHECK(bench.notes("ALARM: web left host2"));
+        std::optional<Result<VmRecord>> forgotten;
+        asio::co_spawn(*bench.io, bench.controller->forget_vm("web", "ann"),
+                       [&](std::exception_ptr, Result<VmRecord> result) { forgotten = result; });
+        bench.pass(3s);
+        CHECK((forgotten && *forgotten));
+        CHECK_FALSE(bench.notes("ALARM: web"));
+    }
+    SECTION("its new host is seen with it") {
+        bench.pass(20s);
+        CHECK(owner_of(bench) == "host4");
+        CHECK_FALSE(bench.notes("ALARM: web"));
+    }
+    SECTION("no host has it: it is somebody else's from now on") {
+        target.vms.clear();
+        bench.pass(1min);
+        CHECK(owner_of(bench) == "nobody");
+        CHECK_FALSE(bench.notes("ALARM: web"));
+    }
+}
+
+TEST_CASE("A VM whose new host was booted before anybody looked is started there when its definition is there") {
+    FailoverBench bench;
+    FakeHost& target = bench.hypervisor.hosts_by_id.at({"host4"});
+    bench.pass(100ms);
+    move_by_hand(bench, "host2", "host4");
+    target.vms.at({web}).state = VmState::shut_off;
+    target.vms.at({web}).end_unknown = true;
+    target.booted = bench.clock.now();
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "migrated"});
+    bench.silence({"host4"});
+    bench.pass(8s);
+    bench.hear({"host4"});
+    bench.pass(1min);
+    CHECK(bench.where(web) == "host4");
+    CHECK(owner_of(bench) == "host4");
+}
+
 TEST_CASE("What was changed just before its host died is started from what was known") {
     FailoverBench bench;
     bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {web}, {}});
