@@ -102,11 +102,16 @@ private:
         std::unique_ptr<MemberContext> context;
         std::unique_ptr<MemberProcess> process;
         const SimHost* machine = nullptr;
-        std::uint64_t idle_at = 0;  // handlers that had run when it had none left
+        bool woken = true;          // it may have something to run, whatever the others do
+        std::uint64_t idle_at = 0;  // what all had been told when it had nothing left to run
     };
     struct StoreTrace;
 
     void run_ready();
+    void run_woken();
+    void wake_all();
+    /// By the store and the world, so far, to anybody.
+    std::uint64_t told() const { return store.posts + world.told(); }
     bool go_on(Instant limit);  // nothing is ready
     bool run(const HostId& host, Member& member);
     void look_after(const HostId& host, Member& member);
@@ -123,7 +128,6 @@ private:
     std::map<HostId, Member> members_;
     const Member* running_ = nullptr;  // whose handler is under way
     std::uint64_t steps_ = 0;
-    std::uint64_t handlers_ = 0;  // that have run
 };
 
 }  // namespace ballast::sim

@@ -81,9 +81,12 @@ PowerControl::Task<void> SimPower::switch_on(HostId host) {
 }
 
 PowerControl::Task<void> SimPower::shut_down_softly(HostId host) {
+    const Instant asked = clock_.now();
     const auto reached = co_await reach(host);
     if (!reached) co_return reached.error();
     const Bmc& bmc = bmcs_.at(host);
+    // Of one whose sender was paused on the way nobody can say any more that it is right.
+    if (world_.going_down && clock_.now() - asked <= call_takes) world_.going_down(host);
     if (!bmc.button_ignored) world_.after(bmc.shutdown, [world = &world_, host] { world->power_off(host); });
     co_await answered();
     co_return Result<void>();

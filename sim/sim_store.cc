@@ -182,6 +182,7 @@ void SimStore::tell(const std::shared_ptr<Watched>& watched) {
     if (wanted.empty() || (link_.lose_events > 0 && link_.lose_events-- > 0)) return;
     if (link_.compact_watches > 0 && link_.compact_watches-- > 0) return compact(watched);
     const bool twice = link_.double_events > 0 && link_.double_events-- > 0;
+    ++data_.posts;
     for (int times = twice ? 2 : 1; times > 0; --times)
         boost::asio::post(io_, [weak = std::weak_ptr<Watched>(watched), wanted] {
             if (const auto alive = weak.lock()) alive->changed(wanted);
@@ -190,6 +191,7 @@ void SimStore::tell(const std::shared_ptr<Watched>& watched) {
 
 void SimStore::compact(const std::shared_ptr<Watched>& watched) {
     watched->over = true;
+    ++data_.posts;
     boost::asio::post(io_, [weak = std::weak_ptr<Watched>(watched)] {
         if (const auto alive = weak.lock()) alive->compacted();
     });

@@ -68,6 +68,7 @@ struct StoreData {
     std::vector<std::pair<Instant, Revision>> times;  // of the revisions
     Revision compacted = 0;
     std::vector<StoreClient*> clients;  // in the order in which they connected
+    std::uint64_t posts = 0;            // to clients: whoever was told nothing since has nothing new to run
     /// Hears of every transaction whose guards hold, right before it changes anything.
     std::function<void(const Transaction&)> committing;
 

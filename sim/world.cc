@@ -56,12 +56,15 @@ std::optional<Instant> World::next_event() const {
     return events_.empty() ? std::nullopt : std::optional(events_.begin()->first);
 }
 
-void World::run_due() {
+bool World::run_due() {
+    bool any = false;
     while (!events_.empty() && events_.begin()->first <= now()) {
         const auto what = std::move(events_.begin()->second);
         events_.erase(events_.begin());
         what();
+        any = true;
     }
+    return any;
 }
 
 void World::after(Duration delay, std::function<void()> what) {
@@ -122,12 +125,14 @@ bool World::listened_to_on(const HostId& id) const {
     return std::any_of(listeners_.begin(), listeners_.end(), [&](const auto& one) { return one.second.on == id; });
 }
 
-void World::tell_outside(const HypervisorEvent& event) const {
+void World::tell_outside(const HypervisorEvent& event) {
+    telling();
     for (const auto& [number, connected] : listeners_)
         if (!connected.on) connected.listener(event);
 }
 
-void World::tell_on_host(const HypervisorEvent& event) const {
+void World::tell_on_host(const HypervisorEvent& event) {
+    telling();
     for (const auto& [number, connected] : listeners_)
         if (connected.on == event.host) connected.listener(event);
 }

@@ -89,9 +89,13 @@ public:
 
     // Time.
     std::optional<Instant> next_event() const;
-    void run_due();
+    /// False: nothing was due.
+    bool run_due();
     void after(Duration delay, std::function<void()> what);
     Instant now() const { return clock_.now(); }
+    /// How often it had something to say to anybody: whoever was told nothing since has nothing new to run.
+    std::uint64_t told() const { return told_; }
+    void telling() { ++told_; }
 
     // Looking.
     SimHost* host(const HostId& id);
@@ -148,6 +152,8 @@ public:
     std::set<HostId> broken;  // nothing can be started there
     /// Hears of every start that is about to succeed, migrations and hosts' own autostart aside.
     std::function<void(const HostId&, const VmId&)> starting;
+    /// Hears of every host whose system is asked to go down.
+    std::function<void(const HostId&)> going_down;
 
     // Who is connected: from outside to all hosts, or from `on` to that host only, which no network comes between.
     using Listener = std::function<void(const HypervisorEvent&)>;
@@ -170,8 +176,8 @@ private:
 
     Migration* migration_of(const HostId& source, const VmId& vm) const;
     bool listened_to_on(const HostId& id) const;
-    void tell_outside(const HypervisorEvent& event) const;
-    void tell_on_host(const HypervisorEvent& event) const;
+    void tell_outside(const HypervisorEvent& event);
+    void tell_on_host(const HypervisorEvent& event);
     void reset_connection(const HostId& id);
     void reset_connection_on_host(const HostId& id);
     void notice_down_on_host(const HostId& id, const std::string& why);
@@ -193,6 +199,7 @@ private:
     std::set<VmId> may_be_off_, lost_power_, may_run_twice_;
     double lost_ = 0, doubled_ = 0;
     unsigned started_ = 0;
+    std::uint64_t told_ = 0;
 };
 
 }  // namespace ballast::sim
