@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "cluster/remote_hypervisor.h"
+#include "cluster/term_power.h"
 #include "cluster/term_store.h"
 #include "sim/sim_probe.h"
 
@@ -14,6 +15,7 @@ constexpr Duration health_interval = std::chrono::seconds{10};  // config/daemon
 
 config::DaemonOptions options_for(const std::vector<HostId>& hosts) {
     config::DaemonOptions options;
+    options.cluster.enabled = true;
     for (const HostId& host : hosts) {
         config::HostOptions& one = options.hosts.emplace_back();
         one.id = host;
@@ -33,14 +35,15 @@ std::string boot_id_of(const std::string& boot) {
 }  // namespace
 
 struct Daemon::Leader {
-    Leader(MemberContext& in, World& world, Site& site, Revision of)
+    Leader(MemberContext& in, World& world, Site& site, Revision of, std::function<bool()> leads)
         : context(in),
           marked(in.store(), MarkedStore::leaders + std::to_string(of)),
           store(marked, of, [&in] { in.exit(); }),
           caller(in.io().get_executor(), in.clock(), store, of),
           hypervisor(in.io().get_executor(), in.clock(), store, caller, site.hosts,
                      [&in](const std::string& definition) { return in.hypervisor().facts_of(definition); }),
-          power(in.io(), in.clock(), world, site.bmcs, in.crashes(), in.host()),
+          bmcs(in.io(), in.clock(), world, site.bmcs, in.crashes(), in.host()),
+          power(bmcs, std::move(leads)),
           probe(in.io(), in.clock(), world, in.crashes(), in.host()),
           controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store, options_for(site.hosts), {}) {
     }
@@ -63,7 +66,8 @@ struct Daemon::Leader {
     cluster::TermStore store;
     cluster::Caller caller;
     cluster::RemoteHypervisor hypervisor;
-    SimPower power;
+    SimPower bmcs;
+    cluster::TermPower power;
     SimProbe probe;
     daemon::Controller controller;
     bool ready = false;
@@ -91,7 +95,8 @@ daemon::Controller* Daemon::controller() const {
 boost::asio::awaitable<void> Daemon::live() {
     const Revision term = co_await election_.win();
     boost::asio::co_spawn(context_.io(), keep(), boost::asio::detached);
-    leader_ = std::make_unique<Leader>(context_, world_, site_, term);
+    std::function<bool()> leads = [this] { return election_.term().has_value(); };
+    leader_ = std::make_unique<Leader>(context_, world_, site_, term, std::move(leads));
     policy::Options policy = site_.policy;
     co_await leader_->start(std::move(policy));
 }

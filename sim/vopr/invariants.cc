@@ -53,6 +53,7 @@ Invariants::Invariants(Cluster& cluster, const Scenario& scenario) : cluster_(cl
     running_.resize(index_.size());
     cluster_.store.committing = [this](const Transaction& transaction) { committing(transaction); };
     cluster_.world.starting = [this](const HostId& on, const VmId& vm) { starting(on, vm); };
+    cluster_.world.going_down = [this](const HostId& host) { going_down(host); };
 }
 
 void Invariants::breaks(const std::string& what) {
@@ -82,14 +83,29 @@ void Invariants::look_at(const Change& change, const Author& author) {
         const auto call = cluster::call_from(change.value);
         leads = leads || (call && call->claimed_by == 0);
     }
+    if (put && begins(change.key, cluster::calls_prefix)) look_at_claim(change);
     if (leads && !author.current)
         breaks("4: " + change.key + " is changed by " + (author.name.empty() ? "nobody" : author.name) +
                ", which does not lead");
     if (begins(change.key, ops_prefix)) look_at_operation(change);
     if (put && begins(change.key, vms_prefix)) look_at_owner(change);
     if (begins(change.key, lock_prefix)) look_at_lock(change);
-    if (put && begins(change.key, power_prefix)) look_at_fencing(change);
+    if (put && begins(change.key, power_prefix)) look_at_power(change);
     if (put && begins(change.key, cluster::agents_prefix)) look_at_registration(change);
+}
+
+// By a call that is claimed something begins: for whoever leads, and by whoever looks after the host.
+void Invariants::look_at_claim(const Change& change) {
+    const auto call = cluster::call_from(change.value);
+    if (!call || call->claimed_by == 0) return;
+    const auto& entries = cluster_.store.entries;
+    const std::string host = after(change.key, cluster::calls_prefix);
+    const auto leader = entries.find(cluster::leader_key);
+    const auto agent = entries.find(cluster::agents_prefix + host.substr(0, host.find('/')));
+    if (leader == entries.end() || leader->second.create_revision != call->term)
+        breaks("4: " + call->method + " is begun for a leader that does not lead any more");
+    if (agent == entries.end() || agent->second.create_revision != call->claimed_by)
+        breaks("10: " + call->method + " is begun by an agent that is not registered any more");
 }
 
 void Invariants::look_at_owner(const Change& change) {
@@ -165,24 +181,51 @@ void Invariants::look_at_registration(const Change& change) {
         breaks("10: " + host + " is registered while it is being cut off");
 }
 
-// Those that are lost already, or are worked on, are left out on both sides: the real rail is the stricter one.
-void Invariants::look_at_fencing(const Change& change) {
+void Invariants::look_at_power(const Change& change) {
     const auto record = executor::power_record_from_json(boost::json::parse(change.value));
     if (!record) return breaks("7: " + change.key + " cannot be read");
-    const auto& entries = cluster_.store.entries;
-    const bool begins_now = record->state == PowerState::fencing && !entries.contains(lock_prefix + record->host.value);
+    const bool begins_now = !cluster_.store.entries.contains(lock_prefix + record->host.value);
     if (!begins_now || record->requested_by != "policy") return;
+    if (record->state == PowerState::fencing) look_at_fencing(record->host);
+    if (record->state == PowerState::switching_off) look_at_switching_off(record->host);
+}
+
+void Invariants::look_at_switching_off(const HostId& host) {
+    static const policy::ConsolidationOptions options;
+    unsigned stay = 0;
+    for (const HostId& other : cluster_.world.hosts())
+        if (other != host && !cluster_.store.entries.contains(lock_prefix + other.value)) ++stay;
+    if (stay < options.min_hosts_on)
+        breaks("13: " + host.value + " is switched off by the policy, and " + std::to_string(stay) + " stay on");
+}
+
+void Invariants::going_down(const HostId& host) {
+    if (!cluster_.world.host(host)->powered) return;
+    for (const auto& [vm, domain] : cluster_.world.host(host)->domains)
+        if (domain.active()) breaks("13: " + host.value + " is asked to go down with " + vm.value + " on it");
+}
+
+// Those that are lost already, or are silent and worked on, are left out on both sides: the real rail is the stricter
+// one.
+void Invariants::look_at_fencing(const HostId& cut_off) {
+    const auto& entries = cluster_.store.entries;
     std::size_t silent = 0, expected = 0;
     for (const HostId& host : cluster_.world.hosts()) {
-        if (entries.contains("/ballast/maintenance/" + host.value) || entries.contains(lock_prefix + host.value))
-            continue;
+        const bool worked_on = entries.contains("/ballast/maintenance/" + host.value);
+        if (entries.contains(lock_prefix + host.value) || (worked_on && !is_heard(host))) continue;
         ++expected;
         const auto since = silent_since_.find(host);
-        if (since != silent_since_.end() && cluster_.clock.now() - since->second >= surely_noticed) ++silent;
+        if (!worked_on && since != silent_since_.end() && cluster_.clock.now() - since->second >= surely_noticed)
+            ++silent;
     }
     if (silent > 0 && 2 * silent >= expected)
-        breaks("12: " + record->host.value + " is cut off while " + std::to_string(silent) + " of " +
+        breaks("12: " + cut_off.value + " is cut off while " + std::to_string(silent) + " of " +
                std::to_string(expected) + " hosts are silent");
+}
+
+// By whoever leads, or by the store.
+bool Invariants::is_heard(const HostId& host) const {
+    return cluster_.world.reaches(leader_, host) || cluster_.store.entries.contains(cluster::agent_key(host));
 }
 
 void Invariants::watch_silence() {
@@ -196,8 +239,7 @@ void Invariants::watch_silence() {
     leader_ = leader;
     if (leader.value.empty()) return;
     for (const HostId& host : cluster_.world.hosts()) {
-        const bool heard = cluster_.world.reaches(leader, host) || entries.contains(cluster::agent_key(host));
-        if (heard)
+        if (is_heard(host))
             silent_since_.erase(host);
         else
             silent_since_.emplace(host, now);
@@ -206,8 +248,22 @@ void Invariants::watch_silence() {
 
 // ---- what the hosts do
 
+bool Invariants::is_claimed(const HostId& on, const VmId& vm) const {
+    const auto& entries = cluster_.store.entries;
+    const std::string prefix = cluster::calls_of(on);
+    for (auto at = entries.lower_bound(prefix); at != entries.end() && begins(at->first, prefix.c_str()); ++at) {
+        const auto call = cluster::call_from(at->second.value);
+        const auto* const named = call ? call->arguments.if_contains("vm") : nullptr;
+        if (call && call->claimed_by != 0 && call->method == "start" && named != nullptr && named->is_string() &&
+            named->get_string() == vm.value)
+            return true;
+    }
+    return false;
+}
+
 void Invariants::starting(const HostId& on, const VmId& vm) {
     ++starts_;
+    if (!is_claimed(on, vm)) breaks("4: " + vm.value + " is started on " + on.value + ", and nobody has claimed that");
     for (const HostId& host : cluster_.world.hosts()) {
         const Domain* const there = host == on ? nullptr : cluster_.world.domain(host, vm);
         if (there != nullptr && there->active() && cluster_.world.host(host)->powered)

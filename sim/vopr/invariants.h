@@ -39,14 +39,20 @@ private:
 
     void committing(const Transaction& transaction);
     void look_at(const Change& change, const Author& author);
+    void look_at_claim(const Change& change);
     void look_at_owner(const Change& change);
     void look_at_operation(const Change& change);
     void look_at_lock(const Change& change);
-    void look_at_fencing(const Change& change);
+    void look_at_power(const Change& change);
+    void look_at_fencing(const HostId& host);
+    void look_at_switching_off(const HostId& host);
+    void going_down(const HostId& host);
     void look_at_registration(const Change& change);
+    bool is_heard(const HostId& host) const;
     void watch_silence();
     void count_slots();
     void starting(const HostId& on, const VmId& vm);
+    bool is_claimed(const HostId& on, const VmId& vm) const;
     void breaks(const std::string& what);
 
     Cluster& cluster_;

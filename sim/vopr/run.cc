@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 // Three tries of a migration at the longest deadline that the VMs' memory gives, and what lies between them.
 constexpr Duration quiet_within = 90min;
-constexpr Duration quiet_for = 1min;
+constexpr Duration quiet_for = 40s;  // eight samples, three beats
 constexpr Duration look_every = 5s;
 constexpr std::uint64_t most_steps = 3'000'000;
 
@@ -34,6 +34,7 @@ public:
         cluster_.check = [this] { invariants_.step(); };
         site_.hosts = scenario.hosts;
         site_.policy.mode = policy::Mode::automatic;
+        if (scenario.consolidates) consolidate(site_.policy);
         for (const Guest& guest : scenario.guests) {
             VmSpec spec;
             spec.memory = gib(guest.memory_gib);
@@ -70,6 +71,15 @@ public:
     }
 
 private:
+    // As an operator would set it who wants to see it within minutes.
+    static void consolidate(policy::Options& policy) {
+        policy.consolidation.enabled = true;
+        policy.consolidation.watch = policy.consolidation.min_time_on = 1min;
+        policy.consolidation.min_time_off = 30s;
+        policy.consolidation.boot_time = 2min;
+        policy.cooldown.vm = 1min;
+    }
+
     Cluster& with_hosts(const Scenario& scenario) {
         for (const HostId& host : scenario.hosts) {
             cluster_.add_host(host);
@@ -225,6 +235,14 @@ private:
                 later(e.lasts, [this, host = e.host] { maintain(host, false); });
                 return;
             case Kind::confirm_lost: confirm_lost(); return;
+            case Kind::order_off:
+                order([host = e.host, force = e.count % 2 == 1](daemon::Controller& controller) {
+                    return switch_off_by(controller, host, force);
+                });
+                return;
+            case Kind::order_on:
+                order([host = e.host](daemon::Controller& controller) { return switch_on_by(controller, host); });
+                return;
             case Kind::bmc_dead:
                 bmc.dead = true;
                 later(e.lasts, [this, host = e.host] { site_.bmcs[host].dead = false; });
@@ -259,6 +277,17 @@ private:
         (void)done;
     }
 
+    static boost::asio::awaitable<void> switch_off_by(daemon::Controller& controller, HostId host, bool force) {
+        std::string by = "operator";
+        const auto done = co_await controller.switch_off(std::move(host), false, force, std::move(by));
+        (void)done;
+    }
+    static boost::asio::awaitable<void> switch_on_by(daemon::Controller& controller, HostId host) {
+        std::string by = "operator";
+        const auto done = co_await controller.switch_on(std::move(host), std::move(by));
+        (void)done;
+    }
+
     // He has gone there and looked.
     void confirm_lost() {
         for (const HostId& host : scenario_.hosts) {
@@ -279,6 +308,8 @@ private:
         if (on.size() != 1 || on.front() == event.host || !world.reaches(on.front(), event.host)) return;
         if (!world.host(on.front())->answers() || !world.host(event.host)->answers()) return;
         const Domain* const there = world.domain(event.host, event.vm);
+        // Whoever moves a VM there sees that the host is about to go off.
+        if (cluster_.store.entries.contains("/ballast/powerlock/" + event.host.value)) return;
         if (world.domain(on.front(), event.vm)->job || (there != nullptr && there->active())) return;
         world.move_by_hand(event.vm, on.front(), event.host);
     }
@@ -293,6 +324,9 @@ private:
     void heal() {
         healed_ = true;
         cluster_.heal();
+        site_.policy.consolidation.enabled = false;
+        if (Daemon* const daemon = leader(); daemon != nullptr && scenario_.consolidates)
+            daemon->controller()->set_policy(site_.policy);
         for (auto& [host, bmc] : site_.bmcs) {
             bmc.dead = false;
             bmc.lies = bmc.wakes_ignored = 0;
@@ -308,7 +342,7 @@ private:
         for (const Operation& op : controller.active())
             if (!op.alarm) return "6: an operation on " + op.vm.value + " does not end: " + op.message;
         for (const PowerRecord& record : controller.power_records())
-            if (record.state != PowerState::on && !record.alarm)
+            if (record.state != PowerState::on && record.state != PowerState::off && !record.alarm)
                 return "6: " + record.host.value + " stays " + to_string(record.state) + ": " + record.message;
         for (const Guest& guest : scenario_.guests) {
             const auto on = cluster_.world.running_on(guest.vm).size();

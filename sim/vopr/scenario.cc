@@ -19,6 +19,8 @@ constexpr Draw draws[] = {
     {Kind::migrate, 30, "an operator has $v moved to $h ($f)"},
     {Kind::maintenance, 4, "$h is in maintenance for $l"},
     {Kind::confirm_lost, 4, "a person confirms that the hosts without power are off"},
+    {Kind::order_off, 3, "an operator has $h switched off"},
+    {Kind::order_on, 3, "an operator has $h switched on"},
     {Kind::kill, 5, "the daemon of $h is killed"},
     {Kind::kill_at, 6, "the daemon of $h is killed at its call $n from now"},
     {Kind::pause, 4, "the daemon of $h stands still for $l"},
@@ -52,6 +54,10 @@ constexpr Draw draws[] = {
     {Kind::moved_by_hand, 4, "somebody moves $v to $h by hand"},
     {Kind::guest_shuts_down, 2, "$v is shut down from inside"},
 };
+
+constexpr Duration settled = 30s;  // by then somebody leads, and what runs is on record
+// Of a hundred scenarios; the load is watched for minutes before a host is emptied.
+constexpr unsigned long_ones = 2, consolidating_ones = 4;
 
 // Not std::uniform_int_distribution: what that draws is up to the library.
 class Dice {
@@ -117,7 +123,7 @@ Event draw_event(const Scenario& scenario, Dice& dice, std::optional<Duration> b
     static const std::vector<Fault> faults = all_faults();
     Event event;
     event.kind = draw_kind(dice);
-    event.at = 1min + Duration(static_cast<Duration::rep>(dice.below((scenario.length - 1min).count())));
+    event.at = settled + Duration(static_cast<Duration::rep>(dice.below((scenario.length - settled).count())));
     // What goes wrong while something else does is what nobody has thought of.
     const Duration soon = dice.duration(0ms, 30s);
     if (dice.chance(60) && before && *before + soon < scenario.length) event.at = *before + soon;
@@ -161,7 +167,8 @@ std::string to_string(const Event& event) {
 
 std::string to_string(const Scenario& scenario) {
     std::string text = "seed " + std::to_string(scenario.seed) + ": " + std::to_string(scenario.hosts.size()) +
-                       " hosts, " + std::to_string(scenario.length / 1min) + " minutes\n";
+                       " hosts, " + std::to_string(scenario.length / 1min) + " minutes" +
+                       (scenario.consolidates ? ", with consolidation\n" : "\n");
     for (const Guest& guest : scenario.guests)
         text += "  " + guest.vm.value + " on " + guest.on.value + ", " + std::to_string(guest.memory_gib) + " GiB" +
                 (guest.persistent ? "\n" : ", transient\n");
@@ -182,7 +189,11 @@ Scenario draw(std::uint64_t seed) {
         guest.persistent = dice.chance(85);
         scenario.guests.push_back(std::move(guest));
     }
-    scenario.length = dice.duration(10min, 60min);
+    // Most of what goes wrong together does so within minutes, so that many short runs find more than few long ones.
+    scenario.consolidates = dice.chance(consolidating_ones);
+    scenario.length = dice.chance(long_ones)  ? dice.duration(10min, 60min)
+                      : scenario.consolidates ? dice.duration(5min, 20min)
+                                              : dice.duration(2min, 6min);
     for (std::uint64_t i = 0; i < events; ++i) {
         const auto before = scenario.events.empty() ? std::nullopt : std::optional(scenario.events.back().at);
         scenario.events.push_back(draw_event(scenario, dice, before));

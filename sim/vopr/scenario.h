@@ -18,6 +18,8 @@ struct Event {
         migrate,       // `vm` to `host`, with `fault`
         maintenance,   // `host` on for `lasts`
         confirm_lost,  // a person looks: of every host without power that is being cut off
+        order_off,     // `host`, whatever the policy says when `count` is odd
+        order_on,      // `host`
         // a member's process
         kill,
         kill_at,         // at its `count`-th call
@@ -80,7 +82,8 @@ struct Scenario {
     std::uint64_t seed = 0;
     std::vector<HostId> hosts;
     std::vector<Guest> guests;
-    Duration length{};  // then everything is healed
+    Duration length{};          // then everything is healed
+    bool consolidates = false;  // until then hosts are emptied and switched off
     std::vector<Event> events;
 };
 std::string to_string(const Scenario& scenario);

@@ -127,8 +127,8 @@ public:
             end(worker);
         }
         std::cout << played_ << " seeds (" << migrations_ << " migrations, " << starts_ << " starts, "
-                  << virtual_time_ / 3'600'000 << " h of their time), " << rate(began) << " a second, "
-                  << findings_.size() << " broken\n";
+                  << virtual_time_ / 3'600'000 << " h of their time, " << steps_ << " steps), " << rate(began)
+                  << " a second, " << findings_.size() << " broken\n";
         for (const auto& [seed, outcome] : findings_) report(seed, outcome, what_);
         return static_cast<unsigned>(findings_.size());
     }
@@ -193,7 +193,7 @@ private:
         ++played_;
         Outcome outcome;
         std::string rest = line.substr(2 + at + 1);
-        outcome.steps = std::stoull(rest, &at);
+        steps_ += std::stoull(rest, &at);
         rest = rest.substr(at + 1);
         migrations_ += std::stoull(rest, &at);
         rest = rest.substr(at + 1);
@@ -214,7 +214,7 @@ private:
     const Search what_;
     std::vector<Worker> workers_;
     std::map<std::uint64_t, Outcome> findings_;
-    std::uint64_t played_ = 0, migrations_ = 0, starts_ = 0, virtual_time_ = 0;
+    std::uint64_t played_ = 0, migrations_ = 0, starts_ = 0, virtual_time_ = 0, steps_ = 0;
 };
 }  // namespace
 
