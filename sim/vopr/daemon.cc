@@ -34,6 +34,27 @@ std::string boot_id_of(const std::string& boot) {
 }
 }  // namespace
 
+namespace {
+class ReportedPower : public SimPower {
+public:
+    ReportedPower(MemberContext& in, World& world, Site& site)
+        : SimPower(in.io(), in.clock(), world, site.bmcs, in.crashes(), in.host()), site_(site), from_(in.host()) {}
+
+    Task<void> switch_off(HostId host) override {
+        if (site_.ordering_power) site_.ordering_power(from_);
+        return SimPower::switch_off(std::move(host));
+    }
+    Task<void> shut_down_softly(HostId host) override {
+        if (site_.ordering_power) site_.ordering_power(from_);
+        return SimPower::shut_down_softly(std::move(host));
+    }
+
+private:
+    const Site& site_;
+    const HostId from_;
+};
+}  // namespace
+
 struct Daemon::Leader {
     Leader(MemberContext& in, World& world, Site& site, Revision of, std::function<bool()> leads)
         : context(in),
@@ -42,7 +63,7 @@ struct Daemon::Leader {
           caller(in.io().get_executor(), in.clock(), store, of),
           hypervisor(in.io().get_executor(), in.clock(), store, caller, site.hosts,
                      [&in](const std::string& definition) { return in.hypervisor().facts_of(definition); }),
-          bmcs(in.io(), in.clock(), world, site.bmcs, in.crashes(), in.host()),
+          bmcs(in, world, site),
           power(bmcs, std::move(leads)),
           probe(in.io(), in.clock(), world, in.crashes(), in.host()),
           controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store, options_for(site.hosts), {}) {
@@ -66,7 +87,7 @@ struct Daemon::Leader {
     cluster::TermStore store;
     cluster::Caller caller;
     cluster::RemoteHypervisor hypervisor;
-    SimPower bmcs;
+    ReportedPower bmcs;
     cluster::TermPower power;
     SimProbe probe;
     daemon::Controller controller;

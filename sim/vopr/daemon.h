@@ -2,6 +2,7 @@
 // controller with policy, executor, power switch and failover, on the hypervisors as agents tell of them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Site {
     std::vector<HostId> hosts;
     policy::Options policy;
     Bmcs bmcs;
+    std::function<void(const HostId& from)> ordering_power;  // hears of each order to switch a host off
 };
 
 class Daemon : public MemberProcess {

@@ -199,6 +199,14 @@ void Invariants::look_at_switching_off(const HostId& host) {
         breaks("13: " + host.value + " is switched off by the policy, and " + std::to_string(stay) + " stay on");
 }
 
+// No guard of the store reaches a BMC. Its time is over at the latest when its lease would have ended.
+void Invariants::ordering_power(const HostId& from) {
+    const auto led = last_led_.find(from);
+    const Instant now = cluster_.clock.now();
+    if (led == last_led_.end() || now - led->second > Daemon::time_to_live + watch_every)
+        breaks("4: " + from.value + " has a host switched off, and has not been leading for long");
+}
+
 void Invariants::going_down(const HostId& host) {
     if (!cluster_.world.host(host)->powered) return;
     for (const auto& [vm, domain] : cluster_.world.host(host)->domains)
@@ -238,6 +246,7 @@ void Invariants::watch_silence() {
     if (leader != leader_) silent_since_.clear();
     leader_ = leader;
     if (leader.value.empty()) return;
+    last_led_[leader] = now;
     for (const HostId& host : cluster_.world.hosts()) {
         if (is_heard(host))
             silent_since_.erase(host);

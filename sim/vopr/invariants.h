@@ -27,6 +27,9 @@ public:
     /// A person has answered for it that this host is off.
     void confirmed(const HostId& host) { confirmed_.insert(host); }
 
+    /// The leader on this host, as it takes itself to be, has some host switched off.
+    void ordering_power(const HostId& from);
+
 private:
     struct Author;
     struct Seen {  // an operation as the store has it
@@ -63,6 +66,7 @@ private:
     std::map<std::string, Seen> operations_;  // by key; those that have not ended
     std::map<HostId, unsigned> boots_at_fencing_;
     HostId leader_;
+    std::map<HostId, Instant> last_led_;      // as the store has it
     std::map<HostId, Instant> silent_since_;  // neither that leader nor the store hears of it
     Instant watched_{};
     std::set<HostId> confirmed_;

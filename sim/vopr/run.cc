@@ -33,6 +33,7 @@ public:
         cluster_.tracing = tracing;
         cluster_.check = [this] { invariants_.step(); };
         site_.hosts = scenario.hosts;
+        site_.ordering_power = [this](const HostId& from) { invariants_.ordering_power(from); };
         site_.policy.mode = policy::Mode::automatic;
         if (scenario.consolidates) consolidate(site_.policy);
         for (const Guest& guest : scenario.guests) {
@@ -132,6 +133,7 @@ private:
             case Kind::kill: cluster_.kill(e.host); return true;
             case Kind::kill_at: cluster_.kill_at(e.host, e.count); return true;
             case Kind::kill_leader_at: cluster_.kill_at(leading, e.count); return true;
+            case Kind::pause_leader_at: cluster_.pause_at(leading, e.count, e.lasts); return true;
             case Kind::pause_at: cluster_.pause_at(e.host, e.count, e.lasts); return true;
             case Kind::pause: pause(e.host, e.lasts); return true;
             case Kind::pause_leader: pause(leading, e.lasts); return true;

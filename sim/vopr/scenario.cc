@@ -27,6 +27,7 @@ constexpr Draw draws[] = {
     {Kind::pause_at, 8, "the daemon of $h stands still at its call $n from now, for $l"},
     {Kind::pause_leader, 5, "the leader stands still for $l"},
     {Kind::kill_leader_at, 8, "the leader is killed at its call $n from now"},
+    {Kind::pause_leader_at, 8, "the leader stands still at its call $n from now, for $l"},
     {Kind::power_cut, 8, "$h has no power for $l"},
     {Kind::cut_off, 6, "$h is cut off the network for $l"},
     {Kind::separate, 3, "$h and $o do not reach each other for $l"},
@@ -85,6 +86,7 @@ Duration lasting(Kind kind, Dice& dice) {
     switch (kind) {
         case Kind::pause:
         case Kind::pause_at:
+        case Kind::pause_leader_at:
         case Kind::pause_leader: return dice.duration(1s, 60s);
         case Kind::step_wall_clock: return dice.chance(50) ? Duration(1h) : Duration(-1h);
         case Kind::power_cut: return dice.duration(5s, 10min);
@@ -102,6 +104,7 @@ unsigned counting(Kind kind, Dice& dice) {
     switch (kind) {
         case Kind::kill_at:
         case Kind::pause_at:
+        case Kind::pause_leader_at:
         case Kind::kill_leader_at: return static_cast<unsigned>(dice.between(1, dice.chance(50) ? 30 : 300));
         default: return static_cast<unsigned>(dice.between(1, 5));
     }

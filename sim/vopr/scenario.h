@@ -22,11 +22,12 @@ struct Event {
         order_on,      // `host`
         // a member's process
         kill,
-        kill_at,         // at its `count`-th call
-        pause,           // for `lasts`
-        pause_at,        // at its `count`-th call, for `lasts`
-        pause_leader,    // whoever leads, for `lasts`
-        kill_leader_at,  // whoever leads, at its `count`-th call
+        kill_at,          // at its `count`-th call
+        pause,            // for `lasts`
+        pause_at,         // at its `count`-th call, for `lasts`
+        pause_leader,     // whoever leads, for `lasts`
+        kill_leader_at,   // whoever leads, at its `count`-th call
+        pause_leader_at,  // whoever leads, at its `count`-th call, for `lasts`
         // a host
         power_cut,  // for `lasts`
         cut_off,    // from every network, for `lasts`
