@@ -1,11 +1,13 @@
 #include "sim/sim_hypervisor.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace ballast::sim {
 
 namespace {
 constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
-constexpr double cpus = 16;
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
 Error no_answer(const HostId& host) {
@@ -102,7 +104,7 @@ Hypervisor::Task<HostFacts> SimHypervisor::facts(HostId host) {
     HostFacts facts;
     facts.hostname = host.value;
     facts.memory_total = world_.host(host)->memory;
-    facts.cpus = cpus;
+    facts.cpus = World::cpus_per_host;
     co_return facts;
 }
 
@@ -111,16 +113,20 @@ Hypervisor::Task<HostReading> SimHypervisor::read(HostId host) {
     if (!reached) co_return reached.error();
     HostReading reading;
     reading.at = clock_.now();
-    const Duration up = clock_.now() - world_.host(host)->booted;
-    const auto counted = static_cast<std::uint64_t>(static_cast<double>(up.count()) * 1e6 * cpus);
-    reading.host.cpu_busy_ns = counted / 4;
-    reading.host.cpu_idle_ns = counted - counted / 4;
-    for (const auto& [id, domain] : world_.host(host)->domains) {
+    SimHost& at = *world_.host(host);
+    world_.count_cpu(at);
+    const Duration up = clock_.now() - at.booted;
+    const auto counted = static_cast<std::uint64_t>(static_cast<double>(up.count()) * 1e6 * World::cpus_per_host);
+    const std::uint64_t busy = std::min(counted, counted / 4 + at.guests_ns);
+    reading.host.cpu_busy_ns = busy;
+    reading.host.cpu_idle_ns = counted - busy;
+    for (const auto& [id, domain] : at.domains) {
         if (!domain.active()) continue;
         VmCounters& vm = reading.vms.emplace_back();
         vm.id = id;
         vm.name = domain.name;
         vm.state = domain.runs() ? VmState::running : VmState::paused;
+        if (domain.cpus > 0 || domain.cpu_ns > 0) vm.cpu_time_ns = domain.cpu_ns;
     }
     co_return reading;
 }
@@ -138,6 +144,7 @@ Hypervisor::Task<VmFacts> SimHypervisor::vm_facts(HostId host, VmId vm) {
     facts.persistent = domain->persistent;
     facts.autostart = domain->autostart;
     facts.wishes.post_copy = domain->allows_post_copy;
+    if (domain->cpus > 1) facts.vcpus = static_cast<unsigned>(std::ceil(domain->cpus));
     facts.requirements.disks = domain->disks;
     co_return facts;
 }
@@ -179,6 +186,7 @@ Result<VmFacts> SimHypervisor::facts_of(const std::string& definition) const {
         facts.memory = spec->memory;
         facts.persistent = spec->persistent;
         facts.wishes.post_copy = spec->allows_post_copy;
+        if (spec->cpus > 1) facts.vcpus = static_cast<unsigned>(std::ceil(spec->cpus));
         facts.requirements.disks = spec->disks;
     }
     return facts;

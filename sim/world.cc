@@ -12,6 +12,7 @@ using State = Presence::State;
 using Reason = Presence::PauseReason;
 using Kind = HypervisorEvent::Kind;
 
+constexpr double cpus_of_its_own = World::cpus_per_host / 4;    // that a host uses without its guests
 constexpr Duration silence_noticed = std::chrono::seconds{10};  // by the first call that finds no answer
 
 Error no_domain(const VmId& vm) {
@@ -39,6 +40,7 @@ void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
     domain.autostart = spec.autostart;
     domain.allows_post_copy = spec.allows_post_copy;
     domain.dirty_mib_per_s = spec.dirty_mib_per_s;
+    domain.cpus = spec.cpus;
     domain.disks = spec.disks;
     hosts_.at(host).domains[id] = domain;
 }
@@ -46,6 +48,26 @@ void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
 void World::disturb_events(double lost, double doubled) {
     lost_ = lost;
     doubled_ = doubled;
+}
+
+void World::want(const VmId& vm, double cpus) {
+    for (auto& [id, host] : hosts_) count_cpu(host);
+    specs_.at(vm).cpus = cpus;
+    for (auto& [id, host] : hosts_)
+        if (const auto found = host.domains.find(vm); found != host.domains.end()) found->second.cpus = cpus;
+}
+
+void World::count_cpu(SimHost& host) const {
+    const double ns = static_cast<double>((now() - std::exchange(host.counted, now())).count()) * 1e6;
+    double wanted = 0;
+    for (const auto& [vm, domain] : host.domains) wanted += domain.runs() ? domain.cpus : 0;
+    const double share = std::min(1.0, (cpus_per_host - cpus_of_its_own) / std::max(wanted, 1.0));
+    for (auto& [vm, domain] : host.domains) {
+        if (!domain.runs()) continue;
+        const auto got = static_cast<std::uint64_t>(domain.cpus * share * ns);
+        domain.cpu_ns += got;
+        host.guests_ns += got;
+    }
 }
 
 bool World::chance(double share) {
@@ -270,7 +292,8 @@ void World::power_on(const HostId& id) {
     host.libvirtd = true;
     host.seen_down = true;
     host.seen_down_on_host = false;  // whoever was connected there went with it
-    host.booted = now();
+    host.booted = host.counted = now();
+    host.guests_ns = 0;
     ++host.boots;
     for (auto& [vm, domain] : host.domains) {
         domain.end_unknown = !domain.autostart;
@@ -416,6 +439,7 @@ Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
     started.name = spec.name;
     started.memory = spec.memory;
     started.dirty_mib_per_s = spec.dirty_mib_per_s;
+    started.cpus = spec.cpus;
     started.allows_post_copy = spec.allows_post_copy;
     started.persistent = started.persistent || persistent;
     started.state = State::running;

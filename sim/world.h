@@ -28,6 +28,8 @@ struct Domain {
     bool autostart = false;
     bool allows_post_copy = false;
     double dirty_mib_per_s = 0;
+    double cpus = 0;           // that the guest wants
+    std::uint64_t cpu_ns = 0;  // counted so far; of those that never wanted any, nothing is known
     std::vector<VmDisk> disks{};
     Presence::State state = Presence::State::running;
     Presence::PauseReason reason = Presence::PauseReason::none;
@@ -49,6 +51,8 @@ struct SimHost {
     bool seen_down = false;  // its clients elsewhere have noticed
     bool seen_down_on_host = false;
     Instant booted{};
+    std::uint64_t guests_ns = 0;  // of CPU, until `counted`
+    Instant counted{};
     unsigned boots = 1;
     Instant calls_time_out_until{};
     std::map<VmId, Domain> domains;
@@ -62,6 +66,7 @@ struct VmSpec {
     std::string name;
     Bytes memory = gib(4);
     double dirty_mib_per_s = 50;
+    double cpus = 0;
     bool persistent = true;
     bool autostart = false;
     bool allows_post_copy = false;
@@ -75,6 +80,7 @@ public:
     static constexpr double link_mib_per_s = 1000;  // 10 Gbit/s less its overhead
     static constexpr Duration restart_takes = std::chrono::seconds{3};
     static constexpr Duration keepalive = std::chrono::seconds{25};  // libvirtd's default: 5 x 5 s
+    static constexpr double cpus_per_host = 16;
 
     explicit World(const Clock& clock, std::uint64_t seed = 0);
     ~World();
@@ -86,6 +92,10 @@ public:
     void inject(const VmId& vm, Fault fault) { faults_[vm] = fault; }
     /// Events lost and doubled, as shares of all. A lost switchover is told of as a lost connection.
     void disturb_events(double lost, double doubled);
+    /// From now on its guest wants so many CPUs.
+    void want(const VmId& vm, double cpus);
+    /// Counts what the guests of a host have got of its CPUs since it was called last.
+    void count_cpu(SimHost& host) const;
 
     // Time.
     std::optional<Instant> next_event() const;

@@ -69,7 +69,7 @@ struct Daemon::Leader {
           controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store, options_for(site.hosts), {}) {
     }
 
-    boost::asio::awaitable<void> start(policy::Options policy) {
+    boost::asio::awaitable<void> start(policy::Options policy, Site& site) {
         auto started = co_await caller.start();
         if (started) started = co_await hypervisor.start();
         if (started) started = co_await controller.start(std::move(policy));
@@ -78,6 +78,7 @@ struct Daemon::Leader {
         for (;;) {  // as the health probe does
             for (const HostId& host : hypervisor.hosts())
                 if (hypervisor.connection(host) == Connection::up) controller.boot_told(host, hypervisor.boot_of(host));
+            for (const auto& [host, problems] : site.problems) controller.set_health(host, problems);
             co_await context.clock().sleep_for(health_interval);
         }
     }
@@ -119,7 +120,7 @@ boost::asio::awaitable<void> Daemon::live() {
     std::function<bool()> leads = [this] { return election_.term().has_value(); };
     leader_ = std::make_unique<Leader>(context_, world_, site_, term, std::move(leads));
     policy::Options policy = site_.policy;
-    co_await leader_->start(std::move(policy));
+    co_await leader_->start(std::move(policy), site_);
 }
 
 boost::asio::awaitable<void> Daemon::keep() {

@@ -1,9 +1,11 @@
-// ballast-vopr: looks for a seed under which a simulated cluster breaks one of its invariants. docs/simulator.md is its
-// manual.
+// ballast-vopr: looks for a seed under which a simulated cluster breaks one of its invariants, and plays scenarios that
+// people wrote. docs/simulator.md is its manual.
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <spdlog/spdlog.h>
 
+#include "sim/vopr/play_scripts.h"
+#include "sim/vopr/script.h"
 #include "sim/vopr/search.h"
 
 namespace {
@@ -12,6 +14,8 @@ using namespace ballast::sim::vopr;
 
 struct Arguments {
     Search search;
+    PlayScripts scripts;
+    bool sentences = false;
     std::string seeds = "1..1000";
     bool log = false, tell = false;
 };
@@ -30,6 +34,13 @@ bool read_seeds(const std::string& text, Search& search) {
     }
 }
 
+void print_sentences() {
+    std::cout << "What can happen (steps):\n";
+    for (const std::string& sentence : all_steps()) std::cout << "  " << sentence << "\n";
+    std::cout << "What can be expected, or waited for (when):\n";
+    for (const std::string& sentence : all_looks()) std::cout << "  " << sentence << "\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,12 +56,25 @@ int main(int argc, char** argv) {
     app.add_flag("--quiet", arguments.search.quiet, "no progress");
     app.add_flag("--tell", arguments.tell, "the whole story of the first seed, broken or not");
     app.add_flag("--log", arguments.log, "with what the daemons log");
+    app.add_option("--scenario", arguments.scripts.files, "plays the scenarios of these files")->expected(1, 10000);
+    app.add_option("--only", arguments.scripts.only, "of the scenarios, those whose name has this");
+    app.add_flag("--sentences", arguments.sentences, "the sentences of which scenarios are made");
     CLI11_PARSE(app, argc, argv);
     if (!read_seeds(arguments.seeds, arguments.search)) {
         std::cerr << "--seeds: " << arguments.seeds << " is neither a seed nor A..B\n";
         return 2;
     }
     if (!arguments.log) spdlog::set_level(spdlog::level::off);
+    if (arguments.sentences) {
+        print_sentences();
+        return 0;
+    }
+    if (!arguments.scripts.files.empty()) {
+        arguments.scripts.jobs = arguments.search.jobs;
+        arguments.scripts.tell = arguments.tell;
+        arguments.scripts.quiet = arguments.search.quiet;
+        return play_scripts(arguments.scripts);
+    }
     if (arguments.tell) return tell(arguments.search.first) ? 0 : 1;
     return search(arguments.search) == 0 ? 0 : 1;
 }

@@ -3,7 +3,10 @@
 #include <set>
 
 #include "sim/vopr/daemon.h"
+#include "sim/vopr/expect.h"
 #include "sim/vopr/invariants.h"
+#include "sim/vopr/orders.h"
+#include "sim/vopr/witness.h"
 
 namespace ballast::sim::vopr {
 
@@ -23,24 +26,34 @@ bool may_end(Fault fault) {
 
 class Run {
 public:
-    Run(const Scenario& scenario, bool tracing)
+    Run(const Scenario& scenario, bool tracing, const Script* script = nullptr)
         : scenario_(scenario),
           cluster_(scenario.seed,
                    [this](MemberContext& context) -> std::unique_ptr<MemberProcess> {
                        return std::make_unique<Daemon>(context, cluster_.world, site_);
                    }),
-          invariants_(with_hosts(scenario), scenario) {
+          invariants_(with_hosts(scenario), scenario),
+          witness_(cluster_),
+          stage_{cluster_, witness_, scenario.hosts, [this] { return leader(); }, [this] { return leads(); }},
+          expectations_(stage_, script == nullptr ? std::vector<Expectation>() : script->expectations) {
         cluster_.tracing = tracing;
-        cluster_.check = [this] { invariants_.step(); };
+        cluster_.check = [this] { look(); };
         site_.hosts = scenario.hosts;
         site_.ordering_power = [this](const HostId& from) { invariants_.ordering_power(from); };
         site_.policy.mode = policy::Mode::automatic;
         if (scenario.consolidates) consolidate(site_.policy);
+        if (script != nullptr) {
+            site_.policy = script->policy;
+            triggers_ = script->triggers;
+        }
         for (const Guest& guest : scenario.guests) {
             VmSpec spec;
             spec.memory = gib(guest.memory_gib);
             spec.dirty_mib_per_s = guest.dirty_mib_per_s;
             spec.persistent = guest.persistent;
+            spec.autostart = guest.autostart;
+            spec.allows_post_copy = guest.post_copy;
+            spec.cpus = guest.cpus;
             cluster_.world.add_vm(guest.on, guest.vm, spec);
         }
         for (const Event& event : scenario.events) cluster_.world.after(event.at, [this, event] { happen(event); });
@@ -49,6 +62,7 @@ public:
     Outcome go() {
         const Instant began = cluster_.clock.now();
         pass(scenario_.length);
+        expectations_.over();
         if (!invariants_.broken()) heal();
         std::string disquiet = "never looked at";
         const Instant end = cluster_.clock.now() + quiet_within;
@@ -59,7 +73,9 @@ public:
             if (!disquiet.empty()) quiet_since = cluster_.clock.now();
             if (cluster_.clock.now() - quiet_since >= quiet_for) break;
         }
+        expectations_.healed();
         Outcome outcome;
+        outcome.missed = expectations_.missed();
         if (!disquiet.empty()) outcome.broken = disquiet;
         if (cluster_.steps() >= most_steps) outcome.broken = "6: too many steps: something goes on for ever";
         if (invariants_.broken()) outcome.broken = *invariants_.broken();
@@ -84,9 +100,22 @@ private:
     Cluster& with_hosts(const Scenario& scenario) {
         for (const HostId& host : scenario.hosts) {
             cluster_.add_host(host);
+            if (scenario.host_memory) cluster_.world.host(host)->memory = *scenario.host_memory;
             site_.bmcs[host];
         }
         return cluster_;
+    }
+
+    void look() {
+        invariants_.step();
+        if (healed_) return;
+        expectations_.step();
+        for (std::size_t i = 0; i < triggers_.size(); ++i) {
+            const Trigger one = triggers_[i];
+            if (!one.when.at(stage_, one.when.asked).met) continue;
+            triggers_.erase(triggers_.begin() + static_cast<std::ptrdiff_t>(i--));
+            later(one.later, [this, event = one.event] { happen(event); });
+        }
     }
 
     void pass(Duration duration) {
@@ -109,18 +138,23 @@ private:
         return std::nullopt;
     }
 
-    template <class Order>
-    void order(Order what) {
+    void order(const Event& event) {
         Daemon* const daemon = leader();
         if (daemon == nullptr) return;
-        boost::asio::co_spawn(daemon->io(), what(*daemon->controller()), boost::asio::detached);
+        const auto answered = [this](const std::string& what, const Result<void>& came_to) {
+            witness_.ordered(what, came_to);
+        };
+        boost::asio::co_spawn(daemon->io(), give(*daemon->controller(), event, answered), boost::asio::detached);
     }
 
     void later(Duration delay, std::function<void()> what) { cluster_.world.after(delay, std::move(what)); }
 
-    void happen(const Event& event) {
+    void happen(Event event) {
         if (healed_) return;
+        for (HostId* const host : {&event.host, &event.other})
+            if (host->value == whoever_leads) *host = leads().value_or(scenario_.hosts.front());
         cluster_.note("EVENT: " + to_string(event));
+        if (is_order(event.kind)) return happen_by_order(event);
         if (happen_to_process(event) || happen_to_host(event) || happen_to_link(event) || happen_to_store(event))
             return;
         happen_otherwise(event);
@@ -231,20 +265,6 @@ private:
         using Kind = Event::Kind;
         Bmc& bmc = site_.bmcs[e.host];
         switch (e.kind) {
-            case Kind::migrate: migrate(e); return;
-            case Kind::maintenance:
-                maintain(e.host, true);
-                later(e.lasts, [this, host = e.host] { maintain(host, false); });
-                return;
-            case Kind::confirm_lost: confirm_lost(); return;
-            case Kind::order_off:
-                order([host = e.host, force = e.count % 2 == 1](daemon::Controller& controller) {
-                    return switch_off_by(controller, host, force);
-                });
-                return;
-            case Kind::order_on:
-                order([host = e.host](daemon::Controller& controller) { return switch_on_by(controller, host); });
-                return;
             case Kind::bmc_dead:
                 bmc.dead = true;
                 later(e.lasts, [this, host = e.host] { site_.bmcs[host].dead = false; });
@@ -252,56 +272,74 @@ private:
             case Kind::bmc_lies: bmc.lies = e.count; return;
             case Kind::bmc_ignores: bmc.wakes_ignored = e.count; return;
             case Kind::moved_by_hand: move_by_hand(e); return;
-            case Kind::guest_shuts_down: shut_down(e.vm); return;
+            case Kind::guest_shuts_down: stop_guest(e.vm, "shut down", true); return;
+            default: happen_rarely(e);
+        }
+    }
+
+    // What is written only.
+    void happen_rarely(const Event& e) {
+        using Kind = Event::Kind;
+        World& world = cluster_.world;
+        const HostId host = e.host;
+        switch (e.kind) {
+            case Kind::bmc_of_another:
+                site_.bmcs[host].of_another = true;
+                return later(e.lasts, [this, host] { site_.bmcs[host].of_another = false; });
+            case Kind::button_ignored:
+                site_.bmcs[host].button_ignored = true;
+                return later(e.lasts, [this, host] { site_.bmcs[host].button_ignored = false; });
+            case Kind::libvirtd_down:
+                if (world.host(host)->powered) world.restart_libvirtd(host, e.lasts);
+                return;
+            case Kind::calls_time_out: world.host(host)->calls_time_out_until = world.now() + e.lasts; return;
+            case Kind::starts_fail:
+                world.broken.insert(host);
+                return later(e.lasts, [this, host] { cluster_.world.broken.erase(host); });
+            case Kind::unwell:
+                site_.problems[host] = {{*health_source_from(e.word), "", e.word + " of " + host.value}};
+                return later(e.lasts, [this, host] { site_.problems[host].clear(); });
+            case Kind::guest_killed: return stop_guest(e.vm, "crashed", false);
+            case Kind::guest_wants: return world.want(e.vm, e.count);
+            case Kind::migration_meets:
+                if (may_end(e.fault)) excused_.insert(e.vm);
+                return world.inject(e.vm, e.fault);
+            case Kind::events_disturbed:
+                world.disturb_events(0.3, 0.3);
+                return later(e.lasts, [this] { cluster_.world.disturb_events(0, 0); });
             default: return;
         }
     }
 
-    void migrate(const Event& event) {
+    void happen_by_order(const Event& e) {
+        using Kind = Event::Kind;
+        if (e.kind == Kind::confirm_lost) return confirm_lost(e);
+        if (e.kind == Kind::migrate) meet(e);
+        if (e.kind == Kind::forget) excused_.insert(e.vm);
+        order(e);
+        if (e.kind == Kind::maintenance) later(e.lasts, [this, host = e.host] { end_maintenance(host); });
+    }
+
+    void meet(const Event& event) {
         if (event.fault != Fault::none) cluster_.world.inject(event.vm, event.fault);
         if (may_end(event.fault)) excused_.insert(event.vm);
-        order([event](daemon::Controller& controller) -> boost::asio::awaitable<void> {
-            return migrate_by(controller, event.vm, event.host);
-        });
-    }
-    static boost::asio::awaitable<void> migrate_by(daemon::Controller& controller, VmId vm, HostId host) {
-        std::string by = "operator";
-        const auto begun = co_await controller.migrate(std::move(vm), std::move(host), true, std::move(by));
-        (void)begun;
     }
 
-    void maintain(const HostId& host, bool on) {
-        order([host, on](daemon::Controller& controller) { return maintain_by(controller, host, on); });
-    }
-    static boost::asio::awaitable<void> maintain_by(daemon::Controller& controller, HostId host, bool on) {
-        std::string by = "operator";
-        const auto done = co_await controller.set_maintenance(std::move(host), on, std::move(by));
-        (void)done;
-    }
-
-    static boost::asio::awaitable<void> switch_off_by(daemon::Controller& controller, HostId host, bool force) {
-        std::string by = "operator";
-        const auto done = co_await controller.switch_off(std::move(host), false, force, std::move(by));
-        (void)done;
-    }
-    static boost::asio::awaitable<void> switch_on_by(daemon::Controller& controller, HostId host) {
-        std::string by = "operator";
-        const auto done = co_await controller.switch_on(std::move(host), std::move(by));
-        (void)done;
+    void end_maintenance(const HostId& host) {
+        Event end;
+        end.kind = Event::Kind::maintenance_ends;
+        end.host = host;
+        order(end);
     }
 
     // He has gone there and looked.
-    void confirm_lost() {
+    void confirm_lost(Event event) {
         for (const HostId& host : scenario_.hosts) {
             if (cluster_.world.host(host)->powered || leader() == nullptr) continue;
             invariants_.confirmed(host);
-            order([host](daemon::Controller& controller) { return confirm_by(controller, host); });
+            event.host = host;
+            order(event);
         }
-    }
-    static boost::asio::awaitable<void> confirm_by(daemon::Controller& controller, HostId host) {
-        std::string by = "operator";
-        const auto done = co_await controller.confirm_lost(std::move(host), std::move(by));
-        (void)done;
     }
 
     void move_by_hand(const Event& event) {
@@ -316,11 +354,11 @@ private:
         world.move_by_hand(event.vm, on.front(), event.host);
     }
 
-    void shut_down(const VmId& vm) {
+    void stop_guest(const VmId& vm, const std::string& how, bool by_guest) {
         const auto on = cluster_.world.running_on(vm);
         if (on.size() != 1) return;
         excused_.insert(vm);
-        cluster_.world.stop_domain(on.front(), vm, "shut down", true);
+        cluster_.world.stop_domain(on.front(), vm, how, by_guest);
     }
 
     void heal() {
@@ -332,7 +370,12 @@ private:
         for (auto& [host, bmc] : site_.bmcs) {
             bmc.dead = false;
             bmc.lies = bmc.wakes_ignored = 0;
+            bmc.of_another = bmc.button_ignored = false;
         }
+        cluster_.world.broken.clear();
+        site_.problems.clear();
+        site_.policy.consolidation.enabled = false;  // or hosts would go off again, one after the other
+        if (Daemon* const daemon = leader()) daemon->controller()->set_policy(site_.policy);
     }
 
     std::string why_not_quiet() {
@@ -340,7 +383,7 @@ private:
         if (daemon == nullptr) return "6: nobody leads";
         daemon::Controller& controller = *daemon->controller();
         for (const HostId& host : scenario_.hosts)
-            if (!controller.maintenance_by(host).empty()) maintain(host, false);
+            if (!controller.maintenance_by(host).empty()) end_maintenance(host);
         for (const Operation& op : controller.active())
             if (!op.alarm) return "6: an operation on " + op.vm.value + " does not end: " + op.message;
         for (const PowerRecord& record : controller.power_records())
@@ -369,6 +412,10 @@ private:
     Site site_;
     Cluster cluster_;
     Invariants invariants_;
+    Witness witness_;
+    Stage stage_;
+    Expectations expectations_;
+    std::vector<Trigger> triggers_;
     std::set<VmId> excused_;  // their guest ended, or may have
     bool healed_ = false;
 };
@@ -376,6 +423,11 @@ private:
 
 Outcome run(const Scenario& scenario, bool tracing) {
     Run one(scenario, tracing);
+    return one.go();
+}
+
+Outcome run(const Script& script, bool tracing) {
+    Run one(script.scenario, tracing, &script);
     return one.go();
 }
 

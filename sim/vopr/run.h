@@ -2,11 +2,13 @@
 #pragma once
 
 #include "sim/vopr/scenario.h"
+#include "sim/vopr/script.h"
 
 namespace ballast::sim::vopr {
 
 struct Outcome {
-    std::string broken;  // empty: nothing
+    std::string broken;               // empty: nothing
+    std::vector<std::string> missed;  // what a script expected otherwise
     std::vector<std::string> trace;
     std::uint64_t steps = 0;
     unsigned migrations = 0, starts = 0;  // of VMs elsewhere or anew
@@ -15,5 +17,7 @@ struct Outcome {
 
 /// `tracing` costs time; what happens is the same.
 Outcome run(const Scenario& scenario, bool tracing);
+/// The same with what the script expects.
+Outcome run(const Script& script, bool tracing);
 
 }  // namespace ballast::sim::vopr

@@ -19,8 +19,8 @@ constexpr Draw draws[] = {
     {Kind::migrate, 30, "an operator has $v moved to $h ($f)"},
     {Kind::maintenance, 4, "$h is in maintenance for $l"},
     {Kind::confirm_lost, 4, "a person confirms that the hosts without power are off"},
-    {Kind::order_off, 3, "an operator has $h switched off"},
-    {Kind::order_on, 3, "an operator has $h switched on"},
+    {Kind::switch_off, 3, "an operator has $h switched off"},
+    {Kind::switch_on, 3, "an operator has $h switched on"},
     {Kind::kill, 5, "the daemon of $h is killed"},
     {Kind::kill_at, 6, "the daemon of $h is killed at its call $n from now"},
     {Kind::pause, 4, "the daemon of $h stands still for $l"},
@@ -54,6 +54,28 @@ constexpr Draw draws[] = {
     {Kind::bmc_ignores, 2, "the BMC of $h ignores the next $n orders to switch on"},
     {Kind::moved_by_hand, 4, "somebody moves $v to $h by hand"},
     {Kind::guest_shuts_down, 2, "$v is shut down from inside"},
+    // Of those that are written only, none is drawn.
+    {Kind::ask, 0, "an operator asks for $v to be moved to $h"},
+    {Kind::maintenance_begins, 0, "$h is put into maintenance"},
+    {Kind::maintenance_ends, 0, "the maintenance of $h ends"},
+    {Kind::cancel, 0, "an operator cancels the operation on $v"},
+    {Kind::approve, 0, "an operator approves the operation on $v"},
+    {Kind::forget, 0, "an operator takes care of $v"},
+    {Kind::hold, 0, "an operator pauses Ballast"},
+    {Kind::go_on, 0, "an operator lets Ballast go on"},
+    {Kind::mode, 0, "an operator sets the mode to $w"},
+    {Kind::fence, 0, "an operator has $h cut off from power"},
+    {Kind::release, 0, "an operator releases the power of $h"},
+    {Kind::libvirtd_down, 0, "libvirtd of $h is down for $l"},
+    {Kind::calls_time_out, 0, "calls to libvirtd of $h time out for $l"},
+    {Kind::starts_fail, 0, "no guest can be started on $h for $l"},
+    {Kind::unwell, 0, "$h reports $w for $l"},
+    {Kind::bmc_of_another, 0, "the BMC of $h is that of another machine for $l"},
+    {Kind::button_ignored, 0, "the system of $h does not go down when asked to, for $l"},
+    {Kind::guest_killed, 0, "the QEMU of $v is killed"},
+    {Kind::guest_wants, 0, "$v wants $n CPUs from now on"},
+    {Kind::migration_meets, 0, "the next migration of $v will meet: $f"},
+    {Kind::events_disturbed, 0, "events of libvirt are lost and doubled for $l"},
 };
 
 constexpr Duration settled = 30s;  // by then somebody leads, and what runs is on record
@@ -148,6 +170,12 @@ const char* sentence_of(Kind kind) {
 }
 }  // namespace
 
+std::vector<Sentence> sentences() {
+    std::vector<Sentence> all;
+    for (const Draw& draw : draws) all.push_back({draw.kind, draw.says});
+    return all;
+}
+
 std::string to_string(const Event& event) {
     std::string text;
     for (const char* at = sentence_of(event.kind); *at != 0; ++at) {
@@ -162,6 +190,7 @@ std::string to_string(const Event& event) {
             case 'f': text += sim::to_string(event.fault); break;
             case 'l': text += std::to_string(event.lasts.count()) + " ms"; break;
             case 'd': text += std::to_string(event.late.count()) + " ms"; break;
+            case 'w': text += event.word; break;
             default: text += std::to_string(event.count);
         }
     }

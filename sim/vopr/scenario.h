@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,19 @@ struct Event {
         migrate,       // `vm` to `host`, with `fault`
         maintenance,   // `host` on for `lasts`
         confirm_lost,  // a person looks: of every host without power that is being cut off
-        order_off,     // `host`, whatever the policy says when `count` is odd
-        order_on,      // `host`
+        ask,           // `vm` to `host`, as far as the rules allow it
+        maintenance_begins,
+        maintenance_ends,
+        cancel,      // the operation on `vm`
+        approve,     // the operation on `vm`
+        forget,      // `vm`, that is down
+        hold,        // nothing is done any more
+        go_on,       // it is again
+        mode,        // `word`
+        switch_off,  // `host`, whatever the policy says when `count` is odd
+        switch_on,
+        fence,
+        release,
         // a member's process
         kill,
         kill_at,          // at its `count`-th call
@@ -33,6 +45,10 @@ struct Event {
         cut_off,    // from every network, for `lasts`
         separate,   // `host` and `other`, for `lasts`
         libvirtd_restart,
+        libvirtd_down,    // for `lasts`
+        calls_time_out,   // for `lasts`
+        starts_fail,      // of guests, for `lasts`
+        unwell,           // `word` is reported of it, for `lasts`
         step_wall_clock,  // by `lasts`, which may be negative
         // one member's way to the store, for `lasts`
         link_cut,
@@ -56,9 +72,15 @@ struct Event {
         bmc_dead,
         bmc_lies,     // `count` readings
         bmc_ignores,  // `count` orders to switch on
+        bmc_of_another,
+        button_ignored,
         // guests
         moved_by_hand,  // `vm` to `host`
         guest_shuts_down,
+        guest_killed,      // its QEMU
+        guest_wants,       // `count` CPUs, from now on
+        migration_meets,   // the next one of `vm`: `fault`
+        events_disturbed,  // some are lost and some doubled, for `lasts`
     };
 
     Kind kind = Kind::kill;
@@ -68,8 +90,20 @@ struct Event {
     Duration lasts{}, late{};
     unsigned count = 0;
     Fault fault = Fault::none;
+    std::string word{};
 };
 std::string to_string(const Event& event);
+
+/// How an event is told: $h is its host, $o the other host, $v the VM, $f the fault, $l how long, $d the delay, $n the
+/// count, $w the word.
+struct Sentence {
+    Event::Kind kind;
+    const char* says;
+};
+std::vector<Sentence> sentences();
+
+/// In the place of a host: whichever leads when it happens.
+inline constexpr const char* whoever_leads = "the leader";
 
 struct Guest {
     VmId vm;
@@ -77,11 +111,15 @@ struct Guest {
     std::uint64_t memory_gib = 1;
     double dirty_mib_per_s = 0;
     bool persistent = true;
+    bool autostart = false;
+    bool post_copy = false;
+    double cpus = 0;  // that it wants
 };
 
 struct Scenario {
     std::uint64_t seed = 0;
     std::vector<HostId> hosts;
+    std::optional<Bytes> host_memory;  // of each; nothing: 64 GiB
     std::vector<Guest> guests;
     Duration length{};          // then everything is healed
     bool consolidates = false;  // until then hosts are emptied and switched off
