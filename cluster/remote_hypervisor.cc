@@ -69,9 +69,9 @@ Hypervisor::Task<void> RemoteHypervisor::read_agents() {
     for (const KeyValue& entry : *entries) there[host_of(entry.key, agents_prefix)] = &entry;
     for (auto& [host, remote] : remotes_) {
         const auto found = there.find(host);
-        remote.known = true;
+        const bool first = !std::exchange(remote.known, true);
         if (found != there.end())
-            agent_there(host, *found->second);
+            agent_there(host, *found->second, !first);
         else
             agent_gone(host, *revision);
     }
@@ -91,19 +91,20 @@ void RemoteHypervisor::heard_agents(const std::vector<WatchEvent>& events) {
         const HostId host = host_of(event.entry.key, agents_prefix);
         if (!remotes_.contains(host)) continue;
         if (event.kind == WatchEvent::Kind::put)
-            agent_there(host, event.entry);
+            agent_there(host, event.entry, true);
         else
             agent_gone(host, event.entry.mod_revision);
     }
 }
 
-// What is read may be older than what was heard.
-void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry) {
+// What is read may be older than what was heard. A registration that was there from the start is no beat: its agent may
+// be dead, and its lease not over yet.
+void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bool beats) {
     Remote& remote = remotes_[host];
     if (entry.mod_revision <= remote.seen) return;
     const bool was_registered = std::exchange(remote.registered, true);
     remote.seen = entry.mod_revision;
-    remote.answered = clock_.now();
+    if (beats) remote.answered = clock_.now();
     if (auto identity = identity_from(entry.value)) {
         if (identity->boot != remote.identity.boot) remote.ahead.reset();
         remote.identity = std::move(*identity);

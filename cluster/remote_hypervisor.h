@@ -88,7 +88,7 @@ private:
     Task<void> read_events(bool first);
     void heard_agents(const std::vector<WatchEvent>& events);
     void heard_events(const KeyValue& entry, bool first);
-    void agent_there(const HostId& host, const KeyValue& entry);
+    void agent_there(const HostId& host, const KeyValue& entry, bool beats);
     void agent_gone(const HostId& host, Revision at);
     bool is_registered(const HostId& host) const;
     void emit(const HypervisorEvent& event) const;

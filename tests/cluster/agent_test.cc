@@ -181,6 +181,16 @@ TEST_CASE("a host whose agent does not beat any more is disconnected, has last a
     CHECK(bench.wait(bench.remote->presence(h1, vm)).error().code == ErrorCode::unavailable);
 }
 
+TEST_CASE("a registration that was there when the lead began is no answer before it beats again") {
+    AgentBench bench;
+    bench.run_for(30s);
+    bench.lead();
+    CHECK(bench.remote->connection(h1) == Connection::up);
+    CHECK_FALSE(bench.remote->answered_at(h1));
+    bench.run_for(cluster::beat_every(bench.ttl) + 1s);
+    CHECK(bench.clock.now() - bench.remote->answered_at(h1).value() <= cluster::beat_every(bench.ttl) + 1s);
+}
+
 TEST_CASE("whoever listens to a leader's hosts late hears which are connected, and of each change once") {
     AgentBench bench;
     std::vector<HypervisorEvent> late;
