@@ -1,13 +1,13 @@
 #include "sim/sim_hypervisor.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace ballast::sim {
 
 namespace {
 constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
+constexpr unsigned vcpus_at_most = 8;  // of a VM that wants CPUs, whatever it wants just now
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
 Error no_answer(const HostId& host) {
@@ -144,7 +144,7 @@ Hypervisor::Task<VmFacts> SimHypervisor::vm_facts(HostId host, VmId vm) {
     facts.persistent = domain->persistent;
     facts.autostart = domain->autostart;
     facts.wishes.post_copy = domain->allows_post_copy;
-    if (domain->cpus > 1) facts.vcpus = static_cast<unsigned>(std::ceil(domain->cpus));
+    if (domain->cpus > 0) facts.vcpus = vcpus_at_most;
     facts.requirements.disks = domain->disks;
     co_return facts;
 }
@@ -186,7 +186,7 @@ Result<VmFacts> SimHypervisor::facts_of(const std::string& definition) const {
         facts.memory = spec->memory;
         facts.persistent = spec->persistent;
         facts.wishes.post_copy = spec->allows_post_copy;
-        if (spec->cpus > 1) facts.vcpus = static_cast<unsigned>(std::ceil(spec->cpus));
+        if (spec->cpus > 0) facts.vcpus = vcpus_at_most;
         facts.requirements.disks = spec->disks;
     }
     return facts;

@@ -13,13 +13,15 @@ namespace ballast::sim::vopr {
 namespace {
 constexpr Duration health_interval = std::chrono::seconds{10};  // config/daemon_options.h
 
-config::DaemonOptions options_for(const std::vector<HostId>& hosts) {
+// As daemon/cluster_member.cc makes them.
+config::DaemonOptions options_for(const std::vector<HostId>& hosts, const HostId& own) {
     config::DaemonOptions options;
     options.cluster.enabled = true;
+    options.proc_path = "/nonexistent";  // not that of the machine that simulates
     for (const HostId& host : hosts) {
         config::HostOptions& one = options.hosts.emplace_back();
         one.id = host;
-        one.uri = "qemu+ssh://" + host.value + "/system";
+        one.uri = host == own ? "qemu:///system" : "qemu+ssh://" + host.value + "/system";
     }
     return options;
 }
@@ -66,8 +68,8 @@ struct Daemon::Leader {
           bmcs(in, world, site),
           power(bmcs, std::move(leads)),
           probe(in.io(), in.clock(), world, in.crashes(), in.host()),
-          controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store, options_for(site.hosts), {}) {
-    }
+          controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store,
+                     options_for(site.hosts, in.host()), {}) {}
 
     boost::asio::awaitable<void> start(policy::Options policy, Site& site) {
         auto started = co_await caller.start();

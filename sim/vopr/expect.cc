@@ -45,8 +45,8 @@ void Expectations::miss(Pending& pending, Duration now, const Seen& seen) {
 void Expectations::judge(Pending& pending, Duration now) {
     const Expectation& what = pending.what;
     if (pending.settled || waits_for_the_end(what.when)) return;
-    if (what.when == When::from && now < what.time) return;
-    if (what.when == When::at && now < what.time) return;
+    const bool waits = what.when == When::from || what.when == When::at || what.when == When::by;
+    if (waits && now < what.time) return;
     if (what.when == When::until && now >= what.time) {
         pending.settled = true;
         return;
@@ -54,9 +54,6 @@ void Expectations::judge(Pending& pending, Duration now) {
     const Seen seen = what.look.at(stage_, what.look.asked);
     switch (what.when) {
         case When::by:
-            pending.settled = seen.met && now <= what.time;
-            if (now >= what.time && !pending.settled) miss(pending, now, seen);
-            return;
         case When::at:
             pending.settled = true;
             if (!seen.met) miss(pending, now, seen);

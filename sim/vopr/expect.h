@@ -42,6 +42,9 @@ struct Look {
     Seen (*at)(const Stage&, const Asked&) = nullptr;
 };
 
+/// A text says the name as a word of its own.
+bool has_word(const std::string& text, const std::string& name);
+
 /// Nothing: no such sentence. Names are not checked.
 std::optional<Look> look_from(const std::string& text);
 /// All sentences, for people.

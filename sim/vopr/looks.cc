@@ -112,6 +112,11 @@ Seen operation_is(const Stage& stage, const Asked& asked) {
     if (op == nullptr) return {false, "there was none"};
     return {to_string(op->state) == asked.words, to_string(op->state) + ": " + op->message};
 }
+Seen operation_between(const Stage& stage, const Asked& asked) {
+    const Operation* const op = last_of(stage, asked.vm);
+    if (op == nullptr) return {false, "there was none"};
+    return {op->from == asked.host && op->to == asked.other, "from " + op->from.value + " to " + op->to.value};
+}
 Seen attempts(const Stage& stage, const Asked& asked) {
     const Operation* const op = last_of(stage, asked.vm);
     return in_range(op == nullptr ? 0 : op->attempt, asked);
@@ -262,19 +267,9 @@ Seen some_alarm(const Stage& stage, const Asked& asked) {
     const auto all = alarms(stage);
     return {std::any_of(all.begin(), all.end(), [&](const auto& one) { return has(one, asked.text); }), joined(all)};
 }
-bool names(const std::string& text, const std::string& name) {
-    for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
-        const std::size_t end = at + name.size();
-        const auto outside = [&](std::size_t i) {
-            return i >= text.size() || std::isalnum(static_cast<unsigned char>(text[i])) == 0;
-        };
-        if (outside(end) && (at == 0 || outside(at - 1))) return true;
-    }
-    return false;
-}
 Seen alarm_about(const Stage& stage, const std::string& name) {
     const auto all = alarms(stage);
-    return {std::any_of(all.begin(), all.end(), [&](const auto& one) { return names(one, name); }), joined(all)};
+    return {std::any_of(all.begin(), all.end(), [&](const auto& one) { return has_word(one, name); }), joined(all)};
 }
 Seen vm_alarm(const Stage& stage, const Asked& asked) {
     return alarm_about(stage, asked.vm.value);
@@ -320,18 +315,19 @@ struct Row {
 constexpr Row rows[] = {
     {"$v runs on $h", runs_on},
     {"$v runs on $h or $o", runs_on_either},
-    {"$v runs, and not on $h", runs_elsewhere},
+    {"$v runs on another host than $h", runs_elsewhere},
     {"$v runs", runs},
     {"$v does not run", runs_not},
     {"$v runs twice", runs_twice},
     {"$v and $u share a host", runs_with},
     {"$v is paused on $h", paused_on},
     {"nothing of $v is left on $h", nothing_left},
-    {"$v belongs to $h", belongs_to},
     {"$v belongs to nobody", is_nobodys},
+    {"$v belongs to $h", belongs_to},
     {"$v is started $t", started},
     {"$v is operated on $t", operated},
     {"the operation on $v is $w", operation_is, is_operation_state},
+    {"the operation on $v is from $h to $o", operation_between},
     {"the operation on $v has been tried $t", attempts},
     {"the operation on $v says $q", operation_says},
     {"the reason of the operation on $v says $q", reason_says},
@@ -355,10 +351,10 @@ constexpr Row rows[] = {
     {"$h is in maintenance", in_maintenance},
     {"$h is registered", registered},
     {"$h is not registered", not_registered},
-    {"$h leads", leads},
-    {"$h does not lead", leads_not},
     {"somebody leads", somebody_leads},
     {"nobody leads", nobody_leads},
+    {"$h leads", leads},
+    {"$h does not lead", leads_not},
     {"there is no alarm", no_alarm},
     {"an alarm says $q", some_alarm},
     {"an alarm is about VM $v", vm_alarm},
@@ -406,6 +402,17 @@ Asked asked_from(const Filled& filled) {
     return asked;
 }
 }  // namespace
+
+bool has_word(const std::string& text, const std::string& name) {
+    for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+        const std::size_t end = at + name.size();
+        const auto outside = [&](std::size_t i) {
+            return i >= text.size() || std::isalnum(static_cast<unsigned char>(text[i])) == 0;
+        };
+        if (outside(end) && (at == 0 || outside(at - 1))) return true;
+    }
+    return false;
+}
 
 std::optional<Look> look_from(const std::string& text) {
     for (const Row& row : rows) {

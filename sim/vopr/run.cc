@@ -151,6 +151,7 @@ private:
 
     void happen(Event event) {
         if (healed_) return;
+        if (event.host.value.empty()) event.host = scenario_.hosts.front();
         for (HostId* const host : {&event.host, &event.other})
             if (host->value == whoever_leads) *host = leads().value_or(scenario_.hosts.front());
         cluster_.note("EVENT: " + to_string(event));
@@ -385,7 +386,8 @@ private:
         for (const HostId& host : scenario_.hosts)
             if (!controller.maintenance_by(host).empty()) end_maintenance(host);
         for (const Operation& op : controller.active())
-            if (!op.alarm) return "6: an operation on " + op.vm.value + " does not end: " + op.message;
+            if (!op.alarm && op.state != OperationState::waiting)
+                return "6: an operation on " + op.vm.value + " does not end: " + op.message;
         for (const PowerRecord& record : controller.power_records())
             if (record.state != PowerState::on && record.state != PowerState::off && !record.alarm)
                 return "6: " + record.host.value + " stays " + to_string(record.state) + ": " + record.message;
@@ -404,7 +406,7 @@ private:
         for (const Operation& op : controller.ended())
             if (op.vm == vm && op.state == OperationState::failed) return true;
         for (const std::string& note : controller.last_cycle().notes)
-            if (note.starts_with("ALARM: ") && (note + " ").find(vm.value + " ") != std::string::npos) return true;
+            if (note.starts_with("ALARM: ") && has_word(note, vm.value)) return true;
         return false;
     }
 

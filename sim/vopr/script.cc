@@ -26,6 +26,7 @@ constexpr const char* optional_fault = " ($f)";
 
 /// What a scenario is made of, with the defaults of its file.
 struct Form {
+    config::Diagnostics* problems = nullptr;
     std::string name, shows;
     std::uint64_t seed = 1;
     std::optional<Bytes> host_memory;
@@ -308,7 +309,10 @@ void read_setting(const std::string& key, const Node& value, Form& form, Reader&
     } else if (key == "host_memory") {
         if (const auto memory = parsed(value, reader, config::parse_bytes)) form.host_memory = *memory;
     } else if (key == "policy") {
-        const auto given = config::read_map(config::policy_table().options, value, form.policy, reader);
+        config::Declared rules;  // names of rules are the scenario's own
+        Reader own(reader.file(), *form.problems, rules);
+        const Reader::Subject subject(own, key);
+        const auto given = config::read_map(config::policy_table().options, value, form.policy, own);
         form.mode_given = form.mode_given || given.contains("mode");
     } else if (key == "hosts") {
         read_hosts(value, form, reader);
@@ -431,6 +435,7 @@ config::Loaded<std::vector<Script>> scripts_from(const std::string& file, const 
     config::Declared declared;
     Reader reader(file, problems, declared);
     Form defaults;
+    defaults.problems = &problems;
     Node settings = *root;
     std::optional<Node> scenarios;
     std::erase_if(settings.members, [&](const Member& member) {
