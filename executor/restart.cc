@@ -208,6 +208,10 @@ void Executor::moved(const VmId& vm, const HostId& to) {
     const VmRecord* known = records_.find(vm);
     if (known == nullptr) return;
     VmRecord record = *known;
+    // What it left on a host that was lost meanwhile could not be removed: that is cleaned of it when it comes back.
+    const bool leaves_lost = record.host != to && is_lost(record.host);
+    if (leaves_lost && std::find(record.left.begin(), record.left.end(), record.host) == record.left.end())
+        record.left.push_back(record.host);
     record.host = to;
     record.down = is_gone(to);
     record.ended = false;

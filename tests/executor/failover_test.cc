@@ -456,6 +456,26 @@ TEST_CASE("A host dies in the middle of a migration") {
     }
 }
 
+TEST_CASE("A source that is lost just when its guest has arrived is cleaned of it when it comes back") {
+    FailoverLab lab;
+    lab.check = {};  // the guest may be on h2 while h1 has power
+    lab.world.inject({"vm"}, sim::Fault::source_dies_after_success);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    lab.run_for(30s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.settle(2min));
+    CHECK(lab.record(*id).state == OperationState::done);
+    CHECK(lab.owner("vm").host == HostId{"h2"});
+    REQUIRE(lab.domain("h1", "vm") != nullptr);
+    lab.run_for(1min);
+    REQUIRE(lab.wait(lab.power_switch->bring_back({"h1"})));
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.domain("h1", "vm") == nullptr);
+    CHECK(lab.owner("vm").left.empty());
+    CHECK(lab.where("vm") == "h2");
+}
+
 TEST_CASE("A migration is not tried again while its target counts as lost, although it answers again") {
     FailoverLab lab;
     lab.world.inject({"vm"}, sim::Fault::target_dies);
