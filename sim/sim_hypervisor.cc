@@ -7,7 +7,7 @@ namespace ballast::sim {
 namespace {
 constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
-constexpr unsigned vcpus_at_most = 8;  // of a VM that wants CPUs, whatever it wants just now
+constexpr unsigned vcpus_at_most = 8;                         // of a VM that wants CPUs, whatever it wants just now
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
 
 Error no_answer(const HostId& host) {

@@ -11,6 +11,7 @@
 
 #include "config/text.h"
 #include "sim/vopr/run.h"
+#include "sim/vopr/script.h"
 
 namespace ballast::sim::vopr {
 
@@ -18,7 +19,7 @@ namespace {
 std::string story_of(const Script& script, const Outcome& outcome) {
     std::ostringstream text;
     text << to_string(script.scenario);
-    for (const Trigger& one : script.triggers)
+    for (const Cue& one : script.cues)
         text << "  " << one.later.count() << " ms after \"" << one.when.text << "\": " << to_string(one.event) << "\n";
     text << "What happened:\n";
     for (const std::string& line : outcome.trace) text << "  " << line << "\n";

@@ -6,6 +6,7 @@
 #include "sim/vopr/expect.h"
 #include "sim/vopr/invariants.h"
 #include "sim/vopr/orders.h"
+#include "sim/vopr/script.h"
 #include "sim/vopr/witness.h"
 
 namespace ballast::sim::vopr {
@@ -44,7 +45,7 @@ public:
         if (scenario.consolidates) consolidate(site_.policy);
         if (script != nullptr) {
             site_.policy = script->policy;
-            triggers_ = script->triggers;
+            cues_ = script->cues;
         }
         for (const Guest& guest : scenario.guests) {
             VmSpec spec;
@@ -110,10 +111,10 @@ private:
         invariants_.step();
         if (healed_) return;
         expectations_.step();
-        for (std::size_t i = 0; i < triggers_.size(); ++i) {
-            const Trigger one = triggers_[i];
+        for (std::size_t i = 0; i < cues_.size(); ++i) {
+            const Cue one = cues_[i];
             if (!one.when.at(stage_, one.when.asked).met) continue;
-            triggers_.erase(triggers_.begin() + static_cast<std::ptrdiff_t>(i--));
+            cues_.erase(cues_.begin() + static_cast<std::ptrdiff_t>(i--));
             later(one.later, [this, event = one.event] { happen(event); });
         }
     }
@@ -417,7 +418,7 @@ private:
     Witness witness_;
     Stage stage_;
     Expectations expectations_;
-    std::vector<Trigger> triggers_;
+    std::vector<Cue> cues_;
     std::set<VmId> excused_;  // their guest ended, or may have
     bool healed_ = false;
 };

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "sim/vopr/scenario.h"
-#include "sim/vopr/script.h"
 
 namespace ballast::sim::vopr {
+
+struct Script;  // script.h
 
 struct Outcome {
     std::string broken;               // empty: nothing

@@ -27,7 +27,7 @@ constexpr const char* optional_fault = " ($f)";
 /// What a scenario is made of, with the defaults of its file.
 struct Form {
     config::Diagnostics* problems = nullptr;
-    std::string name, shows;
+    std::string theme, name, shows;
     std::uint64_t seed = 1;
     std::optional<Bytes> host_memory;
     std::vector<HostId> hosts;
@@ -36,7 +36,7 @@ struct Form {
     bool mode_given = false;
     Duration lasts = 5min;
     std::vector<Event> events;
-    std::vector<Trigger> triggers;
+    std::vector<Cue> cues;
     std::vector<Expectation> expectations;
 };
 
@@ -226,7 +226,7 @@ void add_step(const Node& key, const Event& event, Form& form, Reader& reader) {
     const auto later = now ? Result<Duration>(Duration{}) : config::parse_duration(text.substr(0, after));
     if (!later) return reader.error(key, later.error().message);
     auto look = read_look(key, text.substr(now ? 5 : after + 7), form, reader);
-    if (look) form.triggers.push_back({std::move(*look), *later, event});
+    if (look) form.cues.push_back({std::move(*look), *later, event});
 }
 
 void read_steps(const Node& node, Form& form, Reader& reader) {
@@ -300,8 +300,9 @@ void read_expectations(const Node& node, Form& form, Reader& reader) {
 // ---- scenarios
 
 void read_setting(const std::string& key, const Node& value, Form& form, Reader& reader) {
-    if (key == "name" || key == "shows") {
-        if (const auto text = words(value, reader)) (key == "name" ? form.name : form.shows) = *text;
+    if (key == "name" || key == "shows" || key == "theme") {
+        std::string& into = key == "name" ? form.name : key == "shows" ? form.shows : form.theme;
+        if (const auto text = words(value, reader)) into = *text;
     } else if (key == "seed") {
         if (const auto seed = parsed(value, reader, config::parse_count)) form.seed = *seed;
     } else if (key == "lasts") {
@@ -331,7 +332,7 @@ void read_settings(const Node& node, const std::set<std::string>& known, Form& f
     config::walk(node, known, reader,
                  [&](const std::string& key, const Member& member) { given[key] = &member.value; });
     for (const char* key :
-         {"name", "shows", "seed", "lasts", "host_memory", "hosts", "vms", "policy", "steps", "expect"}) {
+         {"theme", "name", "shows", "seed", "lasts", "host_memory", "hosts", "vms", "policy", "steps", "expect"}) {
         const auto found = given.find(key);
         if (found == given.end()) continue;
         const Reader::Subject subject(reader, key);
@@ -408,6 +409,7 @@ private:
         Script script;
         script.file = reader_.file();
         script.line = line;
+        script.theme = std::move(form.theme);
         script.name = std::move(form.name);
         script.shows = std::move(form.shows);
         script.policy = std::move(form.policy);
@@ -417,7 +419,7 @@ private:
         script.scenario.guests = std::move(form.guests);
         script.scenario.length = form.lasts;
         script.scenario.events = std::move(form.events);
-        script.triggers = std::move(form.triggers);
+        script.cues = std::move(form.cues);
         script.expectations = std::move(form.expectations);
         scripts_.push_back(std::move(script));
     }
@@ -443,7 +445,8 @@ config::Loaded<std::vector<Script>> scripts_from(const std::string& file, const 
         scenarios = member.value;
         return true;
     });
-    read_settings(settings, {"hosts", "vms", "policy", "lasts", "host_memory"}, defaults, reader);
+    read_settings(settings, {"theme", "hosts", "vms", "policy", "lasts", "host_memory"}, defaults, reader);
+    if (defaults.theme.empty()) reader.error(*root, "a file of scenarios says its `theme`");
     ScriptReader scripts(reader, std::move(defaults));
     if (!scenarios || scenarios->kind != Node::Kind::sequence)
         reader.error(*root, "expected `scenarios`, a list");
@@ -463,6 +466,17 @@ config::Loaded<std::vector<Script>> load_scripts(const std::string& path) {
     const auto text = config::read_file(path, problems);
     if (!text) return problems;
     return scripts_from(path, *text);
+}
+
+std::string index_of(const std::vector<Script>& all) {
+    std::string text, file;
+    for (const Script& script : all) {
+        const std::string name = script.file.substr(script.file.find_last_of('/') + 1);
+        if (name != file) text += "\n## " + name + "\n\n" + script.theme + ".\n\n";
+        file = name;
+        text += "- **" + script.name + "**: " + script.shows + "\n";
+    }
+    return text;
 }
 
 std::vector<std::string> all_steps() {
