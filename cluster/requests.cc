@@ -47,6 +47,9 @@ Requests::Task<json::value> Requests::ask(json::value request, Duration within) 
         if (failure) co_return Error{ErrorCode::corrupt, "leader", failure.message()};
         co_return value;
     }
+    const LeaseId given_up = *lease;
+    boost::asio::co_spawn(executor_, store_.revoke(given_up),
+                          boost::asio::detached);  // nobody is to act on it any more
     co_return no_reply();
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/cluster_member.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
+#include "daemon/evacuation.h"
 #include "daemon/health_watch.h"
 #include "daemon/history.h"
 #include "daemon/leader_power.h"
@@ -156,6 +157,7 @@ public:
                        log_.rolling_changed(run);
                        api_.changed();
                    }),
+          evacuation_(controller_),
           logind_(io.get_executor()),
           energy_(io.get_executor(), clock_, power_.control(), *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
@@ -193,10 +195,13 @@ public:
     }
 
     int exit_status() const { return exit_status_; }
-    ApiAnswer answer() {
-        return [this](std::string method, std::string target, std::string body, Caller caller) {
+    Leading leading() {
+        Leading leading;
+        leading.answer = [this](std::string method, std::string target, std::string body, Caller caller) {
             return api_.answer(std::move(method), std::move(target), std::move(body), std::move(caller));
         };
+        leading.evacuation = &evacuation_;
+        return leading;
     }
     void close() {
         season_file_.close(controller_.memory().seasons);
@@ -320,7 +325,7 @@ private:
             spdlog::error("rolling-reboot: {}; the last run is forgotten, see which hosts are in maintenance",
                           to_string(recovered.error()));
         });
-        guard_own_host();
+        if (!through_agents_) guard_own_host();  // else the member does, whoever leads
         spdlog::info("ballastd {} watches {} host(s), mode {}{}", BALLAST_VERSION, configuration_.daemon.hosts.size(),
                      to_string(controller_.mode()), controller_.paused() ? ", paused" : "");
         service::notify_ready();
@@ -330,7 +335,7 @@ private:
     void guard_own_host() {
         for (const config::HostOptions& host : configuration_.daemon.hosts) {
             if (!controller_.is_own(host.id) || shutdown_guard_) continue;
-            shutdown_guard_ = std::make_unique<ShutdownGuard>(io_.get_executor(), clock_, logind_, controller_, host.id,
+            shutdown_guard_ = std::make_unique<ShutdownGuard>(io_.get_executor(), clock_, logind_, evacuation_, host.id,
                                                               configuration_.daemon.shutdown_wait);
             boost::asio::co_spawn(io_, shutdown_guard_->run(), boost::asio::detached);
         }
@@ -392,6 +397,7 @@ private:
     TcpProbe probe_;
     Controller controller_;
     RollingService rolling_;
+    OwnEvacuation evacuation_;
     service::Logind logind_;
     std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
@@ -455,12 +461,16 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
             io, configuration, config_file,
             {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor), std::move(parts.leads)});
         app->start();
-        return app->answer();
+        return app->leading();
     };
     auto& member = *new ClusterMember(io.get_executor(), clock, shared, libvirt, configuration.daemon, own, lead, [&] {
         status = exit_term_over;
         io.stop();
     });
+    auto& logind = *new service::Logind(io.get_executor());
+    auto& guard = *new ShutdownGuard(io.get_executor(), clock, logind, member.evacuation(), own,
+                                     configuration.daemon.shutdown_wait);
+    boost::asio::co_spawn(io, guard.run(), boost::asio::detached);
     boost::asio::co_spawn(io, read_policy_when_told(io, configuration, leads), boost::asio::detached);
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](auto, int) {

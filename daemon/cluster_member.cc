@@ -14,6 +14,7 @@ namespace ballast::daemon {
 namespace {
 // Longer than GET /v1/watch waits for a change.
 constexpr Duration reply_within = std::chrono::seconds{35};
+constexpr Duration member_reply_within = std::chrono::seconds{10};
 constexpr Duration answer_takes = std::chrono::milliseconds{200};  // to whoever asked, through the store
 
 std::string first_line(const char* path) {
@@ -113,8 +114,8 @@ json::object describe_cluster(const HostId& own, const std::vector<HostId>& host
 }
 
 ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
-                             const config::DaemonOptions& options, HostId own,
-                             std::function<ApiAnswer(LeaderParts)> lead, std::function<void()> over)
+                             const config::DaemonOptions& options, HostId own, std::function<Leading(LeaderParts)> lead,
+                             std::function<void()> over)
     : executor_(executor),
       clock_(clock),
       store_(store),
@@ -137,7 +138,8 @@ ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock
           [this](std::string method, std::string target, std::string body, Caller caller) {
               return answer(std::move(method), std::move(target), std::move(body), std::move(caller));
           },
-          api_options(options)) {}
+          api_options(options)),
+      evacuation_([this](json::value request) { return ask_leader(std::move(request)); }) {}
 
 Result<void> ClusterMember::start() {
     if (const auto listening = api_.start(); !listening) return listening;
@@ -151,7 +153,7 @@ boost::asio::awaitable<void> ClusterMember::live() {
     spdlog::info("leads the cluster, term {}", term);
     auto parts = co_await take_over(term);
     if (parts) {
-        answer_ = lead_(std::move(*parts));
+        leading_ = lead_(std::move(*parts));
         boost::asio::co_spawn(executor_, desk_->run(), boost::asio::detached);
         co_await election_.keep();
         spdlog::warn("term {} is over: this process ends and is started anew", term);
@@ -200,7 +202,7 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
         auto backup = co_await back_up(std::move(caller));
         co_return backup;
     }
-    if (answer_) {
+    if (leading_) {
         auto reply =
             co_await answer_as_leader(std::move(method), std::move(target), std::move(body), std::move(caller));
         co_return reply;
@@ -220,7 +222,7 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
 boost::asio::awaitable<Reply> ClusterMember::answer_as_leader(std::string method, std::string target, std::string body,
                                                               Caller caller) {
     if (method == "POST" && target == "/v1/cluster/transfer") co_return hand_over(caller);
-    auto reply = co_await answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+    auto reply = co_await leading_->answer(std::move(method), std::move(target), std::move(body), std::move(caller));
     co_return reply;
 }
 
@@ -259,7 +261,21 @@ boost::asio::awaitable<Reply> ClusterMember::describe() {
     co_return Reply{200, describe_cluster(own_, ids_of(options_), *leader, *agents), {}};
 }
 
+// As a member, whoever leads.
+boost::asio::awaitable<Result<json::value>> ClusterMember::ask_leader(json::value request) {
+    if (leading_) {
+        auto answer = co_await answer_member(*leading_->evacuation, std::move(request));
+        co_return answer;
+    }
+    auto reply = co_await requests_.ask(std::move(request), member_reply_within);
+    co_return reply;
+}
+
 boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value request) {
+    if (is_about_shutdown(request)) {
+        auto answer = co_await answer_member(*leading_->evacuation, std::move(request));
+        co_return answer;
+    }
     try {
         const json::object& fields = request.as_object();
         const auto text = [&](const char* key) { return std::string(fields.at(key).as_string()); };

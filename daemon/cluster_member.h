@@ -17,6 +17,7 @@
 #include "config/daemon_options.h"
 #include "daemon/api_http.h"
 #include "daemon/api_server.h"
+#include "daemon/evacuation.h"
 
 namespace ballast::daemon {
 
@@ -31,6 +32,12 @@ struct LeaderParts {
 using ApiAnswer =
     std::function<boost::asio::awaitable<Reply>(std::string method, std::string target, std::string body, Caller)>;
 
+/// What a leader does for the members.
+struct Leading {
+    ApiAnswer answer;
+    Evacuation* evacuation = nullptr;  // it outlives the running of the executor
+};
+
 /// The host whose agent this daemon is: the one that is called as this machine. Nothing: none is.
 std::optional<HostId> own_host(const config::DaemonOptions& options, const std::string& hostname);
 /// The hosts as this daemon sees them: its own by the local libvirt, the others by the address that they have for each
@@ -44,15 +51,17 @@ json::object describe_cluster(const HostId& own, const std::vector<HostId>& host
 class ClusterMember {
 public:
     /// `store` and `libvirt` (which reaches the own host) outlive it. `lead` begins to lead with these parts and
-    /// returns how requests are answered from then on. `over`: its term has ended, or could not begin.
+    /// returns what answers requests from then on. `over`: its term has ended, or could not begin.
     ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
-                  const config::DaemonOptions& options, HostId own, std::function<ApiAnswer(LeaderParts)> lead,
+                  const config::DaemonOptions& options, HostId own, std::function<Leading(LeaderParts)> lead,
                   std::function<void()> over);
 
     /// Registers, serves, and stands for election until the executor stops. Errors: the control socket's.
     Result<void> start();
     /// Gives the lead to another member, if this one has it. What it still wants as the leader is void from then on.
     boost::asio::awaitable<void> resign();
+    /// How VMs leave the own host, whoever leads.
+    Evacuation& evacuation() { return evacuation_; }
 
 private:
     boost::asio::awaitable<void> live();
@@ -61,6 +70,7 @@ private:
     boost::asio::awaitable<Reply> answer_as_leader(std::string method, std::string target, std::string body,
                                                    Caller caller);
     boost::asio::awaitable<boost::json::value> answer_elsewhere(boost::json::value request);
+    boost::asio::awaitable<Result<boost::json::value>> ask_leader(boost::json::value request);
     boost::asio::awaitable<Reply> describe();
     boost::asio::awaitable<Reply> back_up(Caller caller);
     Reply hand_over(const Caller& caller);
@@ -72,7 +82,7 @@ private:
     Hypervisor& libvirt_;
     config::DaemonOptions options_;
     HostId own_;
-    std::function<ApiAnswer(LeaderParts)> lead_;
+    std::function<Leading(LeaderParts)> lead_;
     std::function<void()> over_;
     cluster::Agent agent_;
     cluster::Election election_;
@@ -80,7 +90,8 @@ private:
     ApiServer api_;
     std::unique_ptr<cluster::Caller> caller_;
     std::unique_ptr<cluster::Desk> desk_;
-    ApiAnswer answer_;  // empty: another member leads
+    std::optional<Leading> leading_;  // empty: another member leads
+    LeadersEvacuation evacuation_;
 };
 
 }  // namespace ballast::daemon

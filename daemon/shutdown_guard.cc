@@ -1,17 +1,19 @@
 #include "daemon/shutdown_guard.h"
 
 #include <spdlog/spdlog.h>
-
-#include "daemon/leaving.h"
+#include <utility>
 
 namespace ballast::daemon {
 
 namespace {
-constexpr const char* ours = "shutdown";  // who wanted the maintenance
 constexpr Duration retry = std::chrono::seconds{30};
 constexpr Duration look_every = std::chrono::seconds{1};
 // What seems to be stuck has to stay so for two samples of all hosts by default: figures of moves come in late.
 constexpr Duration has_to_stand = std::chrono::seconds{20};
+// Nobody plans, or cannot be asked: far longer than an election takes.
+constexpr Duration longest_silence = std::chrono::minutes{1};
+// What was asked before and not answered may still be acted on: it is said again when that is over.
+constexpr unsigned stays_told = 3;
 
 std::string joined(const std::vector<std::string>& texts) {
     std::string all;
@@ -21,11 +23,11 @@ std::string joined(const std::vector<std::string>& texts) {
 }  // namespace
 
 ShutdownGuard::ShutdownGuard(boost::asio::any_io_executor executor, Clock& clock, Shutdown& shutdown,
-                             Controller& controller, HostId own, Duration patience)
+                             Evacuation& evacuation, HostId own, Duration patience)
     : executor_(std::move(executor)),
       clock_(clock),
       shutdown_(shutdown),
-      controller_(controller),
+      evacuation_(evacuation),
       own_(std::move(own)),
       patience_(patience) {
     shutdown_.lost = [this] {
@@ -43,6 +45,7 @@ ShutdownGuard::ShutdownGuard(boost::asio::any_io_executor executor, Clock& clock
 boost::asio::awaitable<void> ShutdownGuard::run() {
     for (;;) {
         if (!connected_) co_await connect();
+        if (!going_down_) co_await end_maintenance();
         co_await clock_.sleep_for(retry);
     }
 }
@@ -63,7 +66,7 @@ boost::asio::awaitable<void> ShutdownGuard::connect() {
     if (*preparing)
         begin();
     else
-        co_await end_maintenance();
+        stays_to_tell_ = stays_told;
 }
 
 boost::asio::awaitable<void> ShutdownGuard::check_patience() {
@@ -81,88 +84,82 @@ boost::asio::awaitable<void> ShutdownGuard::take_lock() {
     if (!taken) spdlog::warn("a shutdown of {} does not wait for its VMs: {}", own_.value, to_string(taken.error()));
 }
 
-// After the reboot, or when it was called off.
+// After the reboot, or when it was called off; until it is certain.
 boost::asio::awaitable<void> ShutdownGuard::end_maintenance() {
-    if (controller_.maintenance_by(own_) != ours) co_return;
+    if (stays_to_tell_ == 0) co_return;
     HostId host = own_;
-    std::string by = ours;
-    const auto ended = co_await controller_.set_maintenance(std::move(host), false, std::move(by));
-    if (ended)
-        spdlog::info("{} is not going down any more: its maintenance is over", own_.value);
-    else
+    const auto ended = co_await evacuation_.stay(std::move(host));
+    if (ended && stays_to_tell_ > 0)
+        --stays_to_tell_;
+    else if (!ended)
         spdlog::warn("the maintenance of {} by its shutdown lasts: {}", own_.value, to_string(ended.error()));
 }
 
 void ShutdownGuard::begin() {
     if (std::exchange(going_down_, true)) return;
-    boost::asio::co_spawn(executor_, leave(), boost::asio::detached);
-}
-
-// In these cases there is nothing to wait for.
-std::string ShutdownGuard::nothing_leaves() const {
-    if (controller_.paused()) return "Ballast is paused by " + controller_.paused_by();
-    const policy::Mode mode = controller_.mode();
-    return mode == policy::Mode::automatic ? "" : "the mode is " + to_string(mode);
+    stays_to_tell_ = 0;
+    users_told_ = false;
+    not_stuck_ = heard_ = clock_.now();
+    deadline_ = clock_.now() + patience_;
+    if (!std::exchange(leaving_, true)) boost::asio::co_spawn(executor_, leave(), boost::asio::detached);
 }
 
 boost::asio::awaitable<void> ShutdownGuard::leave() {
     spdlog::warn(
         "{} is to go down; its VMs leave first, for up to {}: ballastctl maintenance list shows how far they are",
         own_.value, to_string(patience_));
-    if (controller_.maintenance_by(own_).empty()) {
+    while (going_down_) {
         HostId host = own_;
-        std::string by = ours;
-        const auto begun = co_await controller_.set_maintenance(std::move(host), true, std::move(by));
-        if (!begun) spdlog::error("{} goes down without being emptied: {}", own_.value, to_string(begun.error()));
+        const auto departure = co_await evacuation_.leave(std::move(host));
+        if (!going_down_ || may_go(departure)) break;
+        co_await clock_.sleep_for(look_every);
     }
-    if (const std::string why = nothing_leaves(); why.empty()) {
-        tell_users();
-        co_await wait_until_left();
-    } else {
-        spdlog::warn("{} goes down with its VMs: {}", own_.value, why);
-    }
+    leaving_ = false;
     if (going_down_)
         shutdown_.release();
     else
-        co_await end_maintenance();
+        co_await call_off();
+}
+
+bool ShutdownGuard::may_go(const Result<Departure>& departure) {
+    const Instant now = clock_.now();
+    if (departure) heard_ = now;
+    if (!departure && now - heard_ >= longest_silence) {
+        spdlog::error("{} goes down without being emptied: {}", own_.value, to_string(departure.error()));
+        return true;
+    }
+    if (departure && departure->left.empty()) {
+        spdlog::info("{} is empty and goes down", own_.value);
+        return true;
+    }
+    if (departure && !departure->none_leaves.empty()) {
+        spdlog::warn("{} goes down with its VMs: {}", own_.value, departure->none_leaves);
+        return true;
+    }
+    if (departure) tell_users(*departure);
+    if (!departure || departure->stuck.empty()) not_stuck_ = now;
+    if (now - not_stuck_ >= has_to_stand) {
+        spdlog::error("{} goes down although VMs are on it: {}", own_.value, joined(departure->stuck));
+        return true;
+    }
+    if (now < deadline_) return false;
+    spdlog::error("{} goes down after {}, although VMs are on it: {}", own_.value, to_string(patience_),
+                  departure ? joined(departure->left) : to_string(departure.error()));
+    return true;
 }
 
 // Whoever ordered it is not told by systemctl that something delays it.
-void ShutdownGuard::tell_users() {
-    const std::size_t vms = left_on(controller_, own_).size();
-    if (vms == 0) return;
+void ShutdownGuard::tell_users(const Departure& departure) {
+    if (std::exchange(users_told_, true)) return;
+    const std::size_t vms = departure.left.size();
     shutdown_.tell_users("Ballast: " + own_.value + " goes down once " + std::to_string(vms) +
                          (vms == 1 ? " virtual machine has" : " virtual machines have") + " left it, after " +
                          to_string(patience_) + " at the latest. ballastctl maintenance list shows how far that is.");
 }
 
-boost::asio::awaitable<void> ShutdownGuard::wait_until_left() {
-    const Instant deadline = clock_.now() + patience_;
-    Instant not_stuck = clock_.now();
-    while (going_down_) {
-        const auto left = left_on(controller_, own_);
-        const auto stuck = stuck_on(controller_, own_);
-        const Instant now = clock_.now();
-        if (stuck.empty()) not_stuck = now;
-        if (left.empty()) {
-            spdlog::info("{} is empty and goes down", own_.value);
-            co_return;
-        }
-        if (now - not_stuck >= has_to_stand) {
-            spdlog::error("{} goes down although VMs are on it: {}", own_.value, joined(stuck));
-            co_return;
-        }
-        if (now >= deadline) {
-            spdlog::error("{} goes down after {}, although VMs are on it: {}", own_.value, to_string(patience_),
-                          joined(left));
-            co_return;
-        }
-        co_await clock_.sleep_for(look_every);
-    }
-}
-
 boost::asio::awaitable<void> ShutdownGuard::call_off() {
     going_down_ = false;
+    stays_to_tell_ = stays_told;
     co_await end_maintenance();
     co_await take_lock();
 }

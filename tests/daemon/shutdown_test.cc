@@ -1,4 +1,6 @@
 // A shutdown of the daemon's own machine waits until the VMs have left, and for nothing else.
+#include "cluster/requests.h"
+#include "daemon/evacuation.h"
 #include "daemon/shutdown_guard.h"
 #include "tests/daemon/daemon_life.h"
 
@@ -47,7 +49,8 @@ public:
 
     void boot() {
         DaemonLife::boot();
-        guard = std::make_unique<daemon::ShutdownGuard>(io->get_executor(), clock, logind, *controller, HostId{"host1"},
+        evacuation = std::make_unique<daemon::OwnEvacuation>(*controller);
+        guard = std::make_unique<daemon::ShutdownGuard>(io->get_executor(), clock, logind, *evacuation, HostId{"host1"},
                                                         patience_);
         boost::asio::co_spawn(*io, guard->run(), boost::asio::detached);
         pass(1s);
@@ -62,10 +65,67 @@ public:
     std::string wanted_by() const { return controller->maintenance_by({"host1"}); }
 
     FakeShutdown logind;
+    std::unique_ptr<daemon::OwnEvacuation> evacuation;
     std::unique_ptr<daemon::ShutdownGuard> guard;
 
 private:
     Duration patience_;
+};
+
+/// The daemon on host1 leads; host2, with c and d on it, is to go down.
+class FollowersLife : public DaemonLife {
+public:
+    FollowersLife() {
+        vm("host2", "c");
+        vm("host2", "d");
+    }
+    ~FollowersLife() { end(); }
+
+    void boot() {
+        DaemonLife::boot();
+        lead();
+        requests = std::make_unique<cluster::Requests>(io->get_executor(), clock, store, "host2");
+        evacuation = std::make_unique<daemon::LeadersEvacuation>(
+            [this](boost::json::value request) { return requests->ask(std::move(request), 10s); });
+        guard = std::make_unique<daemon::ShutdownGuard>(io->get_executor(), clock, logind, *evacuation, HostId{"host2"},
+                                                        15min);
+        boost::asio::co_spawn(*io, guard->run(), boost::asio::detached);
+        pass(10s);
+    }
+    void lead() {
+        leader = std::make_unique<daemon::OwnEvacuation>(*controller);
+        desk = std::make_unique<cluster::Desk>(io->get_executor(), clock, store, [this](boost::json::value request) {
+            return answer(std::move(request));
+        });
+        boost::asio::co_spawn(*io, desk->run(), boost::asio::detached);
+    }
+    boost::asio::awaitable<boost::json::value> answer(boost::json::value request) {
+        REQUIRE(daemon::is_about_shutdown(request));
+        if (!leads) co_await clock.sleep_for(1h);
+        auto told = co_await daemon::answer_member(*leader, std::move(request));
+        co_return told;
+    }
+    void end() {
+        die();
+        guard.reset();
+        desk.reset();
+    }
+    /// Of host2 and its member; the leader's process, too, in this world.
+    void reboot() {
+        end();
+        logind.held = logind.announced = false;
+        boot();
+    }
+    bool is_empty() const { return hypervisor->hosts_by_id.at({"host2"}).vms.empty(); }
+    std::string wanted_by() const { return controller->maintenance_by({"host2"}); }
+
+    bool leads = true;
+    FakeShutdown logind;
+    std::unique_ptr<daemon::OwnEvacuation> leader;
+    std::unique_ptr<cluster::Desk> desk;
+    std::unique_ptr<cluster::Requests> requests;
+    std::unique_ptr<daemon::LeadersEvacuation> evacuation;
+    std::unique_ptr<daemon::ShutdownGuard> guard;
 };
 
 }  // namespace
@@ -197,4 +257,68 @@ TEST_CASE("Without logind everything else goes on, and it is found when it comes
     life.logind.lost();
     life.pass(1min);
     CHECK(life.logind.held);
+}
+
+TEST_CASE("A shutdown of a follower's host waits until the leader has emptied it, and its maintenance ends after it") {
+    FollowersLife life;
+    life.hypervisor->migration_time = 20s;
+    life.boot();
+    CHECK(life.logind.held);
+    life.logind.announce(true);
+    life.pass(10s);
+    CHECK(life.logind.held);
+    CHECK(life.wanted_by() == "shutdown");
+    REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+    CHECK(life.is_empty());
+    REQUIRE(life.logind.told.size() == 1);
+    CHECK(life.logind.told[0].starts_with("Ballast: host2 goes down once 2 virtual machines have left it"));
+    life.reboot();
+    CHECK(life.logind.held);
+    CHECK(life.wanted_by().empty());
+}
+
+TEST_CASE("A shutdown of a follower's host that is called off ends the maintenance that the leader began") {
+    FollowersLife life;
+    life.boot();
+    life.logind.announce(true);
+    REQUIRE(life.until([&] { return life.wanted_by() == "shutdown"; }, 30s));
+    life.logind.announce(false);
+    CHECK(life.until([&] { return life.wanted_by().empty(); }, 30s));
+    life.pass(2min);
+    CHECK(life.wanted_by().empty());
+    CHECK(life.logind.held);
+}
+
+TEST_CASE("While nobody leads a shutdown of a follower's host waits for a minute, and a leader that comes is asked") {
+    FollowersLife life;
+    life.boot();
+    life.leads = false;
+    life.logind.announce(true);
+    const Instant begin = life.clock.now();
+    SECTION("nobody comes") {
+        REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+        CHECK(life.clock.now() - begin >= 1min);
+        CHECK(life.clock.now() - begin < 90s);
+        CHECK_FALSE(life.is_empty());
+    }
+    SECTION("one comes") {
+        life.pass(30s);
+        CHECK(life.logind.held);
+        life.leads = true;
+        REQUIRE(life.until([&] { return !life.logind.held; }, 5min));
+        CHECK(life.is_empty());
+    }
+}
+
+TEST_CASE("A host that Ballast itself switches off is not taken into maintenance by its shutdown") {
+    FollowersLife life;
+    life.hypervisor->hosts_by_id.at({"host2"}).vms.clear();
+    life.power.add_host("host2");
+    life.boot();
+    REQUIRE(life.wait(life.controller->switch_off({"host2"}, false, true, "somebody")));
+    REQUIRE(
+        life.until([&] { return life.controller->power_switch().record({"host2"})->state != PowerState::on; }, 1min));
+    life.logind.announce(true);
+    CHECK(life.until([&] { return !life.logind.held; }, 1min));
+    CHECK(life.wanted_by().empty());
 }

@@ -1,5 +1,6 @@
 """A daemon on each of three hosts, coordinated through an etcd member on each: whoever leads acts through the others."""
 
+import os
 import time
 
 from members import HOSTS, MembersTest
@@ -7,6 +8,7 @@ from support import AUTOMATIC, OBSERVE, SLOW, ballast, named, network, wait_unti
 
 # All but what this is about is off; failover has its shipped settings.
 FAILOVER = OBSERVE.replace("mode: observe", "mode: automatic") + "overload: {enabled: false}\nbalance: {enabled: false}\n"
+HOME = AUTOMATIC + "maintenance: {return_home: true}\n"
 
 
 class Cluster(MembersTest):
@@ -79,4 +81,32 @@ class Cluster(MembersTest):
         self.power_back(dead)
         self.await_all_well(self.members[dead])
         for name in homes:
+            self.assert_runs_once(name)
+
+    def test_a_reboot_of_a_followers_host_waits_until_the_leader_has_emptied_it_and_its_guests_come_home(self):
+        for member in self.members.values():
+            member.host.install(os.path.join(ballast.SOURCE, "systemd/logind-ballast.conf"), "/usr/lib/systemd/logind.conf.d/ballast.conf", 0o644)
+            member.host.run(["systemctl", "restart", "systemd-logind"])
+        self.guests(one="host1", two="host2", three="host3")
+        self.start_all(HOME)
+        host = self.followers()[0]
+        pet = {"host1": "one", "host2": "two", "host3": "three"}[host]
+        follower, asked = self.members[host], self.members[self.leader()]
+        asked.wait_watching()
+        locks = lambda: follower.host.run(["systemd-inhibit", "--list", "--no-legend"], check=False)  # noqa: E731
+        wait_until("the lock", locks, lambda text: "Ballast" in text and "delay" in text)
+        follower.systemctl("enable", "ballastd")
+        self.addCleanup(follower.systemctl, "disable", "ballastd", check=False)
+        before = named(host).boot_id()
+        follower.systemctl("reboot", check=False)
+        wait_until(f"{host} to be in maintenance", lambda: asked.hosts()[host]["maintenance"], timeout=30)
+        wait_until(f"{pet} to leave", lambda: where(pet), lambda hosts: hosts and hosts != [host], timeout=120)
+        wait_until(f"{host} to be down or rebooted", lambda: named(host).leader() is None or named(host).boot_id() != before, timeout=180)
+        if named(host).leader() is None:  # a container whose reboot ends it
+            named(host).boot()
+        named(host).wait(120)
+        wait_until("its daemon to run", follower.is_active, timeout=90)
+        wait_until("its maintenance to end", lambda: not asked.hosts()[host]["maintenance"], timeout=90)
+        wait_until(f"{pet} to be at home", lambda: where(pet), lambda hosts: hosts == [host], timeout=120)
+        for name in ("one", "two", "three"):
             self.assert_runs_once(name)
