@@ -5,6 +5,7 @@
 //   /ballast/cluster/calls/<host>/<id>   what the leader wants of the host's agent, JSON (calls.h)
 //   /ballast/cluster/answers/<host>/<id> what became of it, JSON
 //   /ballast/cluster/requests/<id>, replies/<id>   what operators ask at other members (requests.h)
+//   /ballast/cluster/findings/<host>     what its member found out about it and about itself, JSON (findings.h); stays
 //   /ballast/cluster/events/<host>       the last things that its hypervisor said, JSON
 //   /ballast/closed                      present: no daemon uses this store, and why, for people (store_archive.h)
 #pragma once
@@ -25,6 +26,7 @@ inline constexpr const char* answers_prefix = "/ballast/cluster/answers/";
 inline constexpr const char* requests_prefix = "/ballast/cluster/requests/";
 inline constexpr const char* replies_prefix = "/ballast/cluster/replies/";
 inline constexpr const char* events_prefix = "/ballast/cluster/events/";
+inline constexpr const char* findings_prefix = "/ballast/cluster/findings/";
 
 inline std::string agent_key(const HostId& host) {
     return agents_prefix + host.value;
@@ -40,6 +42,9 @@ inline std::string answers_of(const HostId& host) {
 }
 inline std::string events_key(const HostId& host) {
     return events_prefix + host.value;
+}
+inline std::string findings_key(const HostId& host) {
+    return findings_prefix + host.value;
 }
 
 }  // namespace ballast::cluster

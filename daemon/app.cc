@@ -11,6 +11,7 @@
 #include "config/render.h"
 #include "config/uri.h"
 #include "daemon/api_server.h"
+#include "daemon/cluster_findings.h"
 #include "daemon/cluster_member.h"
 #include "daemon/controller.h"
 #include "daemon/energy_meter.h"
@@ -22,6 +23,7 @@
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
 #include "daemon/open_store.h"
+#include "daemon/own_findings.h"
 #include "daemon/preflight.h"
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
@@ -162,6 +164,7 @@ public:
           energy_(io.get_executor(), clock_, power_.control(), *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
+          findings_(io.get_executor(), clock_, *store_, hypervisor_.hosts(), findings_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           last_writes_(io),
           stop_signals_(io, SIGINT, SIGTERM),
@@ -245,18 +248,35 @@ private:
     HealthListener health_listener() {
         HealthListener listener;
         listener.changed = [this](const HostId& host, const std::vector<HealthProblem>& problems) {
-            log_.health_changed(host, problems);
-            controller_.set_health(host, problems);
+            if (through_agents_)
+                findings_.seen_here(host, problems);
+            else
+                health_changed(host, problems);
         };
         listener.unread = [](const HostId& host, const std::string& why) {
             spdlog::info("{}: not looked at: {}", host.value, why);
         };
-        listener.reported = [this](const HostId& host, const health::Report& report) {
-            energy_.saw(host, report);
-            if (!report.boot_id.empty()) controller_.boot_told(host, report.boot_id);
-        };
+        listener.reported = [this](const HostId& host, const health::Report& report) { health_reported(host, report); };
         listener.answers = [this](const HostId& host) { return controller_.answers(host); };
         return listener;
+    }
+
+    FindingsListener findings_listener() {
+        FindingsListener listener;
+        listener.changed = [this](const HostId& host, const auto& problems) { health_changed(host, problems); };
+        listener.reported = [this](const HostId& host, const health::Report& report) { health_reported(host, report); };
+        listener.answers = [this](const HostId& host) { return controller_.answers(host); };
+        return listener;
+    }
+
+    void health_changed(const HostId& host, const std::vector<HealthProblem>& problems) {
+        log_.health_changed(host, problems);
+        controller_.set_health(host, problems);
+    }
+
+    void health_reported(const HostId& host, const health::Report& report) {
+        energy_.saw(host, report);
+        if (!report.boot_id.empty()) controller_.boot_told(host, report.boot_id);
     }
 
     // Without it the forecast learns anew: no reason not to start.
@@ -318,7 +338,10 @@ private:
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
-        health_.start();
+        if (through_agents_)
+            findings_.start();  // each member looks at its own host
+        else
+            health_.start();
         boost::asio::co_spawn(io_, rolling_.recover(), [this](std::exception_ptr, Result<void> recovered) {
             if (recovered) return;
             if (recovered.error().code != ErrorCode::corrupt) return give_up(recovered.error());
@@ -402,6 +425,7 @@ private:
     std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
     HealthWatch health_;
+    ClusterFindings findings_;
     ApiServer api_;
     boost::asio::steady_timer last_writes_;
     boost::asio::signal_set stop_signals_;
@@ -467,6 +491,11 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
         status = exit_term_over;
         io.stop();
     });
+    auto& children = *new service::Children;
+    auto& findings = *new OwnFindings(
+        io.get_executor(), clock, shared, [&](service::Command command) { return children.run(std::move(command)); },
+        configuration.daemon, own, identity_on(own).boot, [&] { return member.incarnation(); });
+    findings.start();
     auto& logind = *new service::Logind(io.get_executor());
     auto& guard = *new ShutdownGuard(io.get_executor(), clock, logind, member.evacuation(), own,
                                      configuration.daemon.shutdown_wait);

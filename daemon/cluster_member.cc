@@ -24,10 +24,6 @@ std::string first_line(const char* path) {
     return line;
 }
 
-cluster::AgentIdentity identity_on(const HostId& own) {
-    return {own.value, first_line("/etc/machine-id"), first_line("/proc/sys/kernel/random/boot_id"), BALLAST_VERSION};
-}
-
 std::string address_of(const config::HostOptions& host) {
     return host.peer_uri.value_or(host.uri);
 }
@@ -55,6 +51,10 @@ Role role_from(const std::string& name) {
     return Role::none;
 }
 }  // namespace
+
+cluster::AgentIdentity identity_on(const HostId& own) {
+    return {own.value, first_line("/etc/machine-id"), first_line("/proc/sys/kernel/random/boot_id"), BALLAST_VERSION};
+}
 
 std::optional<HostId> own_host(const config::DaemonOptions& options, const std::string& hostname) {
     for (const config::HostOptions& host : options.hosts)

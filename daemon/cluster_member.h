@@ -40,6 +40,8 @@ struct Leading {
 
 /// The host whose agent this daemon is: the one that is called as this machine. Nothing: none is.
 std::optional<HostId> own_host(const config::DaemonOptions& options, const std::string& hostname);
+/// The host as it registers.
+cluster::AgentIdentity identity_on(const HostId& own);
 /// The hosts as this daemon sees them: its own by the local libvirt, the others by the address that they have for each
 /// other. Requires own_host().
 config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own);
@@ -60,6 +62,8 @@ public:
     Result<void> start();
     /// Gives the lead to another member, if this one has it. What it still wants as the leader is void from then on.
     boost::asio::awaitable<void> resign();
+    /// Of the own host's registration, while it is certain.
+    std::optional<Revision> incarnation() const { return agent_.incarnation(); }
     /// How VMs leave the own host, whoever leads.
     Evacuation& evacuation() { return evacuation_; }
 

@@ -44,13 +44,13 @@ class MembersTest(ClusterTest):
         for member in self.members.values():
             member.stop()
 
-    def start_all(self, policy):
+    def start_all(self, policy, **options):
         """An empty etcd, and all members without memory of earlier tests; returns once the hosts are sampled."""
         etcd.start_fresh()
         urls = ", ".join(f'"{url}"' for url in etcd.endpoints())
         for member in self.members.values():
             member.configure(policy, store=f"{{kind: etcd, endpoints: [{urls}], call_timeout: 3s}}",
-                             cluster=f"{{enabled: true, time_to_live: {TIME_TO_LIVE}s}}")
+                             cluster=f"{{enabled: true, time_to_live: {TIME_TO_LIVE}s}}", **options)
         for member in self.members.values():
             member.forget()
             member.start()

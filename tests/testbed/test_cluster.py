@@ -9,6 +9,10 @@ from support import AUTOMATIC, OBSERVE, SLOW, ballast, named, network, wait_unti
 # All but what this is about is off; failover has its shipped settings.
 FAILOVER = OBSERVE.replace("mode: observe", "mode: automatic") + "overload: {enabled: false}\nbalance: {enabled: false}\n"
 HOME = AUTOMATIC + "maintenance: {return_home: true}\n"
+# Each member looks at its own host: it is unwell while a file is there.
+HEALTH = ("{probe: [], interval: 2s, clear_after: 2, checks: [{name: touched, command: [/bin/sh, -c, "
+          "'if [ -e /etc/unwell ]; then cat /etc/unwell; exit 1; fi']}]}")
+HEALTH_ACTS = FAILOVER + "health: {check: evacuate}\n"
 
 
 class Cluster(MembersTest):
@@ -110,3 +114,37 @@ class Cluster(MembersTest):
         wait_until(f"{pet} to be at home", lambda: where(pet), lambda hosts: hosts == [host], timeout=120)
         for name in ("one", "two", "three"):
             self.assert_runs_once(name)
+
+    def test_a_check_that_fails_on_a_followers_host_has_its_guests_leave_whoever_leads(self):
+        self.guests(one="host1", two="host2", three="host3")
+        self.start_all(HEALTH_ACTS, health=HEALTH)
+        host = self.followers()[0]
+        pet = {"host1": "one", "host2": "two", "host3": "three"}[host]
+        self.addCleanup(self.touch, host, False)
+        self.assert_stays_true("nothing moves while all are well", lambda: not self.ballast.operations(), 4)
+        self.touch(host, True)
+        wait_until(f"{pet} to have left {host}", lambda: where(pet) not in ([], [host]), timeout=120)
+        for operation in self.ballast.operations():
+            self.assertEqual((operation["from"], operation["trigger"]), (host, "degraded"))
+            self.assertIn("touched: the fan stands still", operation["reason"])
+        degraded = lambda member: member.hosts()[host]["state"] == "degraded"  # noqa: E731
+        self.assertTrue(degraded(self.ballast))
+        # The next leader knows it at once, and a member that was restarted does not forget it.
+        before = self.leader()
+        self.members[before].ctl("cluster", "transfer-leader")
+        wait_until("another leader", self.leader, lambda name: name not in ("", before), timeout=60)
+        self.ballast.wait_watching()
+        self.assertTrue(degraded(self.ballast))
+        self.touch(host, False)
+        wait_until(f"{host} to be well", lambda: not degraded(self.ballast), timeout=60)
+        for name in ("one", "two", "three"):
+            self.assert_runs_once(name)
+
+    def touch(self, host, unwell):
+        """Makes the check on this host fail, or not any more."""
+        path = named(host).path("/etc/unwell")
+        if unwell:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("the fan stands still\n")
+        elif os.path.exists(path):
+            os.unlink(path)

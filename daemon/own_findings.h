@@ -1,0 +1,42 @@
+// What a member of a cluster finds out about its own host, for whoever leads: how healthy it is, by the probe and the
+// operator's checks, run here. One io_context thread.
+#pragma once
+
+#include <boost/asio.hpp>
+#include <string>
+#include <vector>
+
+#include "cluster/findings.h"
+#include "daemon/health_watch.h"
+#include "ports/store.h"
+
+namespace ballast::daemon {
+
+class OwnFindings {
+public:
+    /// `boot`: what the host's system calls its boot. Clock, store, runner and what `incarnation` refers to have to
+    /// outlive the running of the executor.
+    OwnFindings(boost::asio::any_io_executor executor, Clock& clock, Store& store, HealthWatch::Runner runner,
+                const config::DaemonOptions& options, HostId own, std::string boot,
+                std::function<std::optional<Revision>()> incarnation);
+
+    /// Looks and tells until the executor stops.
+    void start();
+
+private:
+    HealthListener listener();
+    boost::asio::awaitable<void> inherit();
+    boost::json::object compose() const;
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    Store& store_;
+    HostId own_;
+    Duration settles_within_;
+    std::vector<HealthProblem> problems_, inherited_;
+    health::Report report_;  // what it drew, and its boot
+    cluster::FindingsTeller teller_;
+    HealthWatch health_;
+};
+
+}  // namespace ballast::daemon
