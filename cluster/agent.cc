@@ -89,6 +89,11 @@ void Agent::start() {
 }
 
 boost::asio::awaitable<Answer> Agent::handle(Call call, Claim claim) {
+    for (const auto& [prefix, handler] : others_)
+        if (call.method.starts_with(prefix)) {
+            auto handled = co_await handler(std::move(call), std::move(claim));
+            co_return handled;
+        }
     if (call.method == "migrate") {
         auto migrated = co_await migrate(std::move(call), std::move(claim));
         co_return migrated;

@@ -59,6 +59,8 @@ public:
     Agent(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, Store& store, HostId host,
           AgentIdentity identity, Duration time_to_live, std::function<void(const std::string& problem)> changed);
 
+    /// Calls of methods that begin so are this one's to handle. Before start().
+    void serve(std::string prefix, Handler handler) { others_[std::move(prefix)] = std::move(handler); }
     /// Registers and serves until the executor stops.
     void start();
 
@@ -82,6 +84,7 @@ private:
     Registration registration_;
     Callee callee_;
     Turns turns_;
+    std::map<std::string, Handler> others_;  // by what their methods begin with
     std::set<VmId> migrating_;
     std::deque<std::pair<std::uint64_t, HypervisorEvent>> events_;  // the last ones, by number
     std::uint64_t last_event_ = 0;

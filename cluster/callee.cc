@@ -103,6 +103,8 @@ boost::asio::awaitable<std::optional<bool>> Callee::claim_once(ServingPtr servin
     claim.guards.push_back({Compare::Kind::mod_revision_is, serving->entry.key, serving->entry.mod_revision, {}});
     claim.guards.push_back({Compare::Kind::create_revision_is, leader_key, serving->call.term, {}});
     claim.guards.push_back({Compare::Kind::create_revision_is, agent_key(host_), serving->call.claimed_by, {}});
+    if (const auto& condition = serving->call.only_while)
+        claim.guards.push_back({Compare::Kind::value_is, condition->key, 0, condition->value});
     claim.changes.push_back({Change::Kind::put, serving->entry.key, text, 0});
     const auto commit = co_await store_.commit(std::move(claim));
     if (commit && commit->committed) {

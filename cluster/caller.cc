@@ -78,6 +78,16 @@ void Caller::heard(const std::vector<WatchEvent>& events) {
 
 Caller::Task<json::value> Caller::call(HostId host, std::string method, json::object arguments, bool changes,
                                        Duration within) {
+    return send(std::move(host), Call{std::move(method), std::move(arguments), changes, term_, 0, {}}, within);
+}
+
+Caller::Task<json::value> Caller::call_while(Condition condition, HostId host, std::string method,
+                                             json::object arguments, Duration within) {
+    Call call{std::move(method), std::move(arguments), true, term_, 0, std::move(condition)};
+    return send(std::move(host), std::move(call), within);
+}
+
+Caller::Task<json::value> Caller::send(HostId host, Call call, Duration within) {
     const Instant until = clock_.now() + within;
     const bool clear = co_await settle_all(host);
     if (!clear) co_return not_begun(host, "it is not known yet what became of an earlier call");
@@ -86,7 +96,7 @@ Caller::Task<json::value> Caller::call(HostId host, std::string method, json::ob
                   static_cast<unsigned long long>(++last_));
     const auto pending = std::make_shared<Pending>(executor_, host, id);
     pending_[pending->answer_key] = pending;
-    std::string text = to_text(Call{std::move(method), std::move(arguments), changes, term_, 0});
+    std::string text = to_text(call);
     const bool may_be_there = co_await place(pending, std::move(text));
     if (may_be_there) co_await await_answer(pending, until);
     Fate fate = pending->answer ? Fate::answered : may_be_there ? Fate::unknown : Fate::void_;

@@ -8,6 +8,8 @@ std::string to_text(const Call& call) {
     json::object out{{"method", call.method}, {"arguments", call.arguments}, {"term", call.term}};
     if (call.changes) out["changes"] = true;
     if (call.claimed_by != 0) out["claimed_by"] = call.claimed_by;
+    if (call.only_while)
+        out["only_while"] = json::object{{"key", call.only_while->key}, {"value", call.only_while->value}};
     return json::serialize(out);
 }
 
@@ -21,6 +23,8 @@ Result<Call> call_from(const std::string& text) {
         call.term = fields.at("term").to_number<Revision>();
         if (const auto* changes = fields.if_contains("changes")) call.changes = changes->as_bool();
         if (const auto* by = fields.if_contains("claimed_by")) call.claimed_by = by->to_number<Revision>();
+        if (const auto* condition = fields.if_contains("only_while"))
+            call.only_while = {condition->at("key").as_string().c_str(), condition->at("value").as_string().c_str()};
         return call;
     } catch (const std::exception& error) {  // Boost.JSON reports what is missing or of the wrong kind by exceptions
         return Error{ErrorCode::corrupt, "call", error.what()};

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,12 +28,20 @@
 
 namespace ballast::cluster {
 
+/// What has to be the case when a call is claimed, beside the leader's term.
+struct Condition {
+    std::string key, value;
+
+    friend bool operator==(const Condition&, const Condition&) = default;
+};
+
 struct Call {
     std::string method;
     boost::json::object arguments;
     bool changes = false;  // claimed before it is begun
     Revision term = 0;
     Revision claimed_by = 0;  // the agent's incarnation; 0: not claimed
+    std::optional<Condition> only_while{};
 };
 std::string to_text(const Call& call);
 /// Error corrupt.
@@ -62,6 +71,9 @@ public:
     /// the same host is not sent before it is certain that this one is claimed or void.
     Task<boost::json::value> call(HostId host, std::string method, boost::json::object arguments, bool changes,
                                   Duration within);
+    /// The same of a call that changes something, and is claimed only while the condition holds.
+    Task<boost::json::value> call_while(Condition condition, HostId host, std::string method,
+                                        boost::json::object arguments, Duration within);
 
 private:
     struct Pending;
@@ -69,6 +81,7 @@ private:
     enum class Fate { answered, claimed, void_, unknown };
 
     Task<void> sweep(std::string prefix);
+    Task<boost::json::value> send(HostId host, Call call, Duration within);
     boost::asio::awaitable<bool> place(PendingPtr pending, std::string text);
     boost::asio::awaitable<void> await_answer(PendingPtr pending, Instant until);
     boost::asio::awaitable<bool> read_answer(PendingPtr pending);

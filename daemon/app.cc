@@ -130,6 +130,8 @@ struct Surroundings {
     std::vector<hypervisor::LinkOptions> links;  // of libvirt
     std::unique_ptr<Hypervisor> through_agents;  // empty: a daemon of its own
     std::function<bool()> leads;                 // it is certain that nobody else does
+    cluster::Caller* caller = nullptr;           // of agents; none: a daemon of its own
+    HostId own{};                                // in a cluster
 };
 
 /// Builds the parts in the order they need each other; owns them until the process ends.
@@ -150,7 +152,8 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          power_(configuration_.daemon, runner(), std::move(around.leads)),
+          power_(configuration_.daemon, clock_, runner(), std::move(around.leads), around.caller,
+                 [this, own = around.own] { return brokers_but(own); }),
           probe_(io.get_executor(), configuration_.daemon.hosts),
           controller_(io.get_executor(), clock_, hypervisor_, power_.control(), probe_, *store_, configuration_.daemon,
                       listener()),
@@ -267,6 +270,12 @@ private:
         listener.reported = [this](const HostId& host, const health::Report& report) { health_reported(host, report); };
         listener.answers = [this](const HostId& host) { return controller_.answers(host); };
         return listener;
+    }
+
+    std::vector<cluster::Broker> brokers_but(const HostId& own) const {
+        auto brokers = findings_.brokers();
+        std::erase_if(brokers, [&](const cluster::Broker& broker) { return broker.member == own; });
+        return brokers;
     }
 
     void health_changed(const HostId& host, const std::vector<HealthProblem>& problems) {
@@ -481,20 +490,22 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
     const auto lead = [&](LeaderParts parts) {
         leads = true;
         read_policy_again(configuration);  // it may have been edited since
-        app = new App(
-            io, configuration, config_file,
-            {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor), std::move(parts.leads)});
+        app = new App(io, configuration, config_file,
+                      {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor),
+                       std::move(parts.leads), parts.caller, own});
         app->start();
         return app->leading();
     };
-    auto& member = *new ClusterMember(io.get_executor(), clock, shared, libvirt, configuration.daemon, own, lead, [&] {
-        status = exit_term_over;
-        io.stop();
-    });
+    auto& broker = *new power::Client(configuration.daemon.power.broker);
+    auto& member =
+        *new ClusterMember(io.get_executor(), clock, shared, libvirt, broker, configuration.daemon, own, lead, [&] {
+            status = exit_term_over;
+            io.stop();
+        });
     auto& children = *new service::Children;
     auto& findings = *new OwnFindings(
         io.get_executor(), clock, shared, [&](service::Command command) { return children.run(std::move(command)); },
-        configuration.daemon, own, identity_on(own).boot, [&] { return member.incarnation(); });
+        broker, configuration.daemon, own, identity_on(own).boot, [&] { return member.incarnation(); });
     findings.start();
     auto& logind = *new service::Logind(io.get_executor());
     auto& guard = *new ShutdownGuard(io.get_executor(), clock, logind, member.evacuation(), own,
@@ -549,7 +560,7 @@ int run(const std::string& config_file) {
     auto links = links_from(loaded->daemon);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
     auto& app = *new App(io, *loaded, config_file,
-                         {std::move(*store), libvirt, std::move(links), nullptr, [] { return true; }});
+                         {std::move(*store), libvirt, std::move(links), nullptr, [] { return true; }, nullptr, {}});
     app.start();
     io.run();
     app.close();

@@ -76,6 +76,14 @@ void ClusterFindings::seen_here(const HostId& host, std::vector<HealthProblem> p
     tell(host, found->second);
 }
 
+std::vector<cluster::Broker> ClusterFindings::brokers() const {
+    std::vector<cluster::Broker> brokers;
+    for (const auto& [host, member] : members_)
+        if (member.heard && !member.silent && !member.findings.power.empty() && listener_.answers(host))
+            brokers.push_back({host, member.findings.power});
+    return brokers;
+}
+
 boost::asio::awaitable<void> ClusterFindings::watch_silence() {
     for (;;) {
         co_await clock_.sleep_for(look_every);

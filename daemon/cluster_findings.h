@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/findings.h"
+#include "cluster/shared_power.h"
 #include "daemon/findings_json.h"
 
 namespace ballast::daemon {
@@ -32,6 +33,8 @@ public:
     void start();
     /// What the leader itself sees of a host: how its libvirt behaves.
     void seen_here(const HostId& host, std::vector<HealthProblem> problems);
+    /// Members whose hosts answer, and what their power brokers know; not those of a member that has fallen silent.
+    std::vector<cluster::Broker> brokers() const;
 
 private:
     struct Member {

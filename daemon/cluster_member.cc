@@ -114,8 +114,8 @@ json::object describe_cluster(const HostId& own, const std::vector<HostId>& host
 }
 
 ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
-                             const config::DaemonOptions& options, HostId own, std::function<Leading(LeaderParts)> lead,
-                             std::function<void()> over)
+                             PowerControl& broker, const config::DaemonOptions& options, HostId own,
+                             std::function<Leading(LeaderParts)> lead, std::function<void()> over)
     : executor_(executor),
       clock_(clock),
       store_(store),
@@ -124,6 +124,7 @@ ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock
       own_(own),
       lead_(std::move(lead)),
       over_(std::move(over)),
+      power_(clock, broker),
       agent_(executor, clock, libvirt, store, own, identity_on(own), options.cluster.time_to_live,
              [own](const std::string& problem) {
                  if (problem.empty())
@@ -143,6 +144,9 @@ ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock
 
 Result<void> ClusterMember::start() {
     if (const auto listening = api_.start(); !listening) return listening;
+    agent_.serve(cluster::power_calls, [this](cluster::Call call, cluster::Claim claim) {
+        return power_.handle(std::move(call), std::move(claim));
+    });
     agent_.start();
     boost::asio::co_spawn(executor_, live(), boost::asio::detached);
     return {};
@@ -182,6 +186,7 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     if (!following) co_return following.error();
     parts.hypervisor = std::move(remote);
     parts.leads = [this] { return election_.term().has_value(); };
+    parts.caller = caller_.get();
     desk_ = std::make_unique<cluster::Desk>(
         executor_, clock_, *parts.store, [this](json::value request) { return answer_elsewhere(std::move(request)); });
     co_return parts;

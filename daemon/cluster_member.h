@@ -11,6 +11,7 @@
 
 #include "cluster/agent.h"
 #include "cluster/election.h"
+#include "cluster/power_agent.h"
 #include "cluster/remote_hypervisor.h"
 #include "cluster/requests.h"
 #include "cluster/term_store.h"
@@ -26,6 +27,7 @@ struct LeaderParts {
     std::unique_ptr<Store> store;
     std::unique_ptr<Hypervisor> hypervisor;
     std::function<bool()> leads;  // its term goes on for certain
+    cluster::Caller* caller = nullptr;
 };
 
 /// How a request of the control API is answered.
@@ -52,11 +54,11 @@ json::object describe_cluster(const HostId& own, const std::vector<HostId>& host
 
 class ClusterMember {
 public:
-    /// `store` and `libvirt` (which reaches the own host) outlive it. `lead` begins to lead with these parts and
-    /// returns what answers requests from then on. `over`: its term has ended, or could not begin.
+    /// `store`, `libvirt` (which reaches the own host) and `broker` outlive it. `lead` begins to lead with these parts
+    /// and returns what answers requests from then on. `over`: its term has ended, or could not begin.
     ClusterMember(boost::asio::any_io_executor executor, Clock& clock, Store& store, Hypervisor& libvirt,
-                  const config::DaemonOptions& options, HostId own, std::function<Leading(LeaderParts)> lead,
-                  std::function<void()> over);
+                  PowerControl& broker, const config::DaemonOptions& options, HostId own,
+                  std::function<Leading(LeaderParts)> lead, std::function<void()> over);
 
     /// Registers, serves, and stands for election until the executor stops. Errors: the control socket's.
     Result<void> start();
@@ -88,6 +90,7 @@ private:
     HostId own_;
     std::function<Leading(LeaderParts)> lead_;
     std::function<void()> over_;
+    cluster::PowerAgent power_;
     cluster::Agent agent_;
     cluster::Election election_;
     cluster::Requests requests_;

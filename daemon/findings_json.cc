@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "power/protocol.h"
+
 namespace ballast::daemon {
 
 namespace json = boost::json;
@@ -39,6 +41,7 @@ std::vector<HealthProblem> problems_from(const json::value* value) {
 json::object to_json(const Findings& findings) {
     json::object out{{"problems", to_json(findings.problems)}};
     out["report"] = json::parse(health::to_json(findings.report));
+    if (!findings.power.empty()) out["power"] = power::to_json(findings.power);
     if (findings.time_s) out["time_s"] = *findings.time_s;
     return out;
 }
@@ -48,6 +51,8 @@ Findings findings_from(const json::object& fields) {
     findings.problems = problems_from(fields.if_contains("problems"));
     if (const json::value* report = fields.if_contains("report"))
         if (auto read = health::report_from(json::serialize(*report))) findings.report = std::move(*read);
+    if (const json::value* power = fields.if_contains("power"))
+        if (auto read = power::read_hosts(*power)) findings.power = std::move(*read);
     if (const json::value* time = fields.if_contains("time_s"); time && time->is_double())
         findings.time_s = time->get_double();
     return findings;

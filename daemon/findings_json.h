@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "health/report.h"
+#include "ports/power.h"
 
 namespace ballast::daemon {
 
@@ -13,6 +14,7 @@ namespace ballast::daemon {
 struct Findings {
     std::vector<HealthProblem> problems;  // of its host, that count
     health::Report report;                // of the probe's last one: energy, uptime and boot
+    std::vector<PowerHost> power;         // what its power broker knows
     std::optional<double> time_s;         // the host's clock when it was told, seconds since 1970
 };
 

@@ -13,6 +13,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr Duration broker_asked_every = std::chrono::seconds{30};  // as the leader asks its own
+
 config::DaemonOptions only(const config::DaemonOptions& options, const HostId& own) {
     config::DaemonOptions one = options;
     std::erase_if(one.hosts, [&](const config::HostOptions& host) { return host.id != own; });
@@ -33,11 +35,12 @@ Duration time_to_settle(const config::HealthWatchOptions& options) {
 }  // namespace
 
 OwnFindings::OwnFindings(boost::asio::any_io_executor executor, Clock& clock, Store& store, HealthWatch::Runner runner,
-                         const config::DaemonOptions& options, HostId own, std::string boot,
+                         PowerControl& broker, const config::DaemonOptions& options, HostId own, std::string boot,
                          std::function<std::optional<Revision>()> incarnation)
     : executor_(executor),
       clock_(clock),
       store_(store),
+      broker_(broker),
       own_(own),
       settles_within_(time_to_settle(options.health)),
       teller_(executor, clock, store, own, std::move(incarnation), [this] { return compose(); }),
@@ -47,6 +50,7 @@ OwnFindings::OwnFindings(boost::asio::any_io_executor executor, Clock& clock, St
 
 void OwnFindings::start() {
     boost::asio::co_spawn(executor_, inherit(), boost::asio::detached);
+    boost::asio::co_spawn(executor_, ask_broker(), boost::asio::detached);
 }
 
 // A process that has just begun has seen nothing: what the one before it told is true until this one knows better.
@@ -64,6 +68,19 @@ boost::asio::awaitable<void> OwnFindings::inherit() {
     co_await clock_.sleep_for(settle);
     inherited_.clear();
     teller_.changed();
+}
+
+// The file of the broker may be edited at any time.
+boost::asio::awaitable<void> OwnFindings::ask_broker() {
+    for (;;) {
+        const auto known = co_await broker_.hosts();
+        auto now = known ? *known : std::vector<PowerHost>();
+        if (now != power_) {
+            power_ = std::move(now);
+            teller_.changed();
+        }
+        co_await clock_.sleep_for(broker_asked_every);
+    }
 }
 
 HealthListener OwnFindings::listener() {
@@ -88,6 +105,7 @@ json::object OwnFindings::compose() const {
     Findings findings;
     findings.problems = together({problems_, inherited_});
     findings.report = report_;
+    findings.power = power_;
     findings.time_s = std::chrono::duration<double>(clock_.wall_now().time_since_epoch()).count();
     return to_json(findings);
 }

@@ -1,5 +1,5 @@
 // What a member of a cluster finds out about its own host, for whoever leads: how healthy it is, by the probe and the
-// operator's checks, run here. One io_context thread.
+// operator's checks, run here, and what its power broker knows. One io_context thread.
 #pragma once
 
 #include <boost/asio.hpp>
@@ -8,6 +8,7 @@
 
 #include "cluster/findings.h"
 #include "daemon/health_watch.h"
+#include "ports/power.h"
 #include "ports/store.h"
 
 namespace ballast::daemon {
@@ -17,7 +18,7 @@ public:
     /// `boot`: what the host's system calls its boot. Clock, store, runner and what `incarnation` refers to have to
     /// outlive the running of the executor.
     OwnFindings(boost::asio::any_io_executor executor, Clock& clock, Store& store, HealthWatch::Runner runner,
-                const config::DaemonOptions& options, HostId own, std::string boot,
+                PowerControl& broker, const config::DaemonOptions& options, HostId own, std::string boot,
                 std::function<std::optional<Revision>()> incarnation);
 
     /// Looks and tells until the executor stops.
@@ -26,15 +27,18 @@ public:
 private:
     HealthListener listener();
     boost::asio::awaitable<void> inherit();
+    boost::asio::awaitable<void> ask_broker();
     boost::json::object compose() const;
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
     Store& store_;
+    PowerControl& broker_;
     HostId own_;
     Duration settles_within_;
     std::vector<HealthProblem> problems_, inherited_;
     health::Report report_;  // what it drew, and its boot
+    std::vector<PowerHost> power_;
     cluster::FindingsTeller teller_;
     HealthWatch health_;
 };

@@ -5,6 +5,7 @@
 #include "cluster/keys.h"
 #include "daemon/cluster_findings.h"
 #include "daemon/own_findings.h"
+#include "tests/support/fake_power.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/virtual_clock.h"
 
@@ -68,7 +69,7 @@ struct FindingsLab {
     void begin_member() {
         member.emplace(
             io.get_executor(), clock, store, [this](service::Command command) { return run(std::move(command)); },
-            options, own, "boot-1",
+            broker, options, own, "boot-1",
             [this] { return std::optional(store.entries.at(cluster::agent_key(own)).create_revision); });
         member->start();
     }
@@ -97,6 +98,7 @@ struct FindingsLab {
     boost::asio::io_context io{1};
     test::VirtualClock clock;
     WatchedStore store;
+    test::FakePower broker{clock};
     config::DaemonOptions options;
     bool fails = false, answers = true;
     std::optional<OwnFindings> member;
@@ -229,4 +231,21 @@ TEST_CASE("a clock that is wrong is told when the findings prove it, and not whe
     CHECK(lab.problems[own][0].text == "its clock is 3 s ahead of the leader's");
     tell(-0.01);
     CHECK_FALSE(lab.has(HealthSource::clock));
+}
+
+TEST_CASE("the leader knows what the brokers of members know whose hosts answer") {
+    FindingsLab lab;
+    lab.broker.add_host("h1");
+    lab.begin_member();
+    lab.begin_leader();
+    lab.pass(1s);
+    REQUIRE(lab.leader->brokers().size() == 1);
+    CHECK(lab.leader->brokers()[0].member == own);
+    CHECK(lab.leader->brokers()[0].hosts == std::vector{lab.broker.hosts_by_id.at({"h1"}).can});
+    lab.answers = false;
+    CHECK(lab.leader->brokers().empty());
+    lab.answers = true;
+    lab.broker.broker_error = Error{ErrorCode::unavailable, "power broker", "is gone"};
+    lab.pass(1min);
+    CHECK(lab.leader->brokers().empty());
 }

@@ -32,11 +32,12 @@ struct Leading {
         options.socket = directory / "ballast.sock";
         options.power.broker = directory / "no-broker.sock";
         const auto lead = [this](daemon::LeaderParts parts) {
-            power = std::make_unique<daemon::LeaderPower>(options, &run_nothing, parts.leads);
+            power = std::make_unique<daemon::LeaderPower>(options, clock, &run_nothing, parts.leads, parts.caller,
+                                                          [] { return std::vector<cluster::Broker>(); });
             leading = std::move(parts);
-            return daemon::ApiAnswer();
+            return daemon::Leading();
         };
-        member = std::make_unique<daemon::ClusterMember>(io.get_executor(), clock, store, hypervisor, options,
+        member = std::make_unique<daemon::ClusterMember>(io.get_executor(), clock, store, hypervisor, broker, options,
                                                          HostId{"h1"}, lead, [this] { over = true; });
         REQUIRE(member->start());
         clock.run_for(io, 1s);
@@ -56,6 +57,7 @@ struct Leading {
     boost::asio::io_context io;
     MemoryStore store;
     FakeHypervisor hypervisor{clock};
+    power::Client broker{"no-broker.sock"};
     daemon::LeaderParts leading;
     std::unique_ptr<daemon::LeaderPower> power;
     std::unique_ptr<daemon::ClusterMember> member;
