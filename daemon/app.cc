@@ -25,6 +25,7 @@
 #include "daemon/open_store.h"
 #include "daemon/own_findings.h"
 #include "daemon/preflight.h"
+#include "daemon/preflight_calls.h"
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
@@ -127,7 +128,7 @@ Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock
 struct Surroundings {
     std::unique_ptr<Store> store;
     hypervisor::LibvirtHypervisor& libvirt;
-    std::vector<hypervisor::LinkOptions> links;  // of libvirt
+    std::vector<hypervisor::LinkOptions> links;  // to all hosts, as this one and the others reach them
     std::unique_ptr<Hypervisor> through_agents;  // empty: a daemon of its own
     std::function<bool()> leads;                 // it is certain that nobody else does
     cluster::Caller* caller = nullptr;           // of agents; none: a daemon of its own
@@ -147,7 +148,8 @@ public:
           hypervisor_(through_agents_ ? *through_agents_ : libvirt_),
           metrics_(configuration_.daemon, clock_, [this] { return metrics_view(); }),
           preflight_(io.get_executor(), around.links, configuration_.daemon.state_dir,
-                     preflight::sources_of(libvirt_, runner())),
+                     around.caller ? preflight::sources_through(*around.caller, clock_, agent_there())
+                                   : preflight::sources_of(libvirt_, runner())),
           history_(configuration_.daemon.state_dir + "/history", configuration_.daemon.history_size,
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
@@ -242,6 +244,10 @@ private:
                 health_.libvirt_asked(host, ok);
         };
         return listener;
+    }
+
+    std::function<bool(const HostId&)> agent_there() {
+        return [this](const HostId& host) { return hypervisor_.connection(host) == Connection::up; };
     }
 
     service::Runner runner() {
@@ -491,7 +497,7 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
         leads = true;
         read_policy_again(configuration);  // it may have been edited since
         app = new App(io, configuration, config_file,
-                      {std::move(parts.store), libvirt, std::move(links), std::move(parts.hypervisor),
+                      {std::move(parts.store), libvirt, links_from(configuration.daemon), std::move(parts.hypervisor),
                        std::move(parts.leads), parts.caller, own});
         app->start();
         return app->leading();
@@ -507,6 +513,12 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
         io.get_executor(), clock, shared, [&](service::Command command) { return children.run(std::move(command)); },
         broker, configuration.daemon, own, identity_on(own).boot, [&] { return member.incarnation(); });
     findings.start();
+    auto& preflight_agent = *new preflight::PreflightAgent(
+        clock,
+        preflight::sources_of(libvirt, [&](service::Command command) { return children.run(std::move(command)); }),
+        own);
+    member.serve(preflight::preflight_calls,
+                 [&](cluster::Call call, cluster::Claim) { return preflight_agent.handle(std::move(call)); });
     auto& logind = *new service::Logind(io.get_executor());
     auto& guard = *new ShutdownGuard(io.get_executor(), clock, logind, member.evacuation(), own,
                                      configuration.daemon.shutdown_wait);

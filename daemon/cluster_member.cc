@@ -14,6 +14,7 @@ namespace ballast::daemon {
 namespace {
 // Longer than GET /v1/watch waits for a change.
 constexpr Duration reply_within = std::chrono::seconds{35};
+constexpr Duration preflight_within = std::chrono::seconds{55};  // a little less than ballastctl waits
 constexpr Duration member_reply_within = std::chrono::seconds{10};
 constexpr Duration answer_takes = std::chrono::milliseconds{200};  // to whoever asked, through the store
 
@@ -214,7 +215,8 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
     }
     caller.user += "@" + own_.value;
     json::value request = to_json(method, target, body, caller);
-    const auto told = co_await requests_.ask(std::move(request), reply_within);
+    const Duration within = target.starts_with("/v1/preflight") ? preflight_within : reply_within;
+    const auto told = co_await requests_.ask(std::move(request), within);
     if (!told) co_return failure(told.error());
     const json::object* fields = told->if_object();
     const json::value* status = fields ? fields->if_contains("status") : nullptr;

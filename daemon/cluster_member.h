@@ -60,6 +60,8 @@ public:
                   PowerControl& broker, const config::DaemonOptions& options, HostId own,
                   std::function<Leading(LeaderParts)> lead, std::function<void()> over);
 
+    /// Calls of the leader whose methods begin so are this one's to handle. Before start().
+    void serve(std::string prefix, cluster::Handler handler) { agent_.serve(std::move(prefix), std::move(handler)); }
     /// Registers, serves, and stands for election until the executor stops. Errors: the control socket's.
     Result<void> start();
     /// Gives the lead to another member, if this one has it. What it still wants as the leader is void from then on.

@@ -51,7 +51,7 @@ ScriptQuestions questions_for(const PreflightCluster& cluster, std::size_t index
     const PreflightHost& host = cluster.hosts[index];
     std::set<std::string> paths = host.libvirt->host.shared_paths;
     paths.insert("/var/lib/libvirt");
-    if (host.local) paths.insert(cluster.state_dir);
+    if (host.seen_from_itself()) paths.insert(cluster.state_dir);
     for (const auto& pool : host.libvirt->pools)
         if (pool.active && pool.path.starts_with('/')) paths.insert(pool.path);
     ScriptQuestions questions{{paths.begin(), paths.end()}, {}, {}};
@@ -60,7 +60,7 @@ ScriptQuestions questions_for(const PreflightCluster& cluster, std::size_t index
         const PreflightHost& other = cluster.hosts[(index + i) % cluster.hosts.size()];
         if (!other.libvirt) continue;
         questions.hostnames.push_back(other.libvirt->host.hostname);
-        if (!host.local) questions.peer_uris.emplace_back(other.id, other.peer_uri);
+        if (!host.seen_from_itself()) questions.peer_uris.emplace_back(other.id, other.peer_uri);
     }
     return questions;
 }
@@ -118,11 +118,15 @@ Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, service::Runner ru
                                        Duration deadline) {
         return hypervisor.common_cpu(std::move(host), std::move(type), std::move(cpus), deadline);
     };
-    sources.identity_at = [&hypervisor](std::string uri, Duration deadline) {
+    sources.identity_at = [&hypervisor](HostId, std::string uri, Duration deadline) {
         return hypervisor.identity_at(std::move(uri), deadline);
     };
     sources.run = std::move(run);
     return sources;
+}
+
+service::Command local_shell(const ScriptQuestions& questions) {
+    return shell_command({"sh", "-s"}, script_for(questions));
 }
 
 json::value report_of(const std::vector<Check>& checks) {
@@ -150,6 +154,7 @@ Preflight::Preflight(asio::any_io_executor executor, const std::vector<hyperviso
         host.peer_uri = link.peer_uri;
         host.site = link.site;
         host.local = config::is_local(link.uri);
+        host.by_member = static_cast<bool>(sources_.shell);
         blank_.hosts.push_back(std::move(host));
     }
 }
@@ -190,7 +195,8 @@ std::vector<Preflight::Step> Preflight::questions(const RunPtr& run) {
         steps.push_back(ask_shell(run, i));
         steps.push_back(ask_cpus(run, i));
         for (std::size_t peer = 0; peer < hosts.size(); ++peer)
-            if (hosts[i].local && peer != i && hosts[peer].libvirt) steps.push_back(reach_peer(run, i, peer));
+            if (hosts[i].seen_from_itself() && peer != i && hosts[peer].libvirt)
+                steps.push_back(reach_peer(run, i, peer));
     }
     return steps;
 }
@@ -211,6 +217,12 @@ Preflight::Step Preflight::look_at(RunPtr run, std::size_t index) {
 
 Preflight::Step Preflight::ask_shell(RunPtr run, std::size_t index) {
     PreflightHost& host = run->cluster.hosts[index];
+    if (host.by_member) {
+        ScriptQuestions asked = questions_for(run->cluster, index);
+        auto told = co_await sources_.shell(host.id, std::move(asked), shell_deadline);
+        take_shell(host, told);
+        co_return;
+    }
     std::vector<std::string> arguments = ssh_arguments(host.uri);
     if (host.local) arguments = {"sh", "-s"};
     if (arguments.empty()) {
@@ -233,7 +245,8 @@ Preflight::Step Preflight::ask_cpus(RunPtr run, std::size_t index) {
 
 Preflight::Step Preflight::reach_peer(RunPtr run, std::size_t index, std::size_t peer) {
     const PreflightHost& other = run->cluster.hosts[peer];
-    auto answer = co_await sources_.identity_at(other.peer_uri, peer_deadline);
+    const HostId from = run->cluster.hosts[index].id;
+    auto answer = co_await sources_.identity_at(from, other.peer_uri, peer_deadline);
     run->cluster.hosts[index].reached.emplace(other.id, std::move(answer));
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "daemon/preflight_facts.h"
+#include "daemon/preflight_script.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "service/children.h"
 
@@ -23,12 +24,19 @@ struct Sources {
     std::function<Task<std::vector<hypervisor::CpuAnswer>>(HostId, std::vector<hypervisor::CpuQuestion>, Duration)>
         compare_cpus;
     std::function<Task<std::string>(HostId, std::string virt_type, std::vector<std::string> cpus, Duration)> common_cpu;
-    std::function<Task<hypervisor::PeerIdentity>(std::string uri, Duration)> identity_at;
-    service::Runner run;
+    /// From this host.
+    std::function<Task<hypervisor::PeerIdentity>(HostId, std::string uri, Duration)> identity_at;
+    service::Runner run;  // here
+    /// A shell on the host, asked by its own daemon there; empty: it is asked from here (run), and so is who is
+    /// reached.
+    std::function<Task<service::Ended>(HostId, ScriptQuestions, Duration)> shell;
 };
 
 /// The real ones. `hypervisor` must outlive them.
 Sources sources_of(hypervisor::LibvirtHypervisor& hypervisor, service::Runner run);
+
+/// A shell of this machine that answers them.
+service::Command local_shell(const ScriptQuestions& questions);
 
 /// {"status", "counts", "checks"} [docs/preflight.md].
 boost::json::value report_of(const std::vector<Check>& checks);

@@ -63,15 +63,19 @@ struct ShellFacts {
 
 struct PreflightHost {
     HostId id;
-    std::string uri;       // as this daemon reaches it
-    std::string peer_uri;  // as the other hosts reach it
-    std::string site{};    // data centre it stands in
-    bool local = false;    // it is this machine
-    std::string problem;   // why libvirt could not be asked
+    /// A daemon looks at it from the machine itself.
+    bool seen_from_itself() const { return local || by_member; }
+
+    std::string uri;         // as this daemon reaches it
+    std::string peer_uri;    // as the other hosts reach it
+    std::string site{};      // data centre it stands in
+    bool local = false;      // it is this machine
+    bool by_member = false;  // its own daemon looks at it
+    std::string problem;     // why libvirt could not be asked
     std::optional<hypervisor::PreflightFacts> libvirt;
     std::optional<ShellFacts> shell;
     std::string no_shell;                                           // why there is no shell
-    std::map<HostId, Result<hypervisor::PeerIdentity>> reached;     // from this machine; only where it is this one
+    std::map<HostId, Result<hypervisor::PeerIdentity>> reached;     // from there, by the daemon there
     std::map<hypervisor::CpuQuestion, hypervisor::CpuAnswer> cpus;  // what it said of others' CPUs
 };
 

@@ -123,7 +123,7 @@ Finding check_disk(const PreflightCluster& cluster, const PreflightHost& host) {
     std::vector<Finding> found;
     for (const auto& pool : host.libvirt->pools) found.push_back(judge_pool(host, pool));
     if (host.shell) found.push_back(judge_file_system(host, "/var/lib/libvirt"));
-    if (host.shell && host.local) found.push_back(judge_file_system(host, cluster.state_dir));
+    if (host.shell && host.seen_from_itself()) found.push_back(judge_file_system(host, cluster.state_dir));
     return worst_of(found, "no storage pool to look at");
 }
 

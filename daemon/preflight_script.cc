@@ -57,7 +57,8 @@ std::optional<Bytes> kibibytes(const std::string& text) {
 }
 
 void read_time(ShellFacts& facts, const std::string& text, double begun, double heard) {
-    if (const auto there = number<double>(text)) facts.skew = ClockSkew{*there - heard, *there - begun};
+    const bool known = heard > 0;  // else it was not noted when it came
+    if (const auto there = number<double>(text); there && known) facts.skew = ClockSkew{*there - heard, *there - begun};
 }
 
 void read_peer(ShellFacts& facts, const std::vector<std::string>& fields) {

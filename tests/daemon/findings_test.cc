@@ -6,8 +6,8 @@
 #include "daemon/cluster_findings.h"
 #include "daemon/own_findings.h"
 #include "tests/support/fake_power.h"
-#include "tests/support/memory_store.h"
 #include "tests/support/virtual_clock.h"
+#include "tests/support/watched_store.h"
 
 using namespace ballast;
 using namespace ballast::daemon;
@@ -16,28 +16,6 @@ using namespace std::chrono_literals;
 namespace {
 
 const HostId own{"h2"};
-
-/// Tells those who watch of what is put.
-struct WatchedStore : test::MemoryStore {
-    Task<Commit> commit(Transaction transaction) override {
-        const auto changes = transaction.changes;
-        auto done = co_await MemoryStore::commit(std::move(transaction));
-        if (!done || !done->committed) co_return done;
-        for (const Change& change : changes)
-            if (changed && change.kind == Change::Kind::put && change.key.starts_with(watched))
-                changed({{WatchEvent::Kind::put, entries.at(change.key)}});
-        co_return done;
-    }
-    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision,
-                                       std::function<void(const std::vector<WatchEvent>&)> tell,
-                                       std::function<void()>) override {
-        watched = std::move(prefix);
-        changed = std::move(tell);
-        return std::make_unique<WatchHandle>();
-    }
-    std::string watched;
-    std::function<void(const std::vector<WatchEvent>&)> changed;
-};
 
 /// The member of h2, which runs a check, and a leader.
 struct FindingsLab {
@@ -97,7 +75,7 @@ struct FindingsLab {
 
     boost::asio::io_context io{1};
     test::VirtualClock clock;
-    WatchedStore store;
+    test::WatchedStore store;
     test::FakePower broker{clock};
     config::DaemonOptions options;
     bool fails = false, answers = true;
@@ -134,8 +112,7 @@ TEST_CASE("a member that was restarted does not take its host for well before it
     lab.pass(1min);
     REQUIRE(lab.has(HealthSource::check));
     FindingsLab next;
-    next.store = lab.store;
-    next.store.changed = {};
+    static_cast<test::MemoryStore&>(next.store) = lab.store;
     next.begin_leader();
     next.pass(1s);
     CHECK(next.has(HealthSource::check));

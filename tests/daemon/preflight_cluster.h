@@ -76,7 +76,7 @@ struct PreflightBench {
     void only_one_host() { cluster.hosts.resize(1); }
 
     /// What a check says of a host; `id` must exist.
-    Finding check(const std::string& id, const std::string& host = "host1") const {
+    daemon::preflight::Finding check(const std::string& id, const std::string& host = "host1") const {
         for (const Check& found : evaluate(cluster, HostId{host}))
             if (found.id == id) return found.result;
         return {Status::problem, "there is no check " + id, ""};

@@ -82,7 +82,7 @@ struct Bench {
             return fake.compare(std::move(questions));
         };
         all.common_cpu = [this](HostId, std::string, std::vector<std::string>, Duration) { return fake.common(); };
-        all.identity_at = [this](std::string uri, Duration) { return fake.identity(std::move(uri)); };
+        all.identity_at = [this](HostId, std::string uri, Duration) { return fake.identity(std::move(uri)); };
         all.run = [this](service::Command command) { return fake.run(std::move(command)); };
         return all;
     }
