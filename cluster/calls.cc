@@ -38,19 +38,19 @@ std::string to_text(const Answer& answer) {
         json::object{{"error", to_string(error.code)}, {"subject", error.subject}, {"message", error.message}});
 }
 
-namespace {
-
-std::optional<ErrorCode> code_from(const std::string& name) {
+std::optional<ErrorCode> error_code_from(const std::string& name) {
     for (int i = 0; i <= static_cast<int>(ErrorCode::internal); ++i)
         if (to_string(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
     return std::nullopt;
 }
 
+namespace {
+
 Answer read_answer_text(const std::string& text) {
     const json::value parsed = json::parse(text);
     const json::object& fields = parsed.as_object();
     if (const json::value* value = fields.if_contains("value")) return *value;
-    const auto code = code_from(fields.at("error").as_string().c_str());
+    const auto code = error_code_from(fields.at("error").as_string().c_str());
     return Error{code.value_or(ErrorCode::internal), fields.at("subject").as_string().c_str(),
                  fields.at("message").as_string().c_str()};
 }

@@ -47,6 +47,9 @@ std::string to_text(const Call& call);
 /// Error corrupt.
 Result<Call> call_from(const std::string& text);
 
+/// The error code that to_string() calls so.
+std::optional<ErrorCode> error_code_from(const std::string& name);
+
 using Answer = Result<boost::json::value>;
 std::string to_text(const Answer& answer);
 /// The answer that the text tells of; an error of code corrupt when it tells of none.

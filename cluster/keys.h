@@ -8,6 +8,7 @@
 //   /ballast/cluster/findings/<host>     what its member found out about it and about itself, JSON (findings.h); stays
 //   /ballast/cluster/events/<host>       the last things that its hypervisor said, JSON
 //   /ballast/closed                      present: no daemon uses this store, and why, for people (store_archive.h)
+//   /ballast/cluster/reports/<host>      its last sample worth telling, JSON (report.h)
 #pragma once
 
 #include <string>
@@ -27,6 +28,7 @@ inline constexpr const char* requests_prefix = "/ballast/cluster/requests/";
 inline constexpr const char* replies_prefix = "/ballast/cluster/replies/";
 inline constexpr const char* events_prefix = "/ballast/cluster/events/";
 inline constexpr const char* findings_prefix = "/ballast/cluster/findings/";
+inline constexpr const char* reports_prefix = "/ballast/cluster/reports/";
 
 inline std::string agent_key(const HostId& host) {
     return agents_prefix + host.value;
@@ -45,6 +47,9 @@ inline std::string events_key(const HostId& host) {
 }
 inline std::string findings_key(const HostId& host) {
     return findings_prefix + host.value;
+}
+inline std::string report_key(const HostId& host) {
+    return reports_prefix + host.value;
 }
 
 }  // namespace ballast::cluster

@@ -105,6 +105,8 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bo
     const bool was_registered = std::exchange(remote.registered, true);
     remote.seen = entry.mod_revision;
     if (beats) remote.answered = clock_.now();
+    if (was_registered && entry.create_revision == remote.incarnation) return;  // a beat
+    remote.incarnation = entry.create_revision;
     if (auto identity = identity_from(entry.value)) {
         if (identity->boot != remote.identity.boot) remote.ahead.reset();
         remote.identity = std::move(*identity);
@@ -113,6 +115,7 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bo
     }
     if (!was_registered) remote.without_libvirt = false;
     tell_connection(host, remote.refused);
+    if (registered_) registered_(host);
 }
 
 void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
@@ -172,6 +175,12 @@ void RemoteHypervisor::emit(const HypervisorEvent& event) const {
 std::string RemoteHypervisor::boot_of(const HostId& host) const {
     const auto found = remotes_.find(host);
     return found == remotes_.end() ? "" : found->second.identity.boot;
+}
+
+std::optional<Revision> RemoteHypervisor::incarnation_of(const HostId& host) const {
+    const auto found = remotes_.find(host);
+    if (found == remotes_.end() || !found->second.registered) return std::nullopt;
+    return found->second.incarnation;
 }
 
 std::vector<HostId> RemoteHypervisor::hosts() const {

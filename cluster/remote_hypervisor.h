@@ -33,6 +33,10 @@ public:
     void on_refused(std::function<void(const HostId&, const std::string& why)> listener) {
         refused_ = std::move(listener);
     }
+    /// Of the agent that is registered; nothing: none is.
+    std::optional<Revision> incarnation_of(const HostId& host) const;
+    /// The listener hears of each agent that is registered from now on, or anew.
+    void on_registration(std::function<void(const HostId&)> listener) { registered_ = std::move(listener); }
 
     std::vector<HostId> hosts() const override;
     Connection connection(HostId host) const override;
@@ -71,6 +75,7 @@ private:
         bool told_up = false;          // the listeners take it for connected
         bool known = false;            // it was asked for at least once
         Revision seen = 0;             // of its key
+        Revision incarnation = 0;      // of the agent that is or was registered
         AgentIdentity identity;
         std::string refused{};  // not empty: why nothing is asked of its agent
         std::optional<Instant> answered;
@@ -101,6 +106,7 @@ private:
     std::function<Result<VmFacts>(const std::string&)> facts_of_;
     std::map<HostId, Remote> remotes_;
     std::function<void(const HostId&, const std::string&)> refused_;
+    std::function<void(const HostId&)> registered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
     std::unique_ptr<WatchHandle> agents_watch_, events_watch_;
 };

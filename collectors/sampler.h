@@ -25,6 +25,8 @@ inline constexpr const char* libvirt_source = "libvirt";
 /// What a sampler tells: a sample, or which source failed ("libvirt", "pressure", "swap") and why.
 struct SamplerListener {
     std::function<void(const HostId&, const Sample&)> sampled;
+    /// The last sample told what was still the case then, by and large. Samplers never say so: those that are told do.
+    std::function<void(const HostId&, Instant)> unchanged{};
     std::function<void(const HostId&, const std::string& source, const Result<void>&)> source_read;
 };
 

@@ -128,11 +128,12 @@ Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock
 struct Surroundings {
     std::unique_ptr<Store> store;
     hypervisor::LibvirtHypervisor& libvirt;
-    std::vector<hypervisor::LinkOptions> links;  // to all hosts, as this one and the others reach them
-    std::unique_ptr<Hypervisor> through_agents;  // empty: a daemon of its own
-    std::function<bool()> leads;                 // it is certain that nobody else does
-    cluster::Caller* caller = nullptr;           // of agents; none: a daemon of its own
-    HostId own{};                                // in a cluster
+    std::vector<hypervisor::LinkOptions> links;                // to all hosts, as this one and the others reach them
+    std::unique_ptr<Hypervisor> through_agents;                // empty: a daemon of its own
+    std::function<void(collectors::SamplerListener)> samples;  // told by agents; empty: a daemon of its own
+    std::function<bool()> leads;                               // it is certain that nobody else does
+    cluster::Caller* caller = nullptr;                         // of agents; none: a daemon of its own
+    HostId own{};                                              // in a cluster
 };
 
 /// Builds the parts in the order they need each other; owns them until the process ends.
@@ -174,6 +175,7 @@ public:
           last_writes_(io),
           stop_signals_(io, SIGINT, SIGTERM),
           reload_signal_(io, SIGHUP) {
+        if (around.samples) controller_.sample_by(std::move(around.samples));
         if (const auto file = config::load_daemon_file(config_file_)) file_as_loaded_ = config::to_yaml(*file);
     }
 
@@ -209,7 +211,15 @@ public:
             return api_.answer(std::move(method), std::move(target), std::move(body), std::move(caller));
         };
         leading.evacuation = &evacuation_;
+        leading.write_last = [this] { return write_last(); };
         return leading;
+    }
+    /// What is kept in the store now and then is written now. Returns soon, whether the store answers or not.
+    boost::asio::awaitable<void> write_last() {
+        last_writes_.expires_after(last_writes_within);
+        boost::asio::co_spawn(io_, energy_.keep(), [this](std::exception_ptr) { last_writes_.cancel(); });
+        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await last_writes_.async_wait(token);
     }
     void close() {
         season_file_.close(controller_.memory().seasons);
@@ -386,9 +396,7 @@ private:
         spdlog::info("stopping{}", under_way > 0 ? "; operations under way go on and are adopted at the next start: " +
                                                        std::to_string(under_way)
                                                  : "");
-        last_writes_.expires_after(last_writes_within);
-        last_writes_.async_wait([this](auto) { io_.stop(); });
-        boost::asio::co_spawn(io_, energy_.keep(), [this](std::exception_ptr) { last_writes_.cancel(); });
+        boost::asio::co_spawn(io_, write_last(), [this](std::exception_ptr) { io_.stop(); });
     }
 
     void await_reload() {
@@ -498,7 +506,7 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
         read_policy_again(configuration);  // it may have been edited since
         app = new App(io, configuration, config_file,
                       {std::move(parts.store), libvirt, links_from(configuration.daemon), std::move(parts.hypervisor),
-                       std::move(parts.leads), parts.caller, own});
+                       std::move(parts.samples), std::move(parts.leads), parts.caller, own});
         app->start();
         return app->leading();
     };
@@ -572,7 +580,7 @@ int run(const std::string& config_file) {
     auto links = links_from(loaded->daemon);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
     auto& app = *new App(io, *loaded, config_file,
-                         {std::move(*store), libvirt, std::move(links), nullptr, [] { return true; }, nullptr, {}});
+                         {std::move(*store), libvirt, std::move(links), nullptr, {}, [] { return true; }, nullptr, {}});
     app.start();
     io.run();
     app.close();

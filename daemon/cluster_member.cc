@@ -127,12 +127,14 @@ ClusterMember::ClusterMember(boost::asio::any_io_executor executor, Clock& clock
       over_(std::move(over)),
       power_(clock, broker),
       agent_(executor, clock, libvirt, store, own, identity_on(own), options.cluster.time_to_live,
-             [own](const std::string& problem) {
-                 if (problem.empty())
-                     spdlog::info("{}: registered with the cluster", own.value);
-                 else
-                     spdlog::warn("{}: not registered with the cluster: {}", own.value, problem);
+             [this, own](const std::string& problem) {
+                 if (!problem.empty())
+                     return spdlog::warn("{}: not registered with the cluster: {}", own.value, problem);
+                 spdlog::info("{}: registered with the cluster", own.value);
+                 reporter_.registered();
              }),
+      reporter_(executor, clock, libvirt, store, {own, options.interval, options.proc_path},
+                [this] { return agent_.incarnation(); }),
       election_(executor, clock, store, own.value, options.cluster.time_to_live),
       requests_(executor, clock, store, own.value),
       api_(
@@ -149,6 +151,7 @@ Result<void> ClusterMember::start() {
         return power_.handle(std::move(call), std::move(claim));
     });
     agent_.start();
+    reporter_.start();
     boost::asio::co_spawn(executor_, live(), boost::asio::detached);
     return {};
 }
@@ -185,6 +188,8 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     });
     const auto following = co_await remote->start();
     if (!following) co_return following.error();
+    reports_ = std::make_unique<cluster::Reports>(executor_, clock_, *parts.store, *remote, options_.interval);
+    parts.samples = [this](collectors::SamplerListener listener) { reports_->start(std::move(listener)); };
     parts.hypervisor = std::move(remote);
     parts.leads = [this] { return election_.term().has_value(); };
     parts.caller = caller_.get();
@@ -194,6 +199,7 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
 }
 
 boost::asio::awaitable<void> ClusterMember::resign() {
+    if (leading_ && leading_->write_last) co_await leading_->write_last();
     const auto resigned = co_await election_.resign();
     if (!resigned) spdlog::warn("could not resign: {}", to_string(resigned.error()));
 }

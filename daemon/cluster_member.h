@@ -13,6 +13,8 @@
 #include "cluster/election.h"
 #include "cluster/power_agent.h"
 #include "cluster/remote_hypervisor.h"
+#include "cluster/reporter.h"
+#include "cluster/reports.h"
 #include "cluster/requests.h"
 #include "cluster/term_store.h"
 #include "config/daemon_options.h"
@@ -26,7 +28,8 @@ namespace ballast::daemon {
 struct LeaderParts {
     std::unique_ptr<Store> store;
     std::unique_ptr<Hypervisor> hypervisor;
-    std::function<bool()> leads;  // its term goes on for certain
+    std::function<void(collectors::SamplerListener)> samples;  // begins to tell of all hosts
+    std::function<bool()> leads;                               // its term goes on for certain
     cluster::Caller* caller = nullptr;
 };
 
@@ -37,7 +40,8 @@ using ApiAnswer =
 /// What a leader does for the members.
 struct Leading {
     ApiAnswer answer;
-    Evacuation* evacuation = nullptr;  // it outlives the running of the executor
+    Evacuation* evacuation = nullptr;                            // it outlives the running of the executor
+    std::function<boost::asio::awaitable<void>()> write_last{};  // what is kept now and then: before it steps down
 };
 
 /// The host whose agent this daemon is: the one that is called as this machine. Nothing: none is.
@@ -94,10 +98,12 @@ private:
     std::function<void()> over_;
     cluster::PowerAgent power_;
     cluster::Agent agent_;
+    cluster::Reporter reporter_;
     cluster::Election election_;
     cluster::Requests requests_;
     ApiServer api_;
     std::unique_ptr<cluster::Caller> caller_;
+    std::unique_ptr<cluster::Reports> reports_;
     std::unique_ptr<cluster::Desk> desk_;
     std::optional<Leading> leading_;  // empty: another member leads
     LeadersEvacuation evacuation_;

@@ -7,7 +7,6 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/keys.h"
-#include "collectors/sampler.h"
 #include "config/uri.h"
 #include "daemon/keys.h"
 #include "daemon/names.h"
@@ -28,6 +27,9 @@ constexpr Duration power_refresh = std::chrono::seconds{30};
 constexpr unsigned silences_told = 2;  // one may be the broker's own restart
 // Samples of several hosts arrive close together: one cycle serves them all.
 constexpr Duration gather = std::chrono::milliseconds{100};
+// In a large cluster samples arrive all the time, and a cycle takes a while: so that it takes no more than a part of a
+// CPU, the next one waits this many times as long, and never longer than half an interval.
+constexpr int rest_for_work = 9;
 
 std::string cycle_id(std::uint64_t number) {
     char id[32];
@@ -134,24 +136,35 @@ Controller::Task<void> Controller::start(policy::Options policy) {
     if (!facts) co_return facts.error();
     learn_boot_time();
     boost::asio::co_spawn(asio_, keep_power_known(), boost::asio::detached);
-    collectors::SamplerListener listener;
-    listener.sampled = [this](const HostId& host, const collectors::Sample& sample) { sampled(host, sample); };
-    listener.source_read = [this](const HostId& host, const std::string& source, const Result<void>& read) {
-        if (listener_.source_read) listener_.source_read(host, source, read.has_value());
-    };
     for (const config::HostOptions& host : options_.hosts) {
         facts_wake_[host.id] = std::make_shared<executor::Pause>(asio_);
         host_facts_wake_[host.id] = std::make_shared<executor::Pause>(asio_);
+        boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
+        boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
+    }
+    start_sampling();
+    failover_.start(hypervisor_.hosts(), options_.cluster.enabled);
+    boost::asio::co_spawn(asio_, run_cycles(), boost::asio::detached);
+    co_return Result<void>();
+}
+
+void Controller::start_sampling() {
+    collectors::SamplerListener listener;
+    listener.sampled = [this](const HostId& host, const collectors::Sample& sample) { sampled(host, sample); };
+    listener.unchanged = [this](const HostId& host, Instant as_of) {
+        keeper_.unchanged(host, as_of);
+        want_cycle();
+    };
+    listener.source_read = [this](const HostId& host, const std::string& source, const Result<void>& read) {
+        if (listener_.source_read) listener_.source_read(host, source, read.has_value());
+    };
+    if (samples_) return samples_(std::move(listener));
+    for (const config::HostOptions& host : options_.hosts) {
         collectors::SamplerOptions sampler{host.id, options_.interval, std::nullopt};
         if (config::is_local(host.uri)) sampler.proc_path = options_.proc_path;
         boost::asio::co_spawn(asio_, collectors::run_sampler(clock_, hypervisor_, sampler, listener),
                               boost::asio::detached);
-        boost::asio::co_spawn(asio_, keep_host_facts(host.id), boost::asio::detached);
-        boost::asio::co_spawn(asio_, keep_vm_facts(host.id), boost::asio::detached);
     }
-    failover_.start(hypervisor_.hosts(), options_.cluster.enabled);
-    boost::asio::co_spawn(asio_, run_cycles(), boost::asio::detached);
-    co_return Result<void>();
 }
 
 // With a sample, so that what follows from it is written before the boot is taken as told.
@@ -331,7 +344,8 @@ boost::asio::awaitable<void> Controller::run_cycles() {
             auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
             co_await cycle_wake_.async_wait(token);
         }
-        co_await clock_.sleep_for(gather);
+        const Duration rest = std::clamp(rest_for_work * cycle_work_, gather, std::max(gather, options_.interval / 2));
+        co_await clock_.sleep_for(rest);
         cycle_wanted_ = false;
         co_await run_cycle();
     }
@@ -349,6 +363,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     const Instant observed = clock_.now();
     cycle.plan = planner_.plan(seen, memory_, policy_, begin);
     const Instant planned = clock_.now();
+    cycle_work_ = planned - begin;
     for (const auto& [id, vm] : seen.vms) cycle.vm_names[id] = vm.facts.name;
     homes_.prune(seen, executor_.active(), clock_.wall_now(), policy_.maintenance.within);
     keep_planned(cycle, std::move(seen), begin);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "collectors/sampler.h"
 #include "config/daemon_options.h"
 #include "daemon/boots.h"
 #include "daemon/failover.h"
@@ -54,6 +55,8 @@ public:
     Task<void> start(policy::Options policy);
     /// What was learnt before this start. Call it before start().
     void resume(policy::Seasons seasons) { memory_.seasons = std::move(seasons); }
+    /// Whoever tells of all hosts in place of samplers of its own. Call it before start().
+    void sample_by(std::function<void(collectors::SamplerListener)> source) { samples_ = std::move(source); }
 
     // Looking.
     Inventory inventory() const;
@@ -138,6 +141,7 @@ private:
     bool has_site(const std::string& site) const;
     FailoverQuestions failover_questions();
     std::vector<Compare> nobody_looks_after(const HostId& host) const;
+    void start_sampling();
     void sampled(const HostId& host, const collectors::Sample& sample);
     void presume_vms();
     std::set<VmId> facts_due(const HostId& host) const;
@@ -170,6 +174,7 @@ private:
     Store& store_;
     config::DaemonOptions options_;
     ControllerListener listener_;
+    std::function<void(collectors::SamplerListener)> samples_;  // empty: samplers of its own
     InventoryKeeper keeper_;
     Homes homes_;
     Boots boots_;
@@ -190,6 +195,7 @@ private:
     interchange::Record planned_;  // without its memory: that is memory_
     std::deque<Operation> ended_;
     std::uint64_t cycle_number_ = 0;
+    Duration cycle_work_{};  // what the last one took to observe and to plan
     bool cycle_wanted_ = false;
     bool broker_has_answered_ = false;
     unsigned broker_silences_ = 0;  // since it answered last

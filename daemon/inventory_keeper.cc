@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t past_moves_kept = 2000;
 // A VM that left one host's sample may show up in another's only some passes later.
 constexpr Duration owner_remembered = std::chrono::minutes{10};
+constexpr Duration forget_every = std::chrono::seconds{10};
 
 bool runs(const collectors::Sample::SampledVm& vm) {
     return vm.state == VmState::running;
@@ -62,22 +63,45 @@ bool InventoryKeeper::knows_facts(const VmId& vm) const {
 
 void InventoryKeeper::forget(const VmId& vm, const HostId& host) {
     const auto known = hosts_.find(host);
-    if (known == hosts_.end() || known->second.connection != Connection::up) seen_[host].erase(vm);
+    if (known == hosts_.end() || known->second.connection != Connection::up) hide(host, vm);
+}
+
+void InventoryKeeper::show(const HostId& host, const VmId& vm, collectors::Sample::SampledVm sampled) {
+    seen_[host].insert_or_assign(vm, std::move(sampled));
+    places_[vm].insert(host);
+}
+
+void InventoryKeeper::hide(const HostId& host, const VmId& vm) {
+    if (seen_[host].erase(vm) == 0) return;
+    const auto places = places_.find(vm);
+    places->second.erase(host);
+    if (places->second.empty()) places_.erase(places);
+}
+
+void InventoryKeeper::unchanged(const HostId& id, Instant as_of) {
+    Host& host = hosts_[id];
+    if (host.sampled_at) host.sampled_at = std::max(*host.sampled_at, as_of);
 }
 
 void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample) {
     Host& host = hosts_[id];
     host.load = sample.load;
-    host.sampled_at = sample.at;
-    auto& before = seen_[id];
+    host.sampled_at = looked_at_[id] = sample.at;
+    std::set<VmId> concerned;
+    for (const auto& [vm, old] : seen_[id]) concerned.insert(vm);
     for (const auto& [vm, now] : sample.vms) {
-        const auto old = before.find(vm);
+        const auto old = seen_[id].find(vm);
         // A new run of the guest may have another definition.
-        if (old != before.end() && old->second.libvirt_id != now.libvirt_id) outdate_facts(vm);
+        if (old != seen_[id].end() && old->second.libvirt_id != now.libvirt_id) outdate_facts(vm);
         if (runs(now)) notice_owner(vm, id, sample.at);
     }
-    before = sample.vms;
-    notice_double_runs(sample.at);
+    for (const VmId& vm : concerned)
+        if (!sample.vms.contains(vm)) hide(id, vm);
+    for (const auto& [vm, now] : sample.vms) {
+        show(id, vm, now);
+        concerned.insert(vm);
+    }
+    notice_double_runs(concerned, sample.at);
     forget_gone_vms(sample.at);
 }
 
@@ -85,9 +109,10 @@ void InventoryKeeper::presume(const VmId& vm, const HostId& host, const std::str
                               std::optional<VmFacts> facts) {
     const auto known = hosts_.find(host);
     if (known == hosts_.end() || known->second.sampled_at) return;
-    collectors::Sample::SampledVm& presumed = seen_[host][vm];
+    collectors::Sample::SampledVm presumed;
     presumed.name = name;
     presumed.state = VmState::running;
+    show(host, vm, std::move(presumed));
     owners_[vm] = {host, {}, {}};
     if (facts) vm_facts(vm, std::move(*facts));
 }
@@ -112,17 +137,17 @@ void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant a
     known->second = {host, at, at};
 }
 
+// Now and then: it goes over all VMs, and samples of a thousand hosts arrive in one interval.
 void InventoryKeeper::forget_gone_vms(Instant now) {
-    const auto gone = [&](const VmId& vm) {
-        return std::none_of(seen_.begin(), seen_.end(), [&](const auto& host) { return host.second.contains(vm); });
-    };
-    std::erase_if(facts_, [&](const auto& entry) { return gone(entry.first); });
+    while (past_moves_.size() > past_moves_kept) past_moves_.pop_front();
+    if (forgot_at_ && now - *forgot_at_ < forget_every) return;
+    forgot_at_ = now;
+    std::erase_if(facts_, [&](const auto& entry) { return !places_.contains(entry.first); });
     // Those of a host that is not sampled any more stay its own.
     std::erase_if(owners_, [&](const auto& entry) {
         return now - entry.second.last_seen > owner_remembered && !seen_[entry.second.host].contains(entry.first);
     });
     std::erase_if(expected_, [&](const auto& entry) { return !owners_.contains(entry.first); });
-    while (past_moves_.size() > past_moves_kept) past_moves_.pop_front();
 }
 
 void InventoryKeeper::connection(const HostId& id, Connection connection, std::string problem) {
@@ -182,9 +207,11 @@ void InventoryKeeper::moved_by_hand(const VmId& vm, const HostId& from, const Ho
 void InventoryKeeper::place(const VmId& vm, const HostId& from, const HostId& to, Instant now) {
     expected_[vm] = to;
     owners_[vm] = {to, now, now};
-    if (auto moved = seen_[from].extract(vm); !moved.empty()) {
-        moved.mapped().state = VmState::running;
-        seen_[to].insert_or_assign(vm, moved.mapped());
+    if (const auto moved = seen_[from].find(vm); moved != seen_[from].end()) {
+        collectors::Sample::SampledVm sampled = moved->second;
+        sampled.state = VmState::running;
+        hide(from, vm);
+        show(to, vm, std::move(sampled));
     }
 }
 
@@ -268,27 +295,33 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
 }
 
 // Hosts are sampled one after the other: a VM on its way is seen on both once. Twice on both is a double run.
-void InventoryKeeper::notice_double_runs(Instant at) {
-    std::map<VmId, Twice> now;
-    std::map<VmId, HostId> first;
-    for (const auto& [host, vms] : seen_)
-        for (const auto& [vm, sampled] : vms) {
-            if (!runs(sampled)) continue;
-            const auto [found, fresh] = first.emplace(vm, host);
-            if (!fresh) now[vm] = {found->second, host, at};
+void InventoryKeeper::notice_double_runs(const std::set<VmId>& concerned, Instant at) {
+    const auto running_hosts = [this](const VmId& vm) {
+        std::vector<HostId> hosts;
+        const auto places = places_.find(vm);
+        if (places == places_.end()) return hosts;
+        for (const HostId& host : places->second)
+            if (runs(seen_[host].at(vm))) hosts.push_back(host);
+        return hosts;
+    };
+    // Others may have come together, or gone, by an operation of ours.
+    std::set<VmId> looked_at = concerned;
+    for (const auto& [vm, twice] : twice_) looked_at.insert(vm);
+    for (const VmId& vm : looked_at) {
+        const auto hosts = running_hosts(vm);
+        if (hosts.size() < 2) {
+            twice_.erase(vm);
+            continue;
         }
-    for (auto& [vm, twice] : now) {
-        const auto before = twice_.find(vm);
-        if (before != twice_.end() && before->second.first == twice.first && before->second.second == twice.second)
-            twice.since = before->second.since;
+        Twice& twice = twice_.try_emplace(vm, Twice{hosts[0], hosts.back(), at}).first->second;
+        if (twice.first != hosts[0] || twice.second != hosts.back()) twice = {hosts[0], hosts.back(), at};
     }
-    twice_ = std::move(now);
 }
 
 std::vector<DoubleRun> InventoryKeeper::double_runs() const {
     const auto seen_after = [this](const HostId& host, Instant then) {
-        const auto found = hosts_.find(host);
-        return found != hosts_.end() && found->second.sampled_at && *found->second.sampled_at > then;
+        const auto found = looked_at_.find(host);
+        return found != looked_at_.end() && found->second > then;
     };
     std::vector<DoubleRun> doubles;
     for (const auto& [vm, twice] : twice_)

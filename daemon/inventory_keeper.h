@@ -36,6 +36,8 @@ public:
     void presume_facts(const HostId& host, HostFacts facts);
     void vm_facts(const VmId& vm, VmFacts facts);
     void sampled(const HostId& host, const collectors::Sample& sample);
+    /// What its last sample told was still the case then.
+    void unchanged(const HostId& host, Instant as_of);
     void connection(const HostId& host, Connection connection, std::string problem);
     /// `to_site`: where its VMs leave to; empty: they stay in its own.
     void maintenance(const HostId& host, bool on, const std::string& to_site = "");
@@ -87,19 +89,24 @@ private:
     };
 
     void notice_owner(const VmId& vm, const HostId& host, Instant at);
-    void notice_double_runs(Instant at);
+    void notice_double_runs(const std::set<VmId>& concerned, Instant at);
     void forget_gone_vms(Instant now);
+    void show(const HostId& host, const VmId& vm, collectors::Sample::SampledVm sampled);
+    void hide(const HostId& host, const VmId& vm);
     bool knows_facts(const VmId& vm) const;
     void place(const VmId& vm, const HostId& from, const HostId& to, Instant now);
 
     std::map<HostId, Host> hosts_;
     Duration stale_after_{};
     std::map<HostId, std::map<VmId, collectors::Sample::SampledVm>> seen_;
+    std::map<HostId, Instant> looked_at_;      // when it was last sampled, rather than told to be unchanged
+    std::map<VmId, std::set<HostId>> places_;  // seen_ the other way round
     std::map<VmId, KnownFacts> facts_;
     std::uint64_t facts_revision_ = 0;  // the last one given: each is given once
     std::map<VmId, Owner> owners_;
     std::map<VmId, Twice> twice_;      // seen running on two hosts
     std::map<VmId, HostId> expected_;  // where our own operations put them
+    std::optional<Instant> forgot_at_;
     std::deque<PastMove> past_moves_;
 };
 

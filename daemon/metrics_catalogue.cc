@@ -78,7 +78,7 @@ const std::vector<MetricRow> rows = {
      "Memory in use (allocated to VMs where that is not measured) over all memory of the host"},
     {"ballast_host_ready_ratio", gauge, "host", "Share of time its vCPUs waited for a CPU, smoothed"},
     {"ballast_host_pressure_ratio", gauge, "host,resource,kind",
-     "Pressure stall information, 10 s average; only of the daemon's own host"},
+     "Pressure stall information, 10 s average; only of hosts that a daemon runs on"},
     {"ballast_host_overloaded", gauge, "host,detector", "1 while this detector holds the host overloaded"},
     {"ballast_host_unrelieved", gauge, "host", "1 while the host is overloaded and the plan does not resolve it"},
     {"ballast_host_power", gauge, "host,state", "1 for the state of the host's power, 0 for the others"},

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "cluster/remote_hypervisor.h"
+#include "cluster/reports.h"
 #include "cluster/term_power.h"
 #include "cluster/term_store.h"
 #include "sim/sim_probe.h"
@@ -65,11 +66,14 @@ struct Daemon::Leader {
           caller(in.io().get_executor(), in.clock(), store, of),
           hypervisor(in.io().get_executor(), in.clock(), store, caller, site.hosts,
                      [&in](const std::string& definition) { return in.hypervisor().facts_of(definition); }),
+          reports(in.io().get_executor(), in.clock(), store, hypervisor, config::DaemonOptions{}.interval),
           bmcs(in, world, site),
           power(bmcs, std::move(leads)),
           probe(in.io(), in.clock(), world, in.crashes(), in.host()),
           controller(in.io().get_executor(), in.clock(), hypervisor, power, probe, store,
-                     options_for(site.hosts, in.host()), {}) {}
+                     options_for(site.hosts, in.host()), {}) {
+        controller.sample_by([this](collectors::SamplerListener listener) { reports.start(std::move(listener)); });
+    }
 
     boost::asio::awaitable<void> start(policy::Options policy, Site& site) {
         auto started = co_await caller.start();
@@ -90,6 +94,7 @@ struct Daemon::Leader {
     cluster::TermStore store;
     cluster::Caller caller;
     cluster::RemoteHypervisor hypervisor;
+    cluster::Reports reports;
     ReportedPower bmcs;
     cluster::TermPower power;
     SimProbe probe;
@@ -104,9 +109,15 @@ Daemon::Daemon(MemberContext& context, World& world, Site& site)
       store_(context.store(), MarkedStore::agents + context.host().value),
       agent_(context.io().get_executor(), context.clock(), context.hypervisor(), store_, context.host(),
              {context.host().value, "machine of " + context.host().value, boot_id_of(context.boot_id())}, time_to_live,
-             {}),
+             [this](const std::string& problem) {
+                 if (problem.empty()) reporter_.registered();
+             }),
+      reporter_(context.io().get_executor(), context.clock(), context.hypervisor(), store_,
+                {context.host(), config::DaemonOptions{}.interval, std::nullopt},
+                [this] { return agent_.incarnation(); }),
       election_(context.io().get_executor(), context.clock(), store_, context.host().value, time_to_live) {
     agent_.start();
+    reporter_.start();
     boost::asio::co_spawn(context.io(), live(), boost::asio::detached);
 }
 

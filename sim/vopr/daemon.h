@@ -9,6 +9,7 @@
 
 #include "cluster/agent.h"
 #include "cluster/election.h"
+#include "cluster/reporter.h"
 #include "daemon/controller.h"
 #include "ports/forwarding_store.h"
 #include "sim/member.h"
@@ -68,6 +69,7 @@ private:
     Site& site_;
     MarkedStore store_;
     cluster::Agent agent_;
+    cluster::Reporter reporter_;
     cluster::Election election_;
     std::unique_ptr<Leader> leader_;
 };
