@@ -48,7 +48,8 @@ boost::asio::awaitable<void> Callee::run() {
 }
 
 boost::asio::awaitable<Result<Revision>> Callee::read_all(bool fresh) {
-    const auto revision = co_await store_.revision();
+    Result<Revision> revision = Revision{};
+    if (!watching_) revision = co_await store_.revision();
     if (!revision) co_return revision.error();
     std::string prefix = calls_of(host_);
     const auto entries = co_await store_.list(std::move(prefix));

@@ -11,6 +11,9 @@ using interchange::to_json;
 namespace {
 // Events are hints: what none told of is read.
 constexpr Duration read_again = std::chrono::seconds{5};
+constexpr Duration read_again_a_host = std::chrono::milliseconds{15};  // where these are more: reading takes a while
+// A call takes three commits, one after the other, each some milliseconds on a busy disk: a second for all of them.
+constexpr std::size_t hosts_at_a_time = 64;
 // Longer than an agent waits for its own libvirt.
 constexpr Duration look_within = std::chrono::seconds{20};
 constexpr Duration change_within = std::chrono::seconds{60};
@@ -24,7 +27,12 @@ HostId host_of(const std::string& key, const char* prefix) {
 RemoteHypervisor::RemoteHypervisor(boost::asio::any_io_executor executor, Clock& clock, Store& store, Caller& caller,
                                    std::vector<HostId> hosts,
                                    std::function<Result<VmFacts>(const std::string& definition)> facts_of)
-    : executor_(std::move(executor)), clock_(clock), store_(store), caller_(caller), facts_of_(std::move(facts_of)) {
+    : executor_(executor),
+      clock_(clock),
+      store_(store),
+      caller_(caller),
+      facts_of_(std::move(facts_of)),
+      turns_(executor) {
     for (HostId& host : hosts) remotes_[std::move(host)];
 }
 
@@ -51,7 +59,8 @@ Hypervisor::Task<void> RemoteHypervisor::start() {
 
 boost::asio::awaitable<void> RemoteHypervisor::follow() {
     for (;;) {
-        co_await clock_.sleep_for(read_again);
+        const Duration pause = std::max(read_again, read_again_a_host * static_cast<int>(remotes_.size()));
+        co_await clock_.sleep_for(pause);
         const auto agents = co_await read_agents();
         (void)agents;  // their silence is told by the time at which they last answered
         const auto events = co_await read_events(false);
@@ -138,10 +147,12 @@ void RemoteHypervisor::tell_connection(const HostId& host, const std::string& wh
 void RemoteHypervisor::heard_events(const KeyValue& entry, bool first) {
     const HostId host = host_of(entry.key, events_prefix);
     const auto there = remotes_.find(host);
+    if (there == remotes_.end() || entry.mod_revision <= there->second.events_seen) return;
+    Remote& remote = there->second;
+    remote.events_seen = entry.mod_revision;
     boost::system::error_code failure;
     const json::value value = json::parse(entry.value, failure);
-    if (there == remotes_.end() || failure || !value.is_object()) return;
-    Remote& remote = there->second;
+    if (failure || !value.is_object()) return;
     const json::value* session = value.as_object().if_contains("session");
     const json::value* events = value.as_object().if_contains("events");
     if (!session || !session->is_int64() || !events || !events->is_array()) return;
@@ -239,6 +250,13 @@ Hypervisor::Task<T> RemoteHypervisor::look(HostId host, std::string method, json
         co_return read_as<T>(*answer);
 }
 
+template <class T>
+Hypervisor::Task<T> RemoteHypervisor::look_in_turn(HostId host, std::string method, json::object arguments) {
+    VmId place{std::to_string(std::hash<std::string>()(host.value) % hosts_at_a_time)};
+    const auto turn = co_await turns_.take(std::move(place));
+    co_return co_await look<T>(std::move(host), std::move(method), std::move(arguments));
+}
+
 Hypervisor::Task<void> RemoteHypervisor::change(HostId host, std::string method, json::object arguments,
                                                 Duration within) {
     if (!is_registered(host)) co_return Error{ErrorCode::unavailable, host.value, problem(host)};
@@ -254,7 +272,7 @@ json::object about(const VmId& vm) {
 }  // namespace
 
 Hypervisor::Task<HostFacts> RemoteHypervisor::facts(HostId host) {
-    return look<HostFacts>(std::move(host), "facts", {});
+    return look_in_turn<HostFacts>(std::move(host), "facts", {});
 }
 Hypervisor::Task<HostReading> RemoteHypervisor::read(HostId host) {
     auto reading = co_await look<HostReading>(host, "read", {});
@@ -266,13 +284,13 @@ Hypervisor::Task<HostReading> RemoteHypervisor::read(HostId host) {
     co_return reading;
 }
 Hypervisor::Task<VmFacts> RemoteHypervisor::vm_facts(HostId host, VmId vm) {
-    return look<VmFacts>(std::move(host), "vm_facts", about(vm));
+    return look_in_turn<VmFacts>(std::move(host), "vm_facts", about(vm));
 }
 Hypervisor::Task<Presence> RemoteHypervisor::presence(HostId host, VmId vm) {
     return look<Presence>(std::move(host), "presence", about(vm));
 }
 Hypervisor::Task<std::string> RemoteHypervisor::definition(HostId host, VmId vm) {
-    return look<std::string>(std::move(host), "definition", about(vm));
+    return look_in_turn<std::string>(std::move(host), "definition", about(vm));
 }
 Hypervisor::Task<void> RemoteHypervisor::start(StartRequest request) {
     const Duration within = request.give_up_after + beyond;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "cluster/agent.h"
 #include "cluster/calls.h"
 #include "cluster/registration.h"
 #include "ports/hypervisor.h"
@@ -80,12 +81,17 @@ private:
         std::string refused{};  // not empty: why nothing is asked of its agent
         std::optional<Instant> answered;
         std::optional<Duration> ahead;  // of our clock, that of the host's boot, by the reading that came fastest
+        Revision events_seen = 0;       // of their key
         Revision session = 0;           // of the events last heard
         std::uint64_t last_event = 0;
     };
 
     template <class T>
     Task<T> look(HostId host, std::string method, boost::json::object arguments);
+    /// As look(), of what can wait: only some hosts at a time are asked, so that a thousand of them keep no beat
+    /// waiting.
+    template <class T>
+    Task<T> look_in_turn(HostId host, std::string method, boost::json::object arguments);
     Task<void> change(HostId host, std::string method, boost::json::object arguments, Duration within);
 
     boost::asio::awaitable<void> follow();
@@ -104,6 +110,7 @@ private:
     Store& store_;
     Caller& caller_;
     std::function<Result<VmFacts>(const std::string&)> facts_of_;
+    Turns turns_;
     std::map<HostId, Remote> remotes_;
     std::function<void(const HostId&, const std::string&)> refused_;
     std::function<void(const HostId&)> registered_;

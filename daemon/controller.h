@@ -129,10 +129,10 @@ public:
 private:
     boost::asio::awaitable<void> run_cycles();
     boost::asio::awaitable<void> run_cycle();
-    boost::asio::awaitable<void> act(Cycle& cycle, Inventory inventory);
+    boost::asio::awaitable<void> act(Cycle& cycle);
     bool still_proposed(const Operation& op, const Plan& plan, const Inventory& seen) const;
-    boost::asio::awaitable<void> withdraw_stale_proposals(Plan plan, Inventory seen);
-    boost::asio::awaitable<void> start_restarts(Cycle& cycle, Inventory inventory);
+    boost::asio::awaitable<void> withdraw_stale_proposals(const Cycle& cycle);
+    boost::asio::awaitable<void> start_restarts(Cycle& cycle);
     bool is_still_looking() const;
     boost::asio::awaitable<void> switch_power(Cycle& cycle);
     boost::asio::awaitable<void> keep_power_known();
