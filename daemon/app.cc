@@ -30,6 +30,7 @@
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
 #include "daemon/store_archive.h"
+#include "daemon/store_watch.h"
 #include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "service/log.h"
@@ -123,6 +124,17 @@ Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock
     return std::move(*store);
 }
 
+/// Begins to look at the store's size; nothing: there is none to look at.
+std::shared_ptr<StoreWatch> watch_size(boost::asio::io_context& io, Clock& clock, Store& store) {
+    auto* const etcd = dynamic_cast<EtcdStore*>(&store);
+    if (etcd == nullptr) return nullptr;
+    auto watch = std::make_shared<StoreWatch>(
+        io.get_executor(), clock, [etcd] { return etcd->size(); },
+        [](const std::string& warning) { spdlog::warn("store: {}", warning); });
+    watch->start();
+    return watch;
+}
+
 /// What an App works with: a daemon of its own reaches all hosts by libvirt, the leader of several its own host by
 /// libvirt and all of them through their agents.
 struct Surroundings {
@@ -134,6 +146,7 @@ struct Surroundings {
     std::function<bool()> leads;                               // it is certain that nobody else does
     cluster::Caller* caller = nullptr;                         // of agents; none: a daemon of its own
     HostId own{};                                              // in a cluster
+    std::shared_ptr<StoreWatch> store_watch;                   // empty: an embedded store
 };
 
 /// Builds the parts in the order they need each other; owns them until the process ends.
@@ -144,6 +157,7 @@ public:
           configuration_(std::move(configuration)),
           config_file_(std::move(config_file)),
           store_(std::move(around.store)),
+          store_watch_(std::move(around.store_watch)),
           libvirt_(around.libvirt),
           through_agents_(std::move(around.through_agents)),
           hypervisor_(through_agents_ ? *through_agents_ : libvirt_),
@@ -334,9 +348,16 @@ private:
     }
 
     MetricsView metrics_view() const {
-        return {controller_.last_cycle(),      controller_.inventory(),      controller_.memory(),
-                controller_.active(),          controller_.power_records(),  energy_.hosts(),
-                controller_.vms_down().size(), controller_.fencing_frozen(), rolling_.run()};
+        return {controller_.last_cycle(),
+                controller_.inventory(),
+                controller_.memory(),
+                controller_.active(),
+                controller_.power_records(),
+                energy_.hosts(),
+                controller_.vms_down().size(),
+                controller_.fencing_frozen(),
+                rolling_.run(),
+                store_watch_ ? store_watch_->size() : std::nullopt};
     }
 
     Result<void> serve_metrics() {
@@ -430,6 +451,7 @@ private:
     RealClock clock_;
     DecisionLog log_;
     std::unique_ptr<Store> store_;
+    std::shared_ptr<StoreWatch> store_watch_;
     hypervisor::LibvirtHypervisor& libvirt_;
     std::unique_ptr<Hypervisor> through_agents_;
     Hypervisor& hypervisor_;
@@ -497,6 +519,7 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
     for (hypervisor::LinkOptions& link : links_from(configuration.daemon))
         if (link.id == own) links.push_back(std::move(link));
     auto& shared = *store.release();
+    const auto store_watch = watch_size(io, clock, shared);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links, peers_of(configuration.daemon));
     int status = 0;
     App* app = nullptr;
@@ -506,7 +529,7 @@ boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, 
         read_policy_again(configuration);  // it may have been edited since
         app = new App(io, configuration, config_file,
                       {std::move(parts.store), libvirt, links_from(configuration.daemon), std::move(parts.hypervisor),
-                       std::move(parts.samples), std::move(parts.leads), parts.caller, own});
+                       std::move(parts.samples), std::move(parts.leads), parts.caller, own, store_watch});
         app->start();
         return app->leading();
     };
@@ -579,8 +602,10 @@ int run(const std::string& config_file) {
     if (loaded->daemon.cluster.enabled) run_member(io, clock, *loaded, config_file, std::move(*store));
     auto links = links_from(loaded->daemon);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
-    auto& app = *new App(io, *loaded, config_file,
-                         {std::move(*store), libvirt, std::move(links), nullptr, {}, [] { return true; }, nullptr, {}});
+    const auto store_watch = watch_size(io, clock, **store);
+    auto& app = *new App(
+        io, *loaded, config_file,
+        {std::move(*store), libvirt, std::move(links), nullptr, {}, [] { return true; }, nullptr, {}, store_watch});
     app.start();
     io.run();
     app.close();

@@ -122,6 +122,7 @@ MetricFamilies Metrics::view_metrics(const MetricsView& view) const {
     append(families, power_metrics(view.inventory, view.power, view.energy));
     append(families, failover_metrics(view.vms_down, view.fencing_frozen));
     append(families, rolling_metrics(view.rolling));
+    append(families, store_metrics(view.store_size));
     if (any_cycle_) append(families, decision_metrics(view.cycle, view.inventory));
     if (per_vm_) append(families, vm_metrics(view.inventory));
     return families;

@@ -30,6 +30,7 @@ struct MetricsView {
     std::size_t vms_down = 0;     // they ran when their host was lost, and have not been started again
     bool fencing_frozen = false;  // too many hosts are silent for any of them to be cut off
     std::optional<RollingRun> rolling{};
+    std::optional<Bytes> store_size{};  // nothing: not known
 };
 
 class Metrics {

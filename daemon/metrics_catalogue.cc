@@ -26,6 +26,7 @@ const std::vector<MetricRow> rows = {
     {"ballast_last_cycle_timestamp_seconds", gauge, "", "When the last planning cycle began; absent before the first"},
     {"ballast_collector_success", gauge, "host,source", "1 when the last reading of this source of the host succeeded"},
     {"ballast_collector_failures_total", counter, "host,source", "Readings of this source of the host that failed"},
+    {"ballast_store_size_bytes", gauge, "", "What etcd's database occupies; absent with the embedded store"},
     {"process_start_time_seconds", gauge, "", "When this process started"},
     {"process_cpu_seconds_total", counter, "", "CPU time this process used, user and system"},
     {"process_resident_memory_bytes", gauge, "", "Memory this process occupies"},

@@ -327,6 +327,11 @@ MetricFamilies rolling_metrics(const std::optional<RollingRun>& run) {
             single("ballast_rolling_stopped", run->state == RollingState::stopped)};
 }
 
+MetricFamilies store_metrics(std::optional<Bytes> size) {
+    if (!size) return {};
+    return {single("ballast_store_size_bytes", static_cast<double>(size->count))};
+}
+
 MetricFamilies vm_metrics(const Inventory& inventory) {
     MetricFamilies families = {metric_family("ballast_vm_info")};
     for (const auto& [id, vm] : inventory.vms)

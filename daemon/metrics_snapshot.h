@@ -29,6 +29,7 @@ MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen);
 
 /// The rolling run, if one was ever asked for.
 MetricFamilies rolling_metrics(const std::optional<RollingRun>& run);
+MetricFamilies store_metrics(std::optional<Bytes> size);
 
 /// One series a VM and metric: many in a large cluster.
 MetricFamilies vm_metrics(const Inventory& inventory);

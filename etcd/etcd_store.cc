@@ -61,6 +61,7 @@ public:
     static Task<std::vector<KeyValue>> list(std::shared_ptr<Core> core, std::string prefix);
     static Task<Commit> commit(std::shared_ptr<Core> core, Transaction transaction);
     static Task<Revision> revision(std::shared_ptr<Core> core);
+    static Task<StoreSize> size(std::shared_ptr<Core> core);
     static Task<LeaseId> grant(std::shared_ptr<Core> core, Duration time_to_live);
     static Task<void> keep_alive(std::shared_ptr<Core> core, LeaseId lease);
     static Task<void> revoke(std::shared_ptr<Core> core, LeaseId lease);
@@ -172,6 +173,16 @@ Task<Revision> Core::revision(std::shared_ptr<Core> core) {
     co_return response->header().revision();
 }
 
+Task<StoreSize> Core::size(std::shared_ptr<Core> core) {
+    const UnderWay call(*core);
+    if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
+    api::StatusRequest request;
+    auto response = co_await core->read(status_method, std::move(request), core->connection_.deadline());
+    if (!response) co_return response.error();
+    const auto bytes = [](std::int64_t count) { return Bytes{static_cast<std::uint64_t>(count)}; };
+    co_return StoreSize{bytes(response->db_size()), bytes(response->db_size_in_use())};
+}
+
 Task<LeaseId> Core::grant(std::shared_ptr<Core> core, Duration time_to_live) {
     if (auto fine = store::check_time_to_live(time_to_live); !fine) co_return fine.error();
     const UnderWay call(*core);
@@ -265,6 +276,7 @@ public:
                                        std::function<void()> compacted) override {
         return core_->watch({std::move(prefix), after, std::move(changed), std::move(compacted)});
     }
+    Task<StoreSize> size() override { return Core::size(core_); }
     Task<LeaseId> grant(Duration time_to_live) override { return Core::grant(core_, time_to_live); }
     Task<void> keep_alive(LeaseId lease) override { return Core::keep_alive(core_, lease); }
     Task<void> revoke(LeaseId lease) override { return Core::revoke(core_, lease); }

@@ -36,6 +36,12 @@ struct EtcdOptions {
     Duration ping_timeout = std::chrono::seconds(3);
 };
 
+/// Of the database of the member in use.
+struct StoreSize {
+    Bytes file;
+    Bytes in_use;  // the rest was compacted away, and is written to anew
+};
+
 class EtcdStore : public Store {
 public:
     using Note = std::function<void(const std::string&)>;
@@ -47,6 +53,9 @@ public:
     /// conflict (another process uses state_dir), invalid (a file or an endpoint), no_space.
     static Task<std::unique_ptr<EtcdStore>> open(boost::asio::any_io_executor executor, Clock& clock,
                                                  EtcdOptions options, Note note);
+
+    /// Errors as those of a read.
+    virtual Task<StoreSize> size() = 0;
 };
 
 }  // namespace ballast

@@ -24,6 +24,8 @@ inline constexpr UnaryMethod<api::LeaseGrantRequest, api::LeaseGrantResponse> le
     {"/etcdserverpb.Lease/LeaseGrant"}};
 inline constexpr UnaryMethod<api::LeaseRevokeRequest, api::LeaseRevokeResponse> lease_revoke_method{
     {"/etcdserverpb.Lease/LeaseRevoke"}};
+inline constexpr UnaryMethod<api::StatusRequest, api::StatusResponse> status_method{
+    {"/etcdserverpb.Maintenance/Status"}};
 inline constexpr UnaryMethod<api::AuthenticateRequest, api::AuthenticateResponse> authenticate_method{
     {"/etcdserverpb.Auth/Authenticate"}};
 inline constexpr StreamMethod<api::LeaseKeepAliveRequest, api::LeaseKeepAliveResponse> lease_keep_alive_method{

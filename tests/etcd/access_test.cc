@@ -240,3 +240,20 @@ TEST_CASE("Certificates that were renewed are used without a restart") {
     INFO((committed ? "" : to_string(committed.error())));
     CHECK(committed.has_value());
 }
+
+TEST_CASE("How large etcd's database is, is told to a user without further rights, and grows with what is written") {
+    const Guarded guarded;
+    boost::asio::io_context io;
+    EtcdClient client(io, guarded.options());
+    client.open().value();
+    const StoreSize before = wait(io, client->size()).value();
+    CHECK(before.in_use > Bytes{});
+    CHECK(before.in_use <= before.file);
+    for (int i = 0; i < 8; ++i) {
+        Transaction large;
+        large.changes.push_back({Change::Kind::put, "/large", std::string(1 << 20, 'x'), 0});
+        REQUIRE(wait(io, client->commit(std::move(large))).value().committed);
+    }
+    const StoreSize after = wait(io, client->size()).value();
+    CHECK(after.file >= before.file + mib(4));
+}

@@ -34,7 +34,7 @@ public:
     }
     void close() { store_.reset(); }
     Store& operator*() { return *store_; }
-    Store* operator->() { return store_.get(); }
+    EtcdStore* operator->() { return store_.get(); }
     EtcdOptions& options() { return options_; }
 
     Words notes;
