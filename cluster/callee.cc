@@ -39,7 +39,7 @@ boost::asio::awaitable<void> Callee::run() {
                 for (const WatchEvent& event : events)
                     if (event.kind == WatchEvent::Kind::put) begin(event.entry);
             };
-            std::function<void()> compacted = [] {};  // read again below
+            std::function<void()> compacted = [this] { watching_.reset(); };  // read again below, and watched anew
             watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
         }
         const Duration pause = revision ? read_again : store_retry;

@@ -37,23 +37,32 @@ RemoteHypervisor::RemoteHypervisor(boost::asio::any_io_executor executor, Clock&
 }
 
 Hypervisor::Task<void> RemoteHypervisor::start() {
+    const auto watched = co_await read_and_watch(true);
+    if (!watched) co_return watched.error();
+    boost::asio::co_spawn(executor_, follow(), boost::asio::detached);
+    co_return Result<void>();
+}
+
+Hypervisor::Task<void> RemoteHypervisor::read_and_watch(bool first) {
     const auto revision = co_await store_.revision();
     if (!revision) co_return revision.error();
     const auto agents = co_await read_agents();
     if (!agents) co_return agents.error();
-    const auto events = co_await read_events(true);
+    const auto events = co_await read_events(first);
     if (!events) co_return events.error();
-    std::function<void()> compacted = [] {};
     std::string prefix = agents_prefix;
     std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& seen) { heard_agents(seen); };
-    agents_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), compacted);
+    std::function<void()> compacted = [this] { agents_watch_.reset(); };
+    if (!agents_watch_)
+        agents_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
     prefix = events_prefix;
     changed = [this](const std::vector<WatchEvent>& seen) {
         for (const WatchEvent& event : seen)
             if (event.kind == WatchEvent::Kind::put) heard_events(event.entry, false);
     };
-    events_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), compacted);
-    boost::asio::co_spawn(executor_, follow(), boost::asio::detached);
+    compacted = [this] { events_watch_.reset(); };
+    if (!events_watch_)
+        events_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
     co_return Result<void>();
 }
 
@@ -61,10 +70,8 @@ boost::asio::awaitable<void> RemoteHypervisor::follow() {
     for (;;) {
         const Duration pause = std::max(read_again, read_again_a_host * static_cast<int>(remotes_.size()));
         co_await clock_.sleep_for(pause);
-        const auto agents = co_await read_agents();
-        (void)agents;  // their silence is told by the time at which they last answered
-        const auto events = co_await read_events(false);
-        (void)events;
+        const auto read = co_await read_and_watch(false);
+        (void)read;  // agents' silence is told by the time at which they last answered
     }
 }
 

@@ -95,6 +95,7 @@ private:
     Task<void> change(HostId host, std::string method, boost::json::object arguments, Duration within);
 
     boost::asio::awaitable<void> follow();
+    Task<void> read_and_watch(bool first);
     Task<void> read_agents();
     Task<void> read_events(bool first);
     void heard_agents(const std::vector<WatchEvent>& events);

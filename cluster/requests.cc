@@ -66,7 +66,7 @@ boost::asio::awaitable<void> Desk::run() {
                 for (const WatchEvent& event : events)
                     if (event.kind == WatchEvent::Kind::put) begin(event.entry);
             };
-            std::function<void()> compacted = [] {};
+            std::function<void()> compacted = [this] { watching_.reset(); };
             watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
         }
         co_await clock_.sleep_for(read_again);
