@@ -1,0 +1,302 @@
+"""Daemons on a real etcd: the leader of a thousand hosts (`cluster-scale`), and members at rest (`cluster-rest`).
+
+Each ballastd runs in a mount and a UTS namespace of its own, with a libvirtd of its own without guests: for the daemon a
+host of that name. The other 999 hosts of `cluster-scale` are simulated agents (bench/cluster_agents.cc).
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+from sampling_bench import cpu_of, row
+
+RETENTION = "1m"  # as docs/cluster.md advises
+MINUTES = float(os.environ.get("BALLAST_BENCH_MINUTES", "20"))
+HOSTS = int(os.environ.get("BALLAST_BENCH_HOSTS", "1000"))
+VMS, INTERVAL, TTL = 20, 10, int(os.environ.get("BALLAST_BENCH_TTL", "10"))
+BURSTS = 6
+REST_S = 60
+PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
+# As pid 1 of its own pid namespace, so that libvirtd ends with it.
+HOST = """
+set -e
+hostname "$1"
+for folder in %s; do mkdir -p $folder; mount -t tmpfs tmpfs $folder; done
+touch /etc/libvirt/libvirtd.conf /etc/libvirt/qemu.conf
+libvirtd 2>"$4/libvirtd.log" &
+for try in $(seq 100); do virsh -c qemu:///system list >/dev/null 2>&1 && break; sleep 0.1; done
+virsh -c qemu:///system capabilities >/dev/null; virsh -c qemu:///system domcapabilities >/dev/null
+exec "$2" --config "$3"
+""" % " ".join(PRIVATE)
+POLICY = """mode: automatic
+reserve: {cpu: 10%, memory: 5%, memory_min: 0B}
+"""
+
+
+def free_port():
+    """Free at the moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_for(what, look, timeout):
+    """Looks until it is true."""
+    deadline = time.monotonic() + timeout
+    while not look():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited {timeout} s for {what}")
+        time.sleep(0.2)
+
+
+class Etcd:
+    """One member, with its data in `folder`."""
+
+    def __init__(self, folder):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        peer = f"http://127.0.0.1:{free_port()}"
+        # pylint: disable-next=consider-using-with
+        self.process = subprocess.Popen(
+            ["etcd", "--name=m", f"--data-dir={folder}/etcd", f"--listen-client-urls={self.url}", f"--advertise-client-urls={self.url}",
+             f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=m={peer}",
+             "--auto-compaction-mode=periodic", f"--auto-compaction-retention={RETENTION}", "--log-level=error"],
+            stdout=subprocess.DEVNULL, stderr=open(f"{folder}/etcd.log", "w", encoding="utf-8"))
+        wait_for("etcd", lambda: self.metrics() is not None, 30)
+
+    def metrics(self):
+        """Its metrics' text; None while it does not serve."""
+        try:
+            with urllib.request.urlopen(self.url + "/metrics", timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
+
+    def figure(self, name):
+        """One metric without labels."""
+        return float(re.search(rf"^{name} (\S+)$", self.metrics(), re.M).group(1))
+
+    def size(self):
+        """Of its database's file, and what of that is in use, in MiB."""
+        return (self.figure("etcd_mvcc_db_total_size_in_bytes") / 2**20, self.figure("etcd_mvcc_db_total_size_in_use_in_bytes") / 2**20)
+
+    def revision(self):
+        """Of the store: one a write."""
+        return self.figure("etcd_debugging_mvcc_current_revision")
+
+
+class Daemon:
+    """A ballastd as the host of this name."""
+
+    def __init__(self, build, folder, name, hosts, etcd, policy):
+        self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder + "/policy.d")
+        self.metrics_port = free_port()
+        with open(self.folder + "/policy.d/10.yaml", "w", encoding="utf-8") as out:
+            out.write(policy)
+        config = self.folder + "/ballast.yaml"
+        with open(config, "w", encoding="utf-8") as out:
+            out.write("hosts:\n" + "".join(hosts) + f"shared_storage: [/srv/vms]\nstate_dir: {self.folder}/state\n"
+                      f"policy_dir: {self.folder}/policy.d\nsocket: {self.folder}/socket\ninterval: {INTERVAL}s\ncall_deadline: 60s\n"
+                      f"metrics: {{listen: '127.0.0.1:{self.metrics_port}'}}\nhealth: {{probe: []}}\n"
+                      f"store: {{kind: etcd, endpoints: [\"{etcd.url}\"]}}\ncluster: {{enabled: true, time_to_live: {TTL}s}}\n")
+        self.log = self.folder + "/log"
+        # pylint: disable-next=consider-using-with
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", HOST, "sh", name,
+             os.path.join(build, "bin", "ballastd"), config, self.folder],
+            stdout=open(self.log, "w", encoding="utf-8"), stderr=subprocess.STDOUT)
+        wait_for("ballastd of " + name, lambda: self.pid() is not None, 180)
+
+    def pid(self):
+        """The daemon's, once it is more than the shell; None before."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        try:
+            with open(children, encoding="utf-8") as text:
+                pid = int(text.read().split()[0])
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as text:
+                return pid if text.read().strip() == "ballastd" else None
+        except (OSError, IndexError):
+            return None
+
+    def terminate(self):
+        """Asks the daemon: unshare ignores it."""
+        if self.pid():
+            os.kill(self.pid(), signal.SIGTERM)
+
+    def wait(self, timeout=None):
+        """Until all of it has ended."""
+        self.process.wait(timeout)
+
+    def kill(self):
+        """All of it."""
+        self.process.kill()
+
+    def says(self, text):
+        """Whether its log has that."""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return text in log.read()
+
+    def memory(self):
+        """Resident, in MiB."""
+        with open(f"/proc/{self.pid()}/status", encoding="utf-8") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+
+    def metric(self, name):
+        """One sample of its metrics; None: there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return None
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)
+        return float(found.group(1)) if found else None
+
+
+def stop(processes):
+    """Ends them, the last one first."""
+    for process in reversed(processes):
+        process.terminate()
+    for process in reversed(processes):
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def host_line(number, extra=""):
+    """A host of the configuration; its address is this machine, where nobody listens."""
+    return f"  - {{name: n{number:04}, uri: \"qemu+tcp://127.1.{number // 250}.{number % 250 + 1}/system\"{extra}}}\n"
+
+
+def report_to_plan(leader, agents, lines):
+    """Seconds from the report of a VM's burst to the plan that knows of it, and from the burst to that."""
+    took, whole = [], []
+    metric = 'ballast_host_cpu_demand_ratio{host="n0001"}'
+    for _ in range(BURSTS):
+        time.sleep(INTERVAL + 3)
+        before = leader.metric(metric)
+        del lines[:]
+        began = time.time()
+        agents.send_signal(signal.SIGUSR1)
+        wait_for("the plan that knows of it", lambda b=before: abs((leader.metric(metric) or b) - b) > 0.01, 60)
+        now = time.time()
+        reported = [float(line.split()[1]) for line in lines if line.startswith("reported") and float(line.split()[1]) >= began]
+        took.append(now - reported[0] if reported else 0.0)
+        whole.append(now - began)
+    return took, whole
+
+
+def collect(stream, lines):
+    """Appends what comes to `lines`, in a thread."""
+    import threading
+
+    def read():
+        for line in stream:
+            lines.append(line)
+    threading.Thread(target=read, daemon=True).start()
+
+
+def scale(build):
+    """One leader, 999 agents, 20 VMs each."""
+    folder = tempfile.mkdtemp(prefix="ballast-scale-", dir="/dev/shm")
+    processes = []
+    try:
+        etcd = Etcd(folder)
+        processes.append(etcd.process)
+        hosts = [host_line(0, ", target: false")] + [host_line(i) for i in range(1, HOSTS)]
+        leader = Daemon(build, folder, "n0000", hosts, etcd, POLICY)
+        processes.append(leader)
+        wait_for("the lead", lambda: leader.says("leads the cluster"), 60)
+        # pylint: disable-next=consider-using-with
+        agents = subprocess.Popen([os.path.join(build, "bin", "bench_cluster_agents"), etcd.url, folder, "1", str(HOSTS - 1), str(VMS),
+                                   str(INTERVAL), str(TTL)], stdout=subprocess.PIPE, stderr=open(folder + "/agents.log", "w", encoding="utf-8"),
+                                  text=True)
+        processes.append(agents)
+        lines = []
+        collect(agents.stdout, lines)
+        began = time.monotonic()
+        # Until the definitions of all VMs are known.
+        records = f"etcdctl --endpoints={etcd.url} get --prefix --keys-only /ballast/data/ballast/vms/ | grep -c vms"
+        known = lambda: int(subprocess.run(records, shell=True, capture_output=True, text=True, check=False,
+                                           env={**os.environ, "ETCDCTL_API": "3"}).stdout or 0)
+        while known() < (HOSTS - 1) * VMS and time.monotonic() - began < 1200:
+            time.sleep(5)
+        settled = time.monotonic() - began
+        records_known = known()
+        time.sleep(30)
+        revision, cpu, at = etcd.revision(), cpu_of(leader.pid()), time.monotonic()
+        cycles = leader.metric("ballast_cycles_total")
+        etcd_cpu = cpu_of(etcd.process.pid)
+        sizes = []
+        while time.monotonic() - at < MINUTES * 60:
+            time.sleep(10)
+            sizes.append(etcd.size())
+        elapsed = time.monotonic() - at
+        cores = (cpu_of(leader.pid()) - cpu) / elapsed
+        etcd_cores = (cpu_of(etcd.process.pid) - etcd_cpu) / elapsed
+        writes = (etcd.revision() - revision) / elapsed
+        cycle_rate = ((leader.metric("ballast_cycles_total") or 0) - (cycles or 0)) / elapsed
+        rss = leader.memory()
+        took, whole = report_to_plan(leader, agents, lines)
+        half = sizes[len(sizes) // 2:]
+        case = f"{HOSTS} hosts, {VMS} VMs each, {INTERVAL} s"
+        return [row(case, "all VMs' definitions known after", round(settled), "s", None, "-", records_known == (HOSTS - 1) * VMS),
+                row(case, "etcd writes a second", round(writes, 1), "", None, "-"),
+                row(case, "etcd's CPU", round(etcd_cores, 2), "cores", None, "-"),
+                row(case, f"its database after {elapsed / 60:.0f} min", round(sizes[-1][0]), "MiB", None, "< 200", sizes[-1][0] < 200),
+                row(case, f"in use of it, at most, in the last {elapsed / 120:.0f} min", round(max(used for _, used in half)), "MiB"),
+                row(case, "growth of the file in that time", round(half[-1][0] - half[0][0]), "MiB"),
+                row(case, "the leader's CPU", round(cores, 3), "cores", None, "<= 0.25", cores <= 0.25),
+                row(case, "its resident memory", round(rss), "MiB", None, "<= 300", rss <= 300),
+                row(case, "plans a minute", round(cycle_rate * 60, 1), ""),
+                row(case, f"report to plan, worst of {len(took)}", round(max(took), 2), "s", None, f"<= {INTERVAL}", max(took) <= INTERVAL),
+                row(case, f"load to plan, worst of {len(whole)}", round(max(whole), 2), "s", None, "-")]
+    finally:
+        stop(processes)
+        if os.environ.get("BALLAST_BENCH_KEEP"):
+            print("kept:", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def rest(build):
+    """Three members, nothing to do."""
+    folder = tempfile.mkdtemp(prefix="ballast-rest-", dir="/dev/shm")
+    processes = []
+    try:
+        etcd = Etcd(folder)
+        processes.append(etcd.process)
+        daemons = []
+        for i in range(3):
+            daemons.append(Daemon(build, folder, f"n{i:04}", [host_line(j) for j in range(3)], etcd, POLICY))
+            processes.append(daemons[-1])
+            wait_for("its registration", lambda d=daemons[-1]: d.says("registered with the cluster"), 60)
+        wait_for("the lead", lambda: daemons[0].says("leads the cluster"), 60)
+        time.sleep(30)
+        before = [cpu_of(daemon.pid()) for daemon in daemons]
+        time.sleep(REST_S)
+        shares = [(cpu_of(daemon.pid()) - then) / REST_S * 100 for daemon, then in zip(daemons, before)]
+        memory = [daemon.memory() for daemon in daemons]
+        case = "3 members, no VMs, 10 s"
+        rows = []
+        for who, share, rss in (("leader", shares[0], memory[0]), ("follower", max(shares[1:]), max(memory[1:]))):
+            rows += [row(case, f"{who}: CPU of one core", round(share, 3), "%", None, "< 0.5", share < 0.5),
+                     row(case, f"{who}: resident memory", round(rss, 1), "MiB", None, "< 45", rss < 45)]
+        return rows
+    finally:
+        stop(processes)
+        if os.environ.get("BALLAST_BENCH_KEEP"):
+            print("kept:", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+ALL = {"cluster-scale": scale, "cluster-rest": rest}
