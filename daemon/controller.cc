@@ -358,6 +358,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     cycle.mode = mode();
     cycle.paused = paused();
     const Instant begin = clock_.now();
+    planned_.inventory = {};  // a second one of a large cluster is much; nobody looks until it is there again
     Inventory seen = inventory();
     memory_ = policy::observe(std::move(memory_), seen, policy_, begin);
     const Instant observed = clock_.now();

@@ -103,7 +103,7 @@ struct MetricsSample {
     /// Told nothing yet.
     std::unique_ptr<daemon::Metrics> silent_metrics() const {
         const auto look = [this] {
-            return daemon::MetricsView{cycle, inventory, memory, active, power, energy, 2, false, rolling};
+            return daemon::MetricsView{cycle, inventory, memory, active, power, energy, 2, false, rolling, mib(80)};
         };
         return std::make_unique<daemon::Metrics>(options, clock, look);
     }

@@ -1,0 +1,88 @@
+#include "daemon/inventory_keeper.h"
+
+#include <catch2/catch.hpp>
+
+using namespace ballast;
+using daemon::InventoryKeeper;
+
+namespace {
+
+const HostId k1{"k1"}, k2{"k2"};
+const VmId kept_vm{"11111111-1111-1111-1111-111111111111"};
+
+Instant at(int seconds) {
+    return Instant{} + std::chrono::seconds{1000 + seconds};
+}
+
+InventoryKeeper keeper_of_two() {
+    config::DaemonOptions options;
+    for (const HostId& host : {k1, k2}) options.hosts.emplace_back().id = host;
+    InventoryKeeper keeper;
+    keeper.configure(options);
+    for (const HostId& host : {k1, k2}) {
+        HostFacts facts;
+        facts.cpus = 4;
+        keeper.host_facts(host, facts);
+        keeper.connection(host, Connection::up, "");
+    }
+    return keeper;
+}
+
+collectors::Sample sample_with(int seconds, bool runs) {
+    collectors::Sample sample;
+    sample.at = at(seconds);
+    if (runs) sample.vms[kept_vm] = {"web", VmState::running, 3, {}};
+    return sample;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a host that is told to be unchanged stays known for as long as that, and one that was never sampled is not") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.unchanged(k2, at(0));
+    keeper.sampled(k1, sample_with(0, true));
+    CHECK_FALSE(keeper.build(at(30), {}).hosts.at(k1).stale);
+    CHECK(keeper.build(at(31), {}).hosts.at(k1).stale);
+    keeper.unchanged(k1, at(20));
+    CHECK_FALSE(keeper.build(at(50), {}).hosts.at(k1).stale);
+    keeper.unchanged(k1, at(10));  // late
+    CHECK(keeper.build(at(50), {}).hosts.at(k1).sampled_at == at(20));
+    CHECK(keeper.build(at(51), {}).hosts.at(k1).stale);
+    CHECK(keeper.build(at(1), {}).hosts.at(k2).stale);
+}
+
+TEST_CASE("a vm counts as running twice once both hosts were sampled again, not because both are unchanged") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    keeper.sampled(k2, sample_with(1, true));
+    keeper.unchanged(k1, at(20));
+    keeper.unchanged(k2, at(20));
+    CHECK(keeper.double_runs().empty());
+    keeper.sampled(k1, sample_with(22, true));
+    CHECK(keeper.double_runs().empty());
+    keeper.sampled(k2, sample_with(23, true));
+    REQUIRE(keeper.double_runs().size() == 1);
+    CHECK(keeper.double_runs().front().vm == kept_vm);
+    keeper.sampled(k1, sample_with(30, false));
+    CHECK(keeper.double_runs().empty());
+    keeper.sampled(k2, sample_with(31, true));
+    CHECK(keeper.running_on(k2).size() == 1);
+}
+
+TEST_CASE("what is known of a vm that is nowhere any more is forgotten, and of one that moved is kept") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    VmFacts facts;
+    facts.name = "web";
+    keeper.vm_facts(kept_vm, facts);
+    CHECK(keeper.vm_facts_wanted(k1).empty());
+    keeper.belongs(kept_vm, k1, k2, at(1));
+    CHECK(keeper.vm_facts_wanted(k2).empty());
+    keeper.sampled(k1, sample_with(60, false));
+    keeper.sampled(k2, sample_with(60, true));
+    CHECK(keeper.vm_facts_wanted(k2).empty());
+    keeper.sampled(k2, sample_with(90, false));
+    keeper.sampled(k1, sample_with(120, true));
+    CHECK(keeper.vm_facts_wanted(k1).size() == 1);
+}
