@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
+#include "cluster/leader_watch.h"
 #include "collectors/sampler.h"
 #include "config/load.h"
 #include "config/render.h"
@@ -14,12 +14,14 @@
 #include "daemon/cluster_findings.h"
 #include "daemon/cluster_member.h"
 #include "daemon/controller.h"
+#include "daemon/counted_store.h"
 #include "daemon/energy_meter.h"
 #include "daemon/evacuation.h"
 #include "daemon/health_watch.h"
 #include "daemon/history.h"
 #include "daemon/leader_power.h"
 #include "daemon/logging.h"
+#include "daemon/member_metrics.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
 #include "daemon/open_store.h"
@@ -29,6 +31,7 @@
 #include "daemon/rolling_service.h"
 #include "daemon/season_file.h"
 #include "daemon/shutdown_guard.h"
+#include "daemon/startup.h"
 #include "daemon/store_archive.h"
 #include "daemon/store_watch.h"
 #include "daemon/tcp_probe.h"
@@ -47,69 +50,6 @@ constexpr const char* seasons_name = "/seasons.json";
 constexpr std::chrono::seconds last_writes_within{1};
 constexpr int exit_cannot_run = 1, exit_bad_configuration = 2;
 constexpr int exit_term_over = 75;  // EX_TEMPFAIL: systemd starts it anew
-
-std::string short_hostname() {
-    char name[256] = "localhost";
-    gethostname(name, sizeof name - 1);
-    const std::string full = name;
-    return full.substr(0, full.find('.'));
-}
-
-struct Configuration {
-    config::DaemonOptions daemon;
-    policy::Options policy;
-};
-
-config::Loaded<policy::Options> load_policy(const config::DaemonOptions& daemon) {
-    auto policy = config::load_policy_directory(daemon.policy_dir);
-    if (!policy) return policy.problems();
-    if (auto problems = config::cross_check(daemon, *policy); !problems.empty()) return problems;
-    return policy;
-}
-
-config::Loaded<Configuration> load(const std::string& file) {
-    auto daemon = config::load_daemon_file(file);
-    if (!daemon) {  // show the policy's problems in the same run
-        auto problems = daemon.problems();
-        const auto policy = config::load_policy_directory(config::DaemonOptions{}.policy_dir);
-        problems.insert(problems.end(), policy.problems().begin(), policy.problems().end());
-        return problems;
-    }
-    Configuration all{*daemon, {}};
-    if (all.daemon.hosts.empty()) all.daemon.hosts.push_back(config::default_host(short_hostname()));
-    if (all.daemon.cluster.enabled) {
-        const auto own = own_host(all.daemon, short_hostname());
-        if (!own)
-            return config::Diagnostics{
-                {file, 1, 1,
-                 "cluster.enabled: none of the `hosts` is called " + short_hostname() + ", as this machine is"}};
-        all.daemon = seen_from(all.daemon, *own);
-    }
-    auto policy = load_policy(all.daemon);
-    if (!policy) return policy.problems();
-    all.policy = *policy;
-    return all;
-}
-
-hypervisor::LinkOptions link_to(const config::HostOptions& host, const config::DaemonOptions& options) {
-    hypervisor::LinkOptions link;
-    link.id = host.id;
-    link.uri = host.uri;
-    link.peer_uri =
-        host.peer_uri ? *host.peer_uri : config::derive_peer_uri(host.uri, short_hostname()).value_or(host.uri);
-    link.cpu_share = host.cpu_share;
-    link.call_deadline = options.call_deadline;
-    link.stretched_paths = link.shared_paths = options.shared_storage;
-    link.site = host.site;
-    link.shared_paths.insert(link.shared_paths.end(), host.shared_storage.begin(), host.shared_storage.end());
-    return link;
-}
-
-std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options) {
-    std::vector<hypervisor::LinkOptions> links;
-    for (const config::HostOptions& host : options.hosts) links.push_back(link_to(host, options));
-    return links;
-}
 
 Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
                                               const config::DaemonOptions& options) {
@@ -235,6 +175,10 @@ public:
         auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
         co_await last_writes_.async_wait(token);
     }
+    /// What it serves tells of the cluster.
+    bool is_started() const { return is_started_; }
+    std::string metrics_text() { return metrics_.text(); }
+    void metrics_beside(std::function<MetricFamilies()> more) { metrics_.beside(std::move(more)); }
     void close() {
         season_file_.close(controller_.memory().seasons);
         store_.reset();
@@ -361,7 +305,6 @@ private:
     }
 
     Result<void> serve_metrics() {
-        metrics_.set_leader(true);  // one daemon a store
         const std::string& address = configuration_.daemon.metrics_listen;
         if (address.empty()) return {};
         auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] { return metrics_.text(); });
@@ -380,7 +323,10 @@ private:
         if (!result) return give_up(result.error());
         if (!through_agents_)  // else the member listens, whoever leads
             if (const auto listening = api_.start(); !listening) return give_up(listening.error());
-        if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
+        metrics_.set_leader(true);  // of one daemon a store, or of several
+        is_started_ = true;
+        if (!through_agents_)
+            if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
@@ -476,103 +422,147 @@ private:
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;
     std::string file_as_loaded_;
+    bool is_started_ = false;
     int exit_status_ = 0;
 };
 
-}  // namespace
-
-namespace {
-
-std::map<HostId, std::string> peers_of(const config::DaemonOptions& options) {
-    std::map<HostId, std::string> peers;
-    for (const config::HostOptions& host : options.hosts) peers[host.id] = host.peer_uri.value_or(host.uri);
-    return peers;
-}
-
-// What is wrong with the files is told; the last good ones stay in force.
-void read_policy_again(Configuration& configuration) {
-    auto policy = load_policy(configuration.daemon);
-    if (policy)
-        configuration.policy = *policy;
-    else
-        spdlog::error("the policy was not read again, the last good one stays in force:\n{}",
-                      to_string(policy.problems()));
-}
-
-boost::asio::awaitable<void> read_policy_when_told(boost::asio::io_context& io, Configuration& configuration,
-                                                   const bool& leads) {
-    boost::asio::signal_set reload(io, SIGHUP);
-    for (;;) {
-        co_await reload.async_wait(boost::asio::use_awaitable);
-        if (leads) continue;
-        service::notify_reloading();
-        read_policy_again(configuration);
-        service::notify_ready();
-    }
-}
-
 /// One of several daemons. Like a single one's parts, none of its own is ever destroyed.
-[[noreturn]] void run_member(boost::asio::io_context& io, Clock& clock, Configuration configuration,
-                             const std::string& config_file, std::unique_ptr<Store> store) {
-    const HostId own = *own_host(configuration.daemon, short_hostname());
-    std::vector<hypervisor::LinkOptions> links;
-    for (hypervisor::LinkOptions& link : links_from(configuration.daemon))
-        if (link.id == own) links.push_back(std::move(link));
-    auto& shared = *store.release();
-    const auto store_watch = watch_size(io, clock, shared);
-    auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links, peers_of(configuration.daemon));
-    int status = 0;
-    App* app = nullptr;
-    bool leads = false;
-    const auto lead = [&](LeaderParts parts) {
-        leads = true;
-        read_policy_again(configuration);  // it may have been edited since
-        app = new App(io, configuration, config_file,
-                      {std::move(parts.store), libvirt, links_from(configuration.daemon), std::move(parts.hypervisor),
-                       std::move(parts.samples), std::move(parts.leads), parts.caller, own, store_watch});
-        app->start();
-        return app->leading();
-    };
-    auto& broker = *new power::Client(configuration.daemon.power.broker);
-    auto& member =
-        *new ClusterMember(io.get_executor(), clock, shared, libvirt, broker, configuration.daemon, own, lead, [&] {
-            status = exit_term_over;
-            io.stop();
+class Member {
+public:
+    Member(boost::asio::io_context& io, Clock& clock, Configuration configuration, std::string config_file,
+           std::unique_ptr<Store> store)
+        : io_(io),
+          clock_(clock),
+          configuration_(std::move(configuration)),
+          config_file_(std::move(config_file)),
+          own_(*own_host(configuration_.daemon, short_hostname())),
+          started_(clock.wall_now()),
+          raw_store_(std::move(store)),
+          store_watch_(watch_size(io, clock, *raw_store_)),
+          store_(*raw_store_),
+          libvirt_(io.get_executor(), clock, own_links(), peers_of(configuration_.daemon)),
+          broker_(configuration_.daemon.power.broker),
+          member_(
+              io.get_executor(), clock, store_, libvirt_, broker_, configuration_.daemon, own_,
+              [this](LeaderParts parts) { return lead(std::move(parts)); }, [this] { end(exit_term_over); }),
+          findings_(io.get_executor(), clock, store_, runner(), broker_, configuration_.daemon, own_,
+                    identity_on(own_).boot, [this] { return member_.incarnation(); }),
+          leader_(clock, store_),
+          preflight_(clock, preflight::sources_of(libvirt_, runner()), own_),
+          logind_(io.get_executor()),
+          guard_(io.get_executor(), clock, logind_, member_.evacuation(), own_, configuration_.daemon.shutdown_wait),
+          stop_signals_(io, SIGINT, SIGTERM) {}
+
+    int run() {
+        findings_.start();
+        member_.serve(preflight::preflight_calls,
+                      [this](cluster::Call call, cluster::Claim) { return preflight_.handle(std::move(call)); });
+        boost::asio::co_spawn(io_, leader_.run(), boost::asio::detached);
+        boost::asio::co_spawn(io_, guard_.run(), boost::asio::detached);
+        boost::asio::co_spawn(io_, read_policy_when_told(), boost::asio::detached);
+        stop_signals_.async_wait([this](auto, int) {
+            service::notify_stopping();
+            boost::asio::co_spawn(io_, member_.resign(), [this](std::exception_ptr) { io_.stop(); });
         });
-    auto& children = *new service::Children;
-    auto& findings = *new OwnFindings(
-        io.get_executor(), clock, shared, [&](service::Command command) { return children.run(std::move(command)); },
-        broker, configuration.daemon, own, identity_on(own).boot, [&] { return member.incarnation(); });
-    findings.start();
-    auto& preflight_agent = *new preflight::PreflightAgent(
-        clock,
-        preflight::sources_of(libvirt, [&](service::Command command) { return children.run(std::move(command)); }),
-        own);
-    member.serve(preflight::preflight_calls,
-                 [&](cluster::Call call, cluster::Claim) { return preflight_agent.handle(std::move(call)); });
-    auto& logind = *new service::Logind(io.get_executor());
-    auto& guard = *new ShutdownGuard(io.get_executor(), clock, logind, member.evacuation(), own,
-                                     configuration.daemon.shutdown_wait);
-    boost::asio::co_spawn(io, guard.run(), boost::asio::detached);
-    boost::asio::co_spawn(io, read_policy_when_told(io, configuration, leads), boost::asio::detached);
-    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-    signals.async_wait([&](auto, int) {
-        service::notify_stopping();
-        boost::asio::co_spawn(io, member.resign(), [&](std::exception_ptr) { io.stop(); });
-    });
-    if (const auto started = member.start(); !started) {
-        spdlog::critical("cannot start: {}", to_string(started.error()));
-        status = exit_cannot_run;
-    } else {
+        Result<void> started = member_.start();
+        if (started) started = serve_metrics();
+        if (!started) {
+            spdlog::critical("cannot start: {}", to_string(started.error()));
+            return exit_cannot_run;
+        }
         spdlog::info("ballastd {} is a member of a cluster of {} hosts", BALLAST_VERSION,
-                     configuration.daemon.hosts.size());
+                     configuration_.daemon.hosts.size());
         service::notify_ready();
-        io.run();
+        io_.run();
+        if (app_) app_->close();
+        return status_ != 0 || !app_ ? status_ : app_->exit_status();
     }
-    if (app) app->close();
-    spdlog::shutdown();
-    std::_Exit(status != 0 || !app ? status : app->exit_status());
-}
+
+private:
+    std::vector<hypervisor::LinkOptions> own_links() const {
+        auto links = links_from(configuration_.daemon);
+        std::erase_if(links, [this](const hypervisor::LinkOptions& link) { return link.id != own_; });
+        return links;
+    }
+
+    service::Runner runner() {
+        return [this](service::Command command) { return children_.run(std::move(command)); };
+    }
+
+    Leading lead(LeaderParts parts) {
+        read_policy_again(configuration_);  // it may have been edited since
+        app_ =
+            new App(io_, configuration_, config_file_,
+                    {std::move(parts.store), libvirt_, links_from(configuration_.daemon), std::move(parts.hypervisor),
+                     std::move(parts.samples), std::move(parts.leads), parts.caller, own_, store_watch_});
+        app_->metrics_beside([this] { return member_metrics(state()); });
+        app_->start();
+        return app_->leading();
+    }
+
+    void end(int status) {
+        status_ = status;
+        io_.stop();
+    }
+
+    boost::asio::awaitable<void> read_policy_when_told() {
+        boost::asio::signal_set reload(io_, SIGHUP);
+        for (;;) {
+            co_await reload.async_wait(boost::asio::use_awaitable);
+            if (app_) continue;  // it reads it itself
+            service::notify_reloading();
+            read_policy_again(configuration_);
+            service::notify_ready();
+        }
+    }
+
+    MemberState state() const {
+        MemberState state;
+        state.host = own_;
+        state.leads = app_ != nullptr;
+        state.registered = member_.incarnation().has_value();
+        if (leader_.leader()) state.term = leader_.leader()->term;
+        state.store_failures = store_.failures();
+        state.problems = findings_.problems();
+        state.own = own_figures(configuration_.daemon.proc_path);
+        return state;
+    }
+
+    // The leader's has the cluster's as well.
+    Result<void> serve_metrics() {
+        const std::string& address = configuration_.daemon.metrics_listen;
+        if (address.empty()) return {};
+        auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] {
+            return app_ && app_->is_started() ? app_->metrics_text() : follower_text(state(), started_);
+        });
+        if (!listener) return listener.error();
+        metrics_listener_ = std::move(*listener);
+        return {};
+    }
+
+    boost::asio::io_context& io_;
+    Clock& clock_;
+    Configuration configuration_;
+    std::string config_file_;
+    HostId own_;
+    WallTime started_;
+    std::unique_ptr<Store> raw_store_;
+    std::shared_ptr<StoreWatch> store_watch_;
+    CountedStore store_;
+    hypervisor::LibvirtHypervisor libvirt_;
+    power::Client broker_;
+    service::Children children_;
+    ClusterMember member_;
+    OwnFindings findings_;
+    cluster::LeaderWatch leader_;
+    preflight::PreflightAgent preflight_;
+    service::Logind logind_;
+    ShutdownGuard guard_;
+    boost::asio::signal_set stop_signals_;
+    std::unique_ptr<MetricsListener> metrics_listener_;
+    App* app_ = nullptr;
+    int status_ = 0;
+};
 
 }  // namespace
 
@@ -599,7 +589,12 @@ int run(const std::string& config_file) {
         return exit_cannot_run;
     }
     boost::asio::co_spawn(io, service::run_watchdog(), boost::asio::detached);
-    if (loaded->daemon.cluster.enabled) run_member(io, clock, *loaded, config_file, std::move(*store));
+    if (loaded->daemon.cluster.enabled) {
+        auto& member = *new Member(io, clock, *loaded, config_file, std::move(*store));
+        const int status = member.run();
+        spdlog::shutdown();
+        std::_Exit(status);
+    }
     auto links = links_from(loaded->daemon);
     auto& libvirt = *new hypervisor::LibvirtHypervisor(io.get_executor(), clock, links);
     const auto store_watch = watch_size(io, clock, **store);

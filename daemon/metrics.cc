@@ -61,14 +61,6 @@ prometheus::MetricFamily cpu_family() {
     return family;
 }
 
-MetricFamilies process_metrics(WallTime started) {
-    MetricFamilies families = {cpu_family()};
-    add_single(families, "process_start_time_seconds", seconds_of(started));
-    add_single(families, "process_resident_memory_bytes", resident_bytes());
-    add_single(families, "process_open_fds", open_descriptors());
-    return families;
-}
-
 bool in_progress(OperationState state) {
     return state == OperationState::prepared || state == OperationState::running || state == OperationState::verifying;
 }
@@ -146,12 +138,10 @@ void Metrics::source_read(const HostId& host, const std::string& source, bool ok
 }
 
 MetricFamilies Metrics::state_metrics() const {
-    MetricFamilies families = {metric_family("ballast_build_info"), mode_family(mode_),
-                               metric_family("ballast_collector_success")};
-    add_gauge(families[0], {{"version", BALLAST_VERSION}}, 1);
+    MetricFamilies families = {mode_family(mode_), metric_family("ballast_collector_success")};
     for (const auto& [key, ok] : sources_)
-        add_gauge(families[2], {{"host", key.first.value}, {"source", key.second}}, ok);
-    add_single(families, "ballast_leader", leader_);
+        add_gauge(families[1], {{"host", key.first.value}, {"source", key.second}}, ok);
+    append(families, daemon_metrics(leader_));
     add_single(families, "ballast_paused", paused_);
     add_single(families, "ballast_double_running_vms", double_running_);
     return families;
@@ -165,6 +155,26 @@ std::string Metrics::text() {
     append(families, events_.collect());
     append(families, view_metrics(view));
     append(families, process_metrics(started_));
+    if (beside_) append(families, beside_());
+    return metrics_text(std::move(families));
+}
+
+MetricFamilies daemon_metrics(std::optional<bool> leader) {
+    MetricFamilies families = {metric_family("ballast_build_info")};
+    add_gauge(families[0], {{"version", BALLAST_VERSION}}, 1);
+    add_single(families, "ballast_leader", leader);
+    return families;
+}
+
+MetricFamilies process_metrics(WallTime started) {
+    MetricFamilies families = {cpu_family()};
+    add_single(families, "process_start_time_seconds", seconds_of(started));
+    add_single(families, "process_resident_memory_bytes", resident_bytes());
+    add_single(families, "process_open_fds", open_descriptors());
+    return families;
+}
+
+std::string metrics_text(MetricFamilies families) {
     std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
     return prometheus::TextSerializer().Serialize(families);
 }

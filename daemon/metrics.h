@@ -52,6 +52,9 @@ public:
     /// call it no more often than needed (MetricsListener keeps the text).
     std::string text();
 
+    /// What else is served, made anew with every text().
+    void beside(std::function<MetricFamilies()> more) { beside_ = std::move(more); }
+
 private:
     void count_alarm(const Operation& operation);
     void put_right(const MetricsView& view);
@@ -70,6 +73,14 @@ private:
     std::optional<policy::Mode> mode_;
     std::optional<bool> paused_;
     std::optional<std::size_t> double_running_;
+    std::function<MetricFamilies()> beside_;
 };
+
+/// Of any daemon: its version, and whether it decides.
+MetricFamilies daemon_metrics(std::optional<bool> leader);
+/// Of this process, which was started then.
+MetricFamilies process_metrics(WallTime started);
+/// Prometheus' text format 0.0.4; families without series are left out.
+std::string metrics_text(MetricFamilies families);
 
 }  // namespace ballast::daemon

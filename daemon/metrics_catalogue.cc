@@ -31,6 +31,16 @@ const std::vector<MetricRow> rows = {
     {"process_cpu_seconds_total", counter, "", "CPU time this process used, user and system"},
     {"process_resident_memory_bytes", gauge, "", "Memory this process occupies"},
     {"process_open_fds", gauge, "", "File descriptors this process holds"},
+    // one of several daemons
+    {"ballast_own_host_info", gauge, "host", "Always 1; the host that this daemon runs on"},
+    {"ballast_cluster_registered", gauge, "", "1 while this daemon is registered as the agent of its host"},
+    {"ballast_cluster_term", gauge, "", "The term of the leader that this daemon sees; absent while it sees none"},
+    {"ballast_store_failures_total", counter, "", "Calls that the store did not answer or carry out"},
+    {"ballast_own_health_problems", gauge, "source", "Problems of the health of the host that this daemon runs on"},
+    {"ballast_own_pressure_ratio", gauge, "resource,kind", "Pressure stall information of that host, 10 s average"},
+    {"ballast_own_cpu_busy_seconds_total", counter, "", "CPU time that host used, all CPUs, since its boot"},
+    {"ballast_own_memory_bytes", gauge, "", "Memory of that host"},
+    {"ballast_own_memory_available_bytes", gauge, "", "Memory of that host that is free or reclaimable"},
     // decisions
     {"ballast_hosts", gauge, "state", "Hosts by the state the last cycle saw"},
     {"ballast_planned_moves", gauge, "trigger", "Moves in the plan of the last cycle, all waves"},

@@ -101,9 +101,13 @@ HealthListener OwnFindings::listener() {
     return listener;
 }
 
+std::vector<HealthProblem> OwnFindings::problems() const {
+    return together({problems_, inherited_});
+}
+
 json::object OwnFindings::compose() const {
     Findings findings;
-    findings.problems = together({problems_, inherited_});
+    findings.problems = problems();
     findings.report = report_;
     findings.power = power_;
     findings.time_s = std::chrono::duration<double>(clock_.wall_now().time_since_epoch()).count();

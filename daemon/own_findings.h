@@ -23,6 +23,8 @@ public:
 
     /// Looks and tells until the executor stops.
     void start();
+    /// What is wrong with the host, as told.
+    std::vector<HealthProblem> problems() const;
 
 private:
     HealthListener listener();

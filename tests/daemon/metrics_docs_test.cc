@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/member_metrics.h"
 #include "daemon/metrics_catalogue.h"
 #include "tests/daemon/metrics_samples.h"
 
@@ -45,6 +46,11 @@ std::string full_scrape() {
     const auto made = sample.metrics();
     daemon::Metrics& metrics = *made;
     metrics.operation_changed(ended_operation(OperationState::done));
+    metrics.beside([] {
+        daemon::MemberState state{
+            {"host1"}, true, true, 42, 1, {}, {{0.1, 0.2, 0.05, 0.3, 0.15}, 12.5, gib(16), gib(8)}};
+        return daemon::member_metrics(state);
+    });
     return metrics.text();
 }
 

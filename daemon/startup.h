@@ -1,0 +1,31 @@
+// What the daemon is started with: its files, and how the hosts in them are reached.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/load.h"
+#include "hypervisor/libvirt_hypervisor.h"
+
+namespace ballast::daemon {
+
+struct Configuration {
+    config::DaemonOptions daemon;
+    policy::Options policy;
+};
+
+/// This machine's name, up to its first dot.
+std::string short_hostname();
+
+/// The file, and the policy that it names: each host as this daemon reaches it. All that is wrong with both.
+config::Loaded<Configuration> load(const std::string& file);
+config::Loaded<policy::Options> load_policy(const config::DaemonOptions& daemon);
+/// What is wrong with the files is told in the log; the last good ones stay in force.
+void read_policy_again(Configuration& configuration);
+
+std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options);
+/// How the hosts reach each other.
+std::map<HostId, std::string> peers_of(const config::DaemonOptions& options);
+
+}  // namespace ballast::daemon
