@@ -329,7 +329,10 @@ void Failover::vanished(const VmId& vm, const HostId& from) {
     for (const auto& [host, watch] : watches_) {
         const auto answered = heard_of(host).answered;
         const bool long_silent = answered && *answered + silent_before < clock_.now();
-        if (host != from && power_of(host) != PowerState::off && !long_silent) gone.maybe_on.insert(host);
+        if (host == from || power_of(host) == PowerState::off || long_silent) continue;
+        gone.maybe_on.insert(host);
+        const auto booted = booted_at_.find(host);
+        if (booted != booted_at_.end() && booted->second + silent_before >= clock_.now()) gone.booted.insert(host);
     }
     vanished_[vm] = std::move(gone);
 }
@@ -345,6 +348,7 @@ void Failover::not_found_on(const HostId& host, bool rebooted) {
 
 void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool rebooted) {
     if (rebooted) rebooted_.insert(host);
+    if (rebooted) booted_at_[host] = clock_.now();
     if (power_of(host) != PowerState::on) return;
     rebooted = rebooted_.erase(host) > 0;
     executor::VmRecords& records = executor_.vms();

@@ -122,10 +122,11 @@ private:
     Duration had_grace_{};  // of the grace of a start, before this one
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;
-    std::set<HostId> rebooted_;        // seen while it was not on
-    std::set<VmId> went_down_;         // with their host, in the middle of an operation
-    std::map<VmId, unsigned> missed_;  // samples in a row without a VM that was there before
-    HeardEnds ends_heard_;             // of VMs that have not been seen since
+    std::set<HostId> rebooted_;            // seen while it was not on
+    std::map<HostId, Instant> booted_at_;  // when that was noticed
+    std::set<VmId> went_down_;             // with their host, in the middle of an operation
+    std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
+    HeardEnds ends_heard_;                 // of VMs that have not been seen since
     std::map<VmId, HeardMove> moves_heard_;
     std::map<VmId, Vanished> vanished_;
     std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when

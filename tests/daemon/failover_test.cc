@@ -520,14 +520,25 @@ TEST_CASE("A VM whose new host was booted before anybody looked is started there
     FailoverBench bench;
     FakeHost& target = bench.hypervisor.hosts_by_id.at({"host4"});
     bench.pass(100ms);
-    move_by_hand(bench, "host2", "host4");
-    target.vms.at({web}).state = VmState::shut_off;
-    target.vms.at({web}).end_unknown = true;
-    target.booted = bench.clock.now();
-    bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "migrated"});
-    bench.silence({"host4"});
-    bench.pass(8s);
-    bench.hear({"host4"});
+    SECTION("seen by who was there") {
+        move_by_hand(bench, "host2", "host4");
+        target.vms.at({web}).state = VmState::shut_off;
+        target.vms.at({web}).end_unknown = true;
+        target.booted = bench.clock.now();
+        bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, {"host2"}, {web}, "migrated"});
+        bench.silence({"host4"});
+        bench.pass(8s);
+        bench.hear({"host4"});
+    }
+    SECTION("seen by who came after it") {
+        bench.die();
+        bench.clock.advance(20s);
+        move_by_hand(bench, "host2", "host4");
+        target.vms.at({web}).state = VmState::shut_off;
+        target.vms.at({web}).end_unknown = true;
+        target.booted = bench.clock.now();
+        bench.start();
+    }
     bench.pass(1min);
     CHECK(bench.where(web) == "host4");
     CHECK(owner_of(bench) == "host4");
