@@ -131,10 +131,12 @@ TEST_CASE("nothing is done to the store of a daemon that runs") {
 TEST_CASE("the embedded store moves to an etcd, which then is the only one that a daemon uses; and back") {
     Etcd etcd;
     Machine machine;
-    machine.write("etcd.yaml", "store: {kind: etcd, endpoints: [\"" + etcd.endpoints()[0] + "\"], call_timeout: 2s}\n");
+    machine.write("etcd.yaml",
+                  "store: {kind: etcd, endpoints: [\"" + etcd.endpoints()[0] + "\"], call_timeout: 20s}\n");
     config::DaemonOptions in_etcd = machine.embedded();
     in_etcd.store.kind = "etcd";
     in_etcd.store.endpoints = etcd.endpoints();
+    in_etcd.store.call_timeout = std::chrono::seconds(20);  // of a machine that is busy
     auto before = some;
     for (int i = 0; i < 300; ++i) before["/ballast/facts/h" + std::to_string(i)] = std::string(10'000, 'x');
     {
@@ -166,10 +168,12 @@ TEST_CASE("the embedded store moves to an etcd, which then is the only one that 
 TEST_CASE("nothing is restored into an etcd in which a daemon is registered") {
     Etcd etcd;
     Machine machine;
-    machine.write("etcd.yaml", "store: {kind: etcd, endpoints: [\"" + etcd.endpoints()[0] + "\"], call_timeout: 2s}\n");
+    machine.write("etcd.yaml",
+                  "store: {kind: etcd, endpoints: [\"" + etcd.endpoints()[0] + "\"], call_timeout: 20s}\n");
     config::DaemonOptions in_etcd = machine.embedded();
     in_etcd.store.kind = "etcd";
     in_etcd.store.endpoints = etcd.endpoints();
+    in_etcd.store.call_timeout = std::chrono::seconds(20);  // of a machine that is busy
     in_etcd.state_dir = machine.file("of the running daemon");
     const std::string backup = machine.file("backup.json");
     const auto running = machine.open(in_etcd);
