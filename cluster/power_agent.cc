@@ -49,7 +49,8 @@ boost::asio::awaitable<Answer> PowerAgent::order(Call call, Claim claim, HostId 
     if (call.method == "power_soft") what = &PowerControl::shut_down_softly;
     if (!what) co_return unknown(call);
     const Instant asked = clock_.now();
-    const bool claimed = co_await claim();
+    std::vector<Compare> nothing_else;  // the call has the guards of its own (SharedPower)
+    const bool claimed = co_await claim(std::move(nothing_else));
     if (!claimed || clock_.now() - asked > claim_is_fresh)
         co_return Error{ErrorCode::unavailable, host.value, "not ordered: the leader or what it wants has changed"};
     const auto done = co_await (broker_.*what)(std::move(host));

@@ -51,30 +51,6 @@ constexpr std::chrono::seconds last_writes_within{1};
 constexpr int exit_cannot_run = 1, exit_bad_configuration = 2;
 constexpr int exit_term_over = 75;  // EX_TEMPFAIL: systemd starts it anew
 
-Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
-                                              const config::DaemonOptions& options) {
-    std::optional<Result<std::unique_ptr<Store>>> store;
-    boost::asio::co_spawn(io, open_store_for_use(io.get_executor(), clock, options),
-                          [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
-                              store = std::move(opened);
-                              io.stop();
-                          });
-    io.run();
-    io.restart();
-    return std::move(*store);
-}
-
-/// Begins to look at the store's size; nothing: there is none to look at.
-std::shared_ptr<StoreWatch> watch_size(boost::asio::io_context& io, Clock& clock, Store& store) {
-    auto* const etcd = dynamic_cast<EtcdStore*>(&store);
-    if (etcd == nullptr) return nullptr;
-    auto watch = std::make_shared<StoreWatch>(
-        io.get_executor(), clock, [etcd] { return etcd->size(); },
-        [](const std::string& warning) { spdlog::warn("store: {}", warning); });
-    watch->start();
-    return watch;
-}
-
 /// What an App works with: a daemon of its own reaches all hosts by libvirt, the leader of several its own host by
 /// libvirt and all of them through their agents.
 struct Surroundings {

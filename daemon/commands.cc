@@ -132,6 +132,8 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
 
 Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool force, std::string by) {
     if (!keeper_.knows(host)) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
+    if (is_own(host) && options_.cluster.enabled)
+        co_return Error{ErrorCode::invalid, host.value, "it leads: ballastctl cluster transfer-leader comes first"};
     if (is_own(host)) co_return Error{ErrorCode::invalid, host.value, "this daemon runs on it: nobody would wake it"};
     const auto power = power_switch_.record(host);
     const auto left = !power || power->state == PowerState::on ? left_on(*this, host) : std::vector<std::string>();

@@ -17,6 +17,8 @@ constexpr Duration missed_for = std::chrono::seconds{30};  // until it is told: 
 // Whoever is to be cut off is by then, so that only the others need a person's attention.
 constexpr Duration unjudged = std::chrono::seconds{5};
 constexpr Duration start_again = std::chrono::minutes{1};
+// What was decided about the VM at the same time is known by then.
+constexpr Duration decided_anew = std::chrono::seconds{3};
 // The plan after the loss names the restarts; a host that boots meanwhile would only get in their way.
 constexpr Duration bring_back_after = std::chrono::seconds{10};
 // A fault that spreads takes one host after the other: those it has taken count for the storm rail for so long.
@@ -185,13 +187,13 @@ boost::asio::awaitable<void> Failover::fence_suspects() {
 boost::asio::awaitable<void> Failover::start_at_home() {
     const auto all = down();
     for (const VmRecord& record : all) {
-        const auto tried = tried_again_.find(record.vm);
-        const bool waits = tried != tried_again_.end() && clock_.now() - tried->second < start_again;
+        const auto again = not_before_.find(record.vm);
+        const bool waits = again != not_before_.end() && clock_.now() < again->second;
         if (waits || record.definition.empty() || questions_.maintenance(record.host) ||
             power_of(record.host) != PowerState::on || !answers(record.host) ||
             hypervisor_.connection(record.host) != Connection::up)
             continue;
-        tried_again_[record.vm] = clock_.now();
+        not_before_[record.vm] = clock_.now() + start_again;
         Operation draft;
         draft.vm = record.vm;
         draft.vm_name = record.name;
@@ -200,9 +202,11 @@ boost::asio::awaitable<void> Failover::start_at_home() {
         draft.reason = record.host.value + " is back, and " + record.name + " ran on it when it went down";
         draft.requested_by = "policy";
         const auto begun = co_await executor_.restart(std::move(draft));
-        if (!begun) spdlog::warn("failover: {} is not started: {}", record.name, to_string(begun.error()));
+        if (begun) continue;
+        spdlog::warn("failover: {} is not started: {}", record.name, to_string(begun.error()));
+        if (begun.error().code == ErrorCode::conflict) not_before_[record.vm] = clock_.now() + decided_anew;
     }
-    std::erase_if(tried_again_, [&](const auto& entry) { return clock_.now() - entry.second > 2 * start_again; });
+    std::erase_if(not_before_, [&](const auto& entry) { return clock_.now() - entry.second > start_again; });
 }
 
 boost::asio::awaitable<void> Failover::bring_back() {
@@ -447,7 +451,7 @@ void Failover::forget_unrecorded() {
     std::erase_if(went_down_, [&](const VmId& vm) { return !is_recorded(vm); });
     std::erase_if(vanished_, is_gone);
     std::erase_if(moves_heard_, is_gone);
-    std::erase_if(tried_again_, is_gone);
+    std::erase_if(not_before_, is_gone);
 }
 
 std::vector<VmId> Failover::undefined(const std::vector<VmId>& running) const {

@@ -129,7 +129,7 @@ private:
     HeardEnds ends_heard_;                 // of VMs that have not been seen since
     std::map<VmId, HeardMove> moves_heard_;
     std::map<VmId, Vanished> vanished_;
-    std::map<VmId, Instant> tried_again_;  // VMs that were started on their own host, when
+    std::map<VmId, Instant> not_before_;  // its next try at home
 };
 
 }  // namespace ballast::daemon

@@ -1,10 +1,14 @@
 #include "daemon/startup.h"
 
+#include <boost/asio.hpp>
+#include <optional>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "config/uri.h"
 #include "daemon/cluster_member.h"
+#include "daemon/open_store.h"
+#include "etcd/etcd_store.h"
 
 namespace ballast::daemon {
 
@@ -83,6 +87,29 @@ void read_policy_again(Configuration& configuration) {
     else
         spdlog::error("the policy was not read again, the last good one stays in force:\n{}",
                       to_string(policy.problems()));
+}
+
+Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
+                                              const config::DaemonOptions& options) {
+    std::optional<Result<std::unique_ptr<Store>>> store;
+    boost::asio::co_spawn(io, open_store_for_use(io.get_executor(), clock, options),
+                          [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
+                              store = std::move(opened);
+                              io.stop();
+                          });
+    io.run();
+    io.restart();
+    return std::move(*store);
+}
+
+std::shared_ptr<StoreWatch> watch_size(boost::asio::io_context& io, Clock& clock, Store& store) {
+    auto* const etcd = dynamic_cast<EtcdStore*>(&store);
+    if (etcd == nullptr) return nullptr;
+    auto watch = std::make_shared<StoreWatch>(
+        io.get_executor(), clock, [etcd] { return etcd->size(); },
+        [](const std::string& warning) { spdlog::warn("store: {}", warning); });
+    watch->start();
+    return watch;
 }
 
 }  // namespace ballast::daemon

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "config/load.h"
+#include "daemon/store_watch.h"
 #include "hypervisor/libvirt_hypervisor.h"
+#include "ports/store.h"
 
 namespace ballast::daemon {
 
@@ -27,5 +30,11 @@ void read_policy_again(Configuration& configuration);
 std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options);
 /// How the hosts reach each other.
 std::map<HostId, std::string> peers_of(const config::DaemonOptions& options);
+
+/// Runs until the store can be used, or never can. Errors: why not.
+Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
+                                              const config::DaemonOptions& options);
+/// Begins to look at the store's size; nothing: there is none to look at.
+std::shared_ptr<StoreWatch> watch_size(boost::asio::io_context& io, Clock& clock, Store& store);
 
 }  // namespace ballast::daemon

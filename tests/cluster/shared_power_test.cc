@@ -191,10 +191,10 @@ TEST_CASE("a host that is not being cut off any more is not cut off by a call th
 TEST_CASE("an agent that was held up after its claim orders nothing any more") {
     PowerBench bench;
     Call call{"power_off", {{"host", "h3"}}, true, 1, 0, {}};
-    Claim slow = [&] { return claimed_after(bench.clock, 6s); };
+    Claim slow = [&](std::vector<Compare>) { return claimed_after(bench.clock, 6s); };
     CHECK(bench.wait(bench.power_agent.handle(call, slow)).error().code == ErrorCode::unavailable);
     CHECK(bench.other.orders.empty());
-    Claim quick = [&] { return claimed_after(bench.clock, 1s); };
+    Claim quick = [&](std::vector<Compare>) { return claimed_after(bench.clock, 1s); };
     CHECK(bench.wait(bench.power_agent.handle(call, quick)));
     CHECK(bench.other.orders == std::vector<std::string>{"off h3"});
 }
