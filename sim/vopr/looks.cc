@@ -218,6 +218,31 @@ Seen not_registered(const Stage& stage, const Asked& asked) {
     return {!is.met, is.seen};
 }
 
+Seen registers(const Stage& stage, const Asked& asked) {
+    return in_range(counted(stage.witness.registrations, asked.host), asked);
+}
+
+// ---- what is wrong just now
+
+Seen whether(bool so) {
+    return {so, so ? "it is so" : "it is not so"};
+}
+Seen unreachable(const Stage& stage, const Asked& asked) {
+    return whether(!stage.cluster.world.host(meant(stage, asked.host))->reachable);
+}
+Seen apart(const Stage& stage, const Asked& asked) {
+    return whether(stage.cluster.world.separated(asked.host, asked.other));
+}
+Seen stands_still(const Stage& stage, const Asked& asked) {
+    return whether(stage.cluster.paused(asked.host));
+}
+Seen libvirtd_down(const Stage& stage, const Asked& asked) {
+    return whether(!stage.cluster.world.host(asked.host)->libvirtd);
+}
+Seen store_unavailable(const Stage& stage, const Asked&) {
+    return whether(stage.cluster.store.unavailable_until > stage.cluster.clock.now());
+}
+
 // ---- who leads
 
 // By the store: whoever believes to lead may have been deposed.
@@ -351,6 +376,12 @@ constexpr Row rows[] = {
     {"$h is in maintenance", in_maintenance},
     {"$h is registered", registered},
     {"$h is not registered", not_registered},
+    {"$h registers $t", registers},
+    {"$h is unreachable", unreachable},
+    {"$h and $o do not reach each other", apart},
+    {"the daemon of $h stands still", stands_still},
+    {"libvirtd of $h is down", libvirtd_down},
+    {"the store is unavailable", store_unavailable},
     {"somebody leads", somebody_leads},
     {"nobody leads", nobody_leads},
     {"$h leads", leads},

@@ -22,6 +22,8 @@ void Witness::committing(const Transaction& transaction) {
         if (change.kind != Change::Kind::put) continue;
         if (change.key.starts_with("/ballast/ops/")) see_operation(change.value);
         if (change.key.starts_with("/ballast/power/")) see_power(change.value);
+        if (change.key.starts_with(cluster::agents_prefix) && !cluster_.store.entries.contains(change.key))
+            ++registrations[{change.key.substr(std::string(cluster::agents_prefix).size())}];
         if (change.key == cluster::leader_key && !cluster_.store.entries.contains(change.key)) ++terms;
     }
 }

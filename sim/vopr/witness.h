@@ -25,6 +25,7 @@ public:
     std::map<VmId, unsigned> operations;  // of each VM, those accepted
     std::map<VmId, unsigned> starts;      // by somebody, migrations aside
     std::map<HostId, PowerRecord> power;
+    std::map<HostId, unsigned> registrations;
     unsigned fencings = 0, switched_off = 0, switched_on = 0, terms = 0;
 
     /// Of an order, what it came to.
