@@ -24,13 +24,13 @@ VMS, INTERVAL, TTL = 20, 10, int(os.environ.get("BALLAST_BENCH_TTL", "10"))
 BURSTS = 6
 REST_S = 60
 PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
-# As pid 1 of its own pid namespace, so that libvirtd ends with it.
+# libvirtd ends with it.
 HOST = """
 set -e
 hostname "$1"
 for folder in %s; do mkdir -p $folder; mount -t tmpfs tmpfs $folder; done
 touch /etc/libvirt/libvirtd.conf /etc/libvirt/qemu.conf
-libvirtd 2>"$4/libvirtd.log" &
+setpriv --pdeathsig KILL libvirtd --pid-file /run/libvirt/libvirtd.pid 2>"$4/libvirtd.log" &
 for try in $(seq 100); do virsh -c qemu:///system list >/dev/null 2>&1 && break; sleep 0.1; done
 virsh -c qemu:///system capabilities >/dev/null; virsh -c qemu:///system domcapabilities >/dev/null
 exec "$2" --config "$3"
@@ -109,34 +109,15 @@ class Daemon:
         self.log = self.folder + "/log"
         # pylint: disable-next=consider-using-with
         self.process = subprocess.Popen(
-            ["unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", HOST, "sh", name,
+            ["unshare", "--mount", "--uts", "sh", "-c", HOST, "sh", name,
              os.path.join(build, "bin", "ballastd"), config, self.folder],
             stdout=open(self.log, "w", encoding="utf-8"), stderr=subprocess.STDOUT)
         wait_for("ballastd of " + name, lambda: self.pid() is not None, 180)
 
     def pid(self):
         """The daemon's, once it is more than the shell; None before."""
-        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        try:
-            with open(children, encoding="utf-8") as text:
-                pid = int(text.read().split()[0])
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as text:
-                return pid if text.read().strip() == "ballastd" else None
-        except (OSError, IndexError):
-            return None
-
-    def terminate(self):
-        """Asks the daemon: unshare ignores it."""
-        if self.pid():
-            os.kill(self.pid(), signal.SIGTERM)
-
-    def wait(self, timeout=None):
-        """Until all of it has ended."""
-        self.process.wait(timeout)
-
-    def kill(self):
-        """All of it."""
-        self.process.kill()
+        with open(f"/proc/{self.process.pid}/comm", encoding="utf-8") as text:
+            return self.process.pid if text.read().strip() == "ballastd" else None
 
     def says(self, text):
         """Whether its log has that."""
@@ -213,7 +194,7 @@ def scale(build):
         processes.append(etcd.process)
         hosts = [host_line(0, ", target: false")] + [host_line(i) for i in range(1, HOSTS)]
         leader = Daemon(build, folder, "n0000", hosts, etcd, POLICY)
-        processes.append(leader)
+        processes.append(leader.process)
         wait_for("the lead", lambda: leader.says("leads the cluster"), 60)
         # pylint: disable-next=consider-using-with
         agents = subprocess.Popen([os.path.join(build, "bin", "bench_cluster_agents"), etcd.url, folder, "1", str(HOSTS - 1), str(VMS),
@@ -277,7 +258,7 @@ def rest(build):
         daemons = []
         for i in range(3):
             daemons.append(Daemon(build, folder, f"n{i:04}", [host_line(j) for j in range(3)], etcd, POLICY))
-            processes.append(daemons[-1])
+            processes.append(daemons[-1].process)
             wait_for("its registration", lambda d=daemons[-1]: d.says("registered with the cluster"), 60)
         wait_for("the lead", lambda: daemons[0].says("leads the cluster"), 60)
         time.sleep(30)
