@@ -121,8 +121,9 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bo
     const bool was_registered = std::exchange(remote.registered, true);
     remote.seen = entry.mod_revision;
     if (beats) remote.answered = clock_.now();
-    if (was_registered && entry.create_revision == remote.incarnation) return;  // a beat
+    if (was_registered && entry.create_revision == remote.incarnation && entry.value == remote.said) return;  // a beat
     remote.incarnation = entry.create_revision;
+    remote.said = entry.value;
     if (auto identity = identity_from(entry.value)) {
         if (identity->boot != remote.identity.boot) remote.ahead.reset();
         remote.identity = std::move(*identity);

@@ -77,6 +77,7 @@ private:
         bool known = false;            // it was asked for at least once
         Revision seen = 0;             // of its key
         Revision incarnation = 0;      // of the agent that is or was registered
+        std::string said{};            // by it, which says the following
         AgentIdentity identity;
         std::string refused{};  // not empty: why nothing is asked of its agent
         std::optional<Instant> answered;

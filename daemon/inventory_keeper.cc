@@ -126,7 +126,7 @@ void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant a
     }
     known->second.last_seen = at;
     if (known->second.host == host) return;
-    if (!hosts_[known->second.host].sampled_at) seen_[known->second.host].erase(vm);  // which was only presumed
+    if (!hosts_[known->second.host].sampled_at) hide(known->second.host, vm);  // where it was only presumed
     const auto old_host = seen_.find(known->second.host);
     if (old_host != seen_.end())
         if (const auto still = old_host->second.find(vm); still != old_host->second.end() && runs(still->second))

@@ -201,6 +201,8 @@ void Invariants::look_at_switching_off(const HostId& host) {
 
 // No guard of the store reaches a BMC. Its time is over at the latest when its lease would have ended.
 void Invariants::ordering_power(const HostId& from) {
+    const auto leads = cluster_.store.entries.find("/ballast/cluster/leader");
+    if (leads != cluster_.store.entries.end() && leads->second.value == from.value) return;
     const auto led = last_led_.find(from);
     const Instant now = cluster_.clock.now();
     if (led == last_led_.end() || now - led->second > Daemon::time_to_live + watch_every)
