@@ -63,6 +63,7 @@ Executor::Executor(boost::asio::any_io_executor executor, Clock& clock, Hypervis
                    std::function<void(const Operation&)> changed)
     : executor_(std::move(executor)),
       clock_(clock),
+      began_(clock.now()),
       hypervisor_(hypervisor),
       journal_(store),
       records_(executor_, clock, store),

@@ -204,6 +204,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
+    const Instant began_;
     Hypervisor& hypervisor_;
     Journal journal_;
     VmRecords records_;

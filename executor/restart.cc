@@ -116,11 +116,13 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
 }
 
 // Both were there not long before, so that somebody may have moved a VM from one to the other: whoever was silent for
-// long took none, and whoever answered later was seen to have none.
+// long took none, and whoever answered later was seen to have none. Who has not answered since we began may have until
+// then.
 bool Executor::may_hide(const HostId& host, const HostId& lost) const {
     if (power_of(host) == PowerState::off) return false;
-    const auto last = hypervisor_.answered_at(host), end = hypervisor_.answered_at(lost);
-    return last && end && *last + silent_before > *end && *last < *end + silent_after;
+    const Instant last = hypervisor_.answered_at(host).value_or(began_);
+    const Instant end = hypervisor_.answered_at(lost).value_or(began_);
+    return last + silent_before > end && last < end + silent_after;
 }
 
 boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {

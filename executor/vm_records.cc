@@ -236,11 +236,19 @@ boost::asio::awaitable<void> VmRecords::write_all() {
     writing_ = false;
 }
 
-// A write whose answer was lost, or a claim, came in between.
+// A write whose answer was lost, or a claim, came in between. What is of a later owner is newer than ours, which was
+// read from a store that lagged behind.
 boost::asio::awaitable<void> VmRecords::learn_revision(VmId vm) {
     std::string key = vm_record_key(vm);
     const auto entry = co_await store_.get(std::move(key));
-    if (entry) revisions_[vm] = *entry ? (*entry)->mod_revision : Revision{0};
+    if (!entry) co_return;
+    revisions_[vm] = *entry ? (*entry)->mod_revision : Revision{0};
+    if (!*entry) co_return;
+    auto stored = parse(**entry);
+    const VmRecord* ours = find(vm);
+    if (!stored || ours == nullptr || stored->generation <= ours->generation) co_return;
+    unwritten_.erase(vm);
+    put(std::move(*stored));
 }
 
 }  // namespace ballast::executor

@@ -225,7 +225,8 @@ void Invariants::look_at_fencing(const HostId& cut_off) {
         if (entries.contains(lock_prefix + host.value) || (worked_on && !is_heard(host))) continue;
         ++expected;
         const auto since = silent_since_.find(host);
-        if (!worked_on && since != silent_since_.end() && cluster_.clock.now() - since->second >= surely_noticed)
+        if (!worked_on && !is_heard(host) && since != silent_since_.end() &&
+            cluster_.clock.now() - since->second >= surely_noticed)
             ++silent;
     }
     if (silent > 0 && 2 * silent >= expected)
