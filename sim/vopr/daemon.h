@@ -41,7 +41,7 @@ struct Site {
     policy::Options policy;
     Bmcs bmcs;
     std::function<void(const HostId& from)> ordering_power;  // hears of each order to switch a host off
-    std::map<HostId, std::vector<HealthProblem>> problems;  // that the health probe reports
+    std::map<HostId, std::vector<HealthProblem>> problems;   // that the health probe reports
 };
 
 class Daemon : public MemberProcess {

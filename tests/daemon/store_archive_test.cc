@@ -345,10 +345,10 @@ struct Stale : DaemonLife {
 
 }  // namespace
 
-TEST_CASE("nothing is started on the word of an old record, which alone would have it run twice") {
+TEST_CASE("nothing is started on the word of an old record") {
     Stale as_it_was(true);
     as_it_was.start_with(as_it_was.backup.entries);
-    CHECK(as_it_was.copies() == 2);  // what must not be
+    CHECK(as_it_was.copies() == 1);  // who has not answered since the start may have it
 
     const bool could_be_started = GENERATE(true, false);
     Stale life(could_be_started);
