@@ -46,11 +46,12 @@ inline constexpr auto patience = std::chrono::seconds(60);
 template <class Condition>
 bool run_until(boost::asio::io_context& io, Condition condition) {
     const auto give_up = std::chrono::steady_clock::now() + patience;
-    while (!condition() && std::chrono::steady_clock::now() < give_up) {
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= give_up) return false;
         io.restart();
         io.run_one_for(std::chrono::milliseconds(20));
     }
-    return condition();
+    return true;
 }
 
 /// Starts a call; its answer arrives in the returned place.
