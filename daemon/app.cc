@@ -9,7 +9,6 @@
 #include "collectors/sampler.h"
 #include "config/load.h"
 #include "config/render.h"
-#include "config/uri.h"
 #include "daemon/api_server.h"
 #include "daemon/cluster_findings.h"
 #include "daemon/cluster_member.h"
@@ -24,7 +23,6 @@
 #include "daemon/member_metrics.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
-#include "daemon/open_store.h"
 #include "daemon/own_findings.h"
 #include "daemon/preflight.h"
 #include "daemon/preflight_calls.h"
@@ -100,7 +98,7 @@ public:
           energy_(io.get_executor(), clock_, power_.control(), *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
-          findings_(io.get_executor(), clock_, *store_, hypervisor_.hosts(), findings_listener()),
+          findings_(io.get_executor(), clock_, *store_, hypervisor_.hosts(), around.own, findings_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           last_writes_(io),
           stop_signals_(io, SIGINT, SIGTERM),
@@ -129,6 +127,7 @@ public:
             return Error{ErrorCode::invalid, configuration_.daemon.policy_dir, problems};
         }
         controller_.set_policy(*policy);
+        policy_read_(*policy);
         const std::string note = unapplied_changes();
         spdlog::info("policy reloaded{}", note.empty() ? "" : "; " + note);
         return "policy reloaded" + (note.empty() ? "" : "; " + note);
@@ -154,6 +153,8 @@ public:
     /// What it serves tells of the cluster.
     bool is_started() const { return is_started_; }
     std::string metrics_text() { return metrics_.text(); }
+    /// Whoever has to know which policy is in force after a reload.
+    void on_policy(std::function<void(const policy::Options&)> read) { policy_read_ = std::move(read); }
     void metrics_beside(std::function<MetricFamilies()> more) { metrics_.beside(std::move(more)); }
     void close() {
         season_file_.close(controller_.memory().seasons);
@@ -216,6 +217,7 @@ private:
 
     FindingsListener findings_listener() {
         FindingsListener listener;
+        listener.differ = [this](const std::vector<HostId>& hosts) { log_.configurations_differ(hosts); };
         listener.changed = [this](const HostId& host, const auto& problems) { health_changed(host, problems); };
         listener.reported = [this](const HostId& host, const health::Report& report) { health_reported(host, report); };
         listener.answers = [this](const HostId& host) { return controller_.answers(host); };
@@ -398,6 +400,7 @@ private:
     boost::asio::signal_set stop_signals_;
     boost::asio::signal_set reload_signal_;
     std::string file_as_loaded_;
+    std::function<void(const policy::Options&)> policy_read_ = [](const auto&) {};
     bool is_started_ = false;
     int exit_status_ = 0;
 };
@@ -430,6 +433,7 @@ public:
           stop_signals_(io, SIGINT, SIGTERM) {}
 
     int run() {
+        findings_.configured(digest_of(configuration_));
         findings_.start();
         member_.serve(preflight::preflight_calls,
                       [this](cluster::Call call, cluster::Claim) { return preflight_.handle(std::move(call)); });
@@ -466,14 +470,23 @@ private:
     }
 
     Leading lead(LeaderParts parts) {
-        read_policy_again(configuration_);  // it may have been edited since
+        read_policy();  // it may have been edited since
         app_ =
             new App(io_, configuration_, config_file_,
                     {std::move(parts.store), libvirt_, links_from(configuration_.daemon), std::move(parts.hypervisor),
                      std::move(parts.samples), std::move(parts.leads), parts.caller, own_, store_watch_});
         app_->metrics_beside([this] { return member_metrics(state()); });
+        app_->on_policy([this](const policy::Options& policy) {
+            configuration_.policy = policy;
+            findings_.configured(digest_of(configuration_));
+        });
         app_->start();
         return app_->leading();
+    }
+
+    void read_policy() {
+        read_policy_again(configuration_);
+        findings_.configured(digest_of(configuration_));
     }
 
     void end(int status) {
@@ -487,7 +500,7 @@ private:
             co_await reload.async_wait(boost::asio::use_awaitable);
             if (app_) continue;  // it reads it itself
             service::notify_reloading();
-            read_policy_again(configuration_);
+            read_policy();
             service::notify_ready();
         }
     }

@@ -39,10 +39,11 @@ std::string clock_text(double skew) {
 }  // namespace
 
 ClusterFindings::ClusterFindings(boost::asio::any_io_executor executor, Clock& clock, Store& store,
-                                 std::vector<HostId> hosts, FindingsListener listener)
+                                 std::vector<HostId> hosts, HostId own, FindingsListener listener)
     : executor_(executor),
       clock_(clock),
       listener_(std::move(listener)),
+      own_(std::move(own)),
       reader_(executor, clock, store, [this](const HostId& host, const cluster::Told& told) { heard(host, told); }) {
     for (HostId& host : hosts) members_[std::move(host)];
 }
@@ -67,6 +68,20 @@ void ClusterFindings::heard(const HostId& host, const cluster::Told& told) {
     // What stood in the store before this leader is of the past, its boot included.
     if (std::exchange(member.heard, true) || told.prompt) listener_.reported(host, member.findings.report);
     tell(host, member);
+    compare_configurations();
+}
+
+void ClusterFindings::compare_configurations() {
+    const auto leader = members_.find(own_);
+    const std::string wanted = leader == members_.end() ? "" : leader->second.findings.configuration;
+    std::vector<HostId> differ;
+    for (const auto& [host, member] : members_) {
+        const std::string& has = member.findings.configuration;
+        if (!wanted.empty() && !has.empty() && has != wanted) differ.push_back(host);
+    }
+    if (differ == differ_) return;
+    differ_ = std::move(differ);
+    listener_.differ(differ_);
 }
 
 void ClusterFindings::seen_here(const HostId& host, std::vector<HealthProblem> problems) {

@@ -19,15 +19,17 @@ struct FindingsListener {
     std::function<void(const HostId&, const std::vector<HealthProblem>&)> changed;
     /// Energy counters and boot of a host, each time that they are told anew.
     std::function<void(const HostId&, const health::Report&)> reported;
+    /// Members other than the leader that have another configuration than it are others than before. Ordered.
+    std::function<void(const std::vector<HostId>&)> differ = [](const auto&) {};
     /// Whether the host answers: of one that does not nothing can be expected.
     std::function<bool(const HostId&)> answers;
 };
 
 class ClusterFindings {
 public:
-    /// Clock, store and what the listener refers to have to outlive the running of the executor.
+    /// `own` is the leader's. Clock, store and what the listener refers to have to outlive the running of the executor.
     ClusterFindings(boost::asio::any_io_executor executor, Clock& clock, Store& store, std::vector<HostId> hosts,
-                    FindingsListener listener);
+                    HostId own, FindingsListener listener);
 
     /// Reads and tells until the executor stops.
     void start();
@@ -50,11 +52,14 @@ private:
     boost::asio::awaitable<void> watch_silence();
     std::vector<HealthProblem> judged(const Member& member) const;
     void tell(const HostId& host, Member& member);
+    void compare_configurations();
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
     FindingsListener listener_;
+    HostId own_;
     std::map<HostId, Member> members_;
+    std::vector<HostId> differ_;
     cluster::FindingsReader reader_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "cluster/keys.h"
 #include "config/uri.h"
+#include "daemon/findings_json.h"
 #include "daemon/open_store.h"
 #include "daemon/store_archive.h"
 
@@ -74,6 +75,15 @@ config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own
 
 namespace {
 
+Findings findings_of(const std::vector<KeyValue>& entries, const HostId& host) {
+    const auto entry = std::find_if(entries.begin(), entries.end(),
+                                    [&](const auto& one) { return one.key == cluster::findings_key(host); });
+    if (entry == entries.end()) return {};
+    boost::system::error_code failure;
+    const json::value value = json::parse(entry->value, failure);
+    return !failure && value.is_object() ? findings_from(value.get_object()) : Findings{};
+}
+
 // What its registration says; nothing of it: there is none, or it cannot be read.
 json::object member_of(const HostId& host, bool configured, const KeyValue* agent) {
     json::object member{{"host", host.value}, {"configured", configured}, {"registered", agent != nullptr}};
@@ -98,13 +108,19 @@ json::object member_of(const HostId& host, bool configured, const KeyValue* agen
 }  // namespace
 
 json::object describe_cluster(const HostId& own, const std::vector<HostId>& hosts,
-                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents) {
+                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents,
+                              const std::vector<KeyValue>& findings) {
+    const std::string wanted = leader ? findings_of(findings, {leader->value}).configuration : "";
     std::map<HostId, const KeyValue*> there;
     for (const KeyValue& agent : agents) there[{agent.key.substr(std::string(cluster::agents_prefix).size())}] = &agent;
     json::array members;
     for (const HostId& host : hosts) {
         const auto found = there.find(host);
-        members.push_back(member_of(host, true, found == there.end() ? nullptr : found->second));
+        json::object member = member_of(host, true, found == there.end() ? nullptr : found->second);
+        const std::string told = findings_of(findings, host).configuration;
+        const bool comparable = !wanted.empty() && !told.empty();
+        member["configuration_is_leaders"] = comparable ? json::value(told == wanted) : json::value();
+        members.push_back(std::move(member));
         if (found != there.end()) there.erase(found);
     }
     for (const auto& [host, agent] : there) members.push_back(member_of(host, false, agent));
@@ -271,7 +287,10 @@ boost::asio::awaitable<Reply> ClusterMember::describe() {
     std::string prefix = cluster::agents_prefix;
     const auto agents = co_await store_.list(std::move(prefix));
     if (!agents) co_return failure(agents.error());
-    co_return Reply{200, describe_cluster(own_, ids_of(options_), *leader, *agents), {}};
+    prefix = cluster::findings_prefix;
+    const auto findings = co_await store_.list(std::move(prefix));
+    if (!findings) co_return failure(findings.error());
+    co_return Reply{200, describe_cluster(own_, ids_of(options_), *leader, *agents, *findings), {}};
 }
 
 // As a member, whoever leads.

@@ -52,9 +52,10 @@ cluster::AgentIdentity identity_on(const HostId& own);
 /// other. Requires own_host().
 config::DaemonOptions seen_from(config::DaemonOptions options, const HostId& own);
 
-/// The answer to GET /v1/cluster (docs/api.md), from what the store says of the leader and of the agents.
+/// The answer to GET /v1/cluster (docs/api.md), from what the store says of the leader, of agents and of findings.
 json::object describe_cluster(const HostId& own, const std::vector<HostId>& hosts,
-                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents);
+                              const std::optional<KeyValue>& leader, const std::vector<KeyValue>& agents,
+                              const std::vector<KeyValue>& findings);
 
 class ClusterMember {
 public:

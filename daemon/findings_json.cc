@@ -42,6 +42,8 @@ json::object to_json(const Findings& findings) {
     json::object out{{"problems", to_json(findings.problems)}};
     out["report"] = json::parse(health::to_json(findings.report));
     if (!findings.power.empty()) out["power"] = power::to_json(findings.power);
+    if (!findings.configuration.empty()) out["configuration"] = findings.configuration;
+    if (!findings.version.empty()) out["version"] = findings.version;
     if (findings.time_s) out["time_s"] = *findings.time_s;
     return out;
 }
@@ -49,6 +51,8 @@ json::object to_json(const Findings& findings) {
 Findings findings_from(const json::object& fields) {
     Findings findings;
     findings.problems = problems_from(fields.if_contains("problems"));
+    findings.configuration = text_at(fields, "configuration");
+    findings.version = text_at(fields, "version");
     if (const json::value* report = fields.if_contains("report"))
         if (auto read = health::report_from(json::serialize(*report))) findings.report = std::move(*read);
     if (const json::value* power = fields.if_contains("power"))

@@ -15,6 +15,7 @@ struct Findings {
     std::vector<HealthProblem> problems;  // of its host, that count
     health::Report report;                // of the probe's last one: energy, uptime and boot
     std::vector<PowerHost> power;         // what its power broker knows
+    std::string configuration, version;   // of the member: digest_of(), BALLAST_VERSION
     std::optional<double> time_s;         // the host's clock when it was told, seconds since 1970
 };
 

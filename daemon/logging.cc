@@ -73,6 +73,15 @@ void DecisionLog::power_changed(const PowerRecord& record) {
 }
 
 // A problem whose figures have changed is the same one.
+void DecisionLog::configurations_differ(const std::vector<HostId>& members) {
+    std::string names;
+    for (const HostId& member : members) names += (names.empty() ? "" : ", ") + member.value;
+    if (names.empty())
+        spdlog::info("all members have the leader's configuration");
+    else
+        spdlog::warn("the leader's configuration is in force, and another one have: {}", names);
+}
+
 void DecisionLog::health_changed(const HostId& host, const std::vector<HealthProblem>& problems) {
     const auto has = [](const std::vector<HealthProblem>& list, const HealthProblem& wanted) {
         return std::any_of(list.begin(), list.end(), [&](const HealthProblem& one) {

@@ -19,6 +19,8 @@ public:
     void power_changed(const PowerRecord& record);
     void health_changed(const HostId& host, const std::vector<HealthProblem>& problems);
     void rolling_changed(const RollingRun& run);
+    /// Members that have another configuration than the leader.
+    void configurations_differ(const std::vector<HostId>& members);
     void source_read(const HostId& host, const std::string& source, bool ok);
 
 private:

@@ -101,6 +101,12 @@ HealthListener OwnFindings::listener() {
     return listener;
 }
 
+void OwnFindings::configured(std::string digest) {
+    if (configuration_ == digest) return;
+    configuration_ = std::move(digest);
+    teller_.changed();
+}
+
 std::vector<HealthProblem> OwnFindings::problems() const {
     return together({problems_, inherited_});
 }
@@ -110,6 +116,8 @@ json::object OwnFindings::compose() const {
     findings.problems = problems();
     findings.report = report_;
     findings.power = power_;
+    findings.configuration = configuration_;
+    findings.version = BALLAST_VERSION;
     findings.time_s = std::chrono::duration<double>(clock_.wall_now().time_since_epoch()).count();
     return to_json(findings);
 }

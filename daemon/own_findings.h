@@ -23,6 +23,8 @@ public:
 
     /// Looks and tells until the executor stops.
     void start();
+    /// Which configuration is in force here from now on [startup.h, digest_of].
+    void configured(std::string digest);
     /// What is wrong with the host, as told.
     std::vector<HealthProblem> problems() const;
 
@@ -41,6 +43,7 @@ private:
     std::vector<HealthProblem> problems_, inherited_;
     health::Report report_;  // what it drew, and its boot
     std::vector<PowerHost> power_;
+    std::string configuration_;
     cluster::FindingsTeller teller_;
     HealthWatch health_;
 };

@@ -136,7 +136,8 @@ public:
         : caller_(caller), clock_(clock), there_(std::move(there)) {}
 
     Task<json::value> ask(HostId host, std::string method, json::object arguments, Duration within) {
-        if (!there_(host)) co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered"};
+        if (!there_(host))
+            co_return Error{ErrorCode::unavailable, host.value, "its agent is not registered, or has no libvirt"};
         arguments["within_ms"] = within.count();
         const Duration limit = within + way;
         auto answer = co_await caller_.call(std::move(host), std::move(method), std::move(arguments), false, limit);

@@ -92,7 +92,8 @@ boost::asio::awaitable<void> ShutdownGuard::end_maintenance() {
     if (ended && stays_to_tell_ > 0)
         --stays_to_tell_;
     else if (!ended)
-        spdlog::warn("the maintenance of {} by its shutdown lasts: {}", own_.value, to_string(ended.error()));
+        spdlog::warn("that {} is not going down could not be told, and maintenance that a shutdown began lasts: {}",
+                     own_.value, to_string(ended.error()));
 }
 
 void ShutdownGuard::begin() {

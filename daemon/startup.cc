@@ -1,10 +1,12 @@
 #include "daemon/startup.h"
 
 #include <boost/asio.hpp>
+#include <cstdio>
 #include <optional>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "config/render.h"
 #include "config/uri.h"
 #include "daemon/cluster_member.h"
 #include "daemon/open_store.h"
@@ -72,6 +74,34 @@ std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& opt
     std::vector<hypervisor::LinkOptions> links;
     for (const config::HostOptions& host : options.hosts) links.push_back(link_to(host, options));
     return links;
+}
+
+// Each member reaches its own host in another way than the others do, and keeps its secrets and sockets where it likes.
+std::string digest_of(const Configuration& configuration) {
+    config::DaemonOptions same;
+    same.hosts = configuration.daemon.hosts;
+    for (config::HostOptions& host : same.hosts) host.uri = host.peer_uri.value_or(host.uri);
+    same.shared_storage = configuration.daemon.shared_storage;
+    same.health = configuration.daemon.health;
+    std::uint64_t hash = 14695981039346656037U;  // FNV-1a, 64 bits
+    for (const char byte : config::to_yaml(same) + config::to_yaml(configuration.policy))
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+    return text;
+}
+
+Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
+                                              const config::DaemonOptions& options) {
+    std::optional<Result<std::unique_ptr<Store>>> store;
+    boost::asio::co_spawn(io, open_store(io.get_executor(), clock, options),
+                          [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
+                              store = std::move(opened);
+                              io.stop();
+                          });
+    io.run();
+    io.restart();
+    return std::move(*store);
 }
 
 std::map<HostId, std::string> peers_of(const config::DaemonOptions& options) {

@@ -1,6 +1,7 @@
 // What the daemon is started with: its files, and how the hosts in them are reached.
 #pragma once
 
+#include <boost/asio.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "config/load.h"
 #include "daemon/store_watch.h"
 #include "hypervisor/libvirt_hypervisor.h"
+#include "ports/clock.h"
 #include "ports/store.h"
 
 namespace ballast::daemon {
@@ -26,6 +28,13 @@ config::Loaded<Configuration> load(const std::string& file);
 config::Loaded<policy::Options> load_policy(const config::DaemonOptions& daemon);
 /// What is wrong with the files is told in the log; the last good ones stay in force.
 void read_policy_again(Configuration& configuration);
+
+/// Stands for what has to be the same on all members: hosts, shared storage, how health is looked at, and the policy.
+std::string digest_of(const Configuration& configuration);
+
+/// Runs the io_context until the store is open, or cannot be opened.
+Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
+                                              const config::DaemonOptions& options);
 
 std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options);
 /// How the hosts reach each other.

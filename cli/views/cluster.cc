@@ -26,20 +26,37 @@ Phrase trouble(const value& member) {
     return strange ? Phrase("not one of the `hosts` of who answers you", Tone::notice) : Phrase();
 }
 
+// Null: it is not known.
+bool differs(const value& member) {
+    const value& same = at(member, "configuration_is_leaders");
+    return same.is_bool() && !same.get_bool();
+}
+
+Phrase configuration_of(const value& member) {
+    if (differs(member)) return Phrase("differs", Tone::bad);
+    return flag(member, "configuration_is_leaders") ? Phrase("the leader's") : Phrase("");
+}
 }  // namespace
 
 void show_cluster(const value& cluster, Page& page) {
     const std::string leader = text(cluster, "leader"), own = text(cluster, "member");
-    Table table({{"Host"}, {"Agent"}, {"Role"}});
+    Table table({{"Host"}, {"Agent"}, {"Role"}, {"Version"}, {"Configuration"}});
+    std::string others;
     for (const value& member : list(cluster, "members")) {
         const std::string host = text(member, "host");
         const Phrase agent =
             flag(member, "registered") ? Phrase("registered", Tone::good) : Phrase("not registered", Tone::bad);
         std::string role = host == leader ? "leads" : "follows";
         if (host == own) role += ", answers you";
-        table.add({Phrase(host, Tone::strong), agent, flag(member, "registered") ? role : std::string()});
+        table.add({Phrase(host, Tone::strong), agent, flag(member, "registered") ? role : std::string(),
+                   text(member, "version"), configuration_of(member)});
+        if (differs(member)) others += (others.empty() ? "" : ", ") + host;
     }
     page.table(table);
+    if (!others.empty())
+        page.say(Phrase("Another configuration than the leader's: " + others +
+                            ". Make ballast.yaml and policy.d the same on all hosts, and restart or reload them.",
+                        Tone::bad));
     if (leader.empty()) page.say(nobody_leads());
 }
 

@@ -4,6 +4,8 @@
 
 #include "cluster/keys.h"
 #include "config/uri.h"
+#include "daemon/findings_json.h"
+#include "daemon/startup.h"
 
 using namespace ballast;
 
@@ -58,7 +60,7 @@ TEST_CASE("of each member it is told what it registered as, also of those that n
     leader.create_revision = 42;
     const auto told = daemon::describe_cluster(
         {"h2"}, {{"h1"}, {"h2"}, {"h3"}}, leader,
-        {entry("h1", cluster::to_text(fine)), entry("h2", cluster::to_text(newer)), entry("h9", "{")});
+        {entry("h1", cluster::to_text(fine)), entry("h2", cluster::to_text(newer)), entry("h9", "{")}, {});
     CHECK(told.at("leader") == "h1");
     CHECK(told.at("term") == 42);
     const auto& members = told.at("members").as_array();
@@ -74,5 +76,56 @@ TEST_CASE("of each member it is told what it registered as, also of those that n
     CHECK(members[3].at("host") == "h9");
     CHECK(members[3].at("configured") == false);
     CHECK(members[3].at("problem").as_string().starts_with("its registration cannot be read"));
-    CHECK(daemon::describe_cluster({"h2"}, {{"h1"}}, std::nullopt, {}).at("leader").is_null());
+    CHECK(daemon::describe_cluster({"h2"}, {{"h1"}}, std::nullopt, {}, {}).at("leader").is_null());
+}
+
+TEST_CASE("the cluster's status names members whose configuration is not the leader's") {
+    const auto entry = [](const std::string& key, const std::string& configuration) {
+        daemon::Findings findings;
+        findings.configuration = configuration;
+        findings.version = "1.2";
+        return KeyValue{key, boost::json::serialize(to_json(findings)), 7, 7, 1, 0};
+    };
+    const std::vector<HostId> hosts{{"h1"}, {"h2"}, {"h3"}, {"h4"}};
+    const std::vector<KeyValue> agents{{cluster::agent_key({"h1"}), "", 5, 6, 1, 0}};
+    const std::vector<KeyValue> findings{entry(cluster::findings_key({"h1"}), "a"),
+                                         entry(cluster::findings_key({"h2"}), "a"),
+                                         entry(cluster::findings_key({"h3"}), "b"),
+                                         {cluster::findings_key({"h4"}), "no JSON", 7, 7, 1, 0}};
+    KeyValue leader;
+    leader.value = "h1";
+    const auto told = daemon::describe_cluster({"h1"}, hosts, leader, agents, findings);
+    const auto& rows = told.at("members").as_array();
+    CHECK(rows[0].at("registered") == true);
+    CHECK(rows[0].at("incarnation") == 5);
+    CHECK(rows[0].at("configuration_is_leaders") == true);
+    CHECK(rows[1].at("registered") == false);
+    CHECK(rows[1].at("configuration_is_leaders") == true);
+    CHECK(rows[2].at("configuration_is_leaders") == false);
+    CHECK(rows[3].at("configuration_is_leaders").is_null());
+    const auto nobody_leads = daemon::describe_cluster({"h1"}, hosts, std::nullopt, agents, findings);
+    for (const auto& row : nobody_leads.at("members").as_array()) CHECK(row.at("configuration_is_leaders").is_null());
+}
+
+TEST_CASE("members with one file have one digest, and another host, check or policy is another") {
+    const auto digest = [](const config::DaemonOptions& options, const policy::Options& policy = {}) {
+        return daemon::digest_of({options, policy});
+    };
+    const auto seen = [](config::DaemonOptions options, const char* own) {
+        return daemon::seen_from(std::move(options), {own});
+    };
+    const std::string one = digest(seen(three_hosts(), "h1"));
+    CHECK(digest(seen(three_hosts(), "h2")) == one);
+    auto elsewhere = three_hosts();
+    elsewhere.metrics_listen = "192.0.2.1:9477";
+    CHECK(digest(seen(elsewhere, "h3")) == one);
+    auto fewer = three_hosts();
+    fewer.hosts.pop_back();
+    CHECK(digest(seen(fewer, "h1")) != one);
+    auto checks = three_hosts();
+    checks.health.checks.push_back({"fan", {"/fan"}, {}, {}, 1});
+    CHECK(digest(seen(checks, "h1")) != one);
+    policy::Options policy;
+    policy.mode = policy::Mode::automatic;
+    CHECK(digest(seen(three_hosts(), "h1"), policy) != one);
 }

@@ -55,8 +55,10 @@ struct FindingsLab {
         FindingsListener listener;
         listener.changed = [this](const HostId& host, const std::vector<HealthProblem>& now) { problems[host] = now; };
         listener.reported = [this](const HostId& host, const health::Report& report) { boots[host] = report.boot_id; };
+        listener.differ = [this](const std::vector<HostId>& hosts) { differ = hosts; };
         listener.answers = [this](const HostId& host) { return host == own && answers; };
-        leader.emplace(io.get_executor(), clock, store, std::vector<HostId>{{"h1"}, own}, std::move(listener));
+        leader.emplace(io.get_executor(), clock, store, std::vector<HostId>{{"h1"}, own}, HostId{"h1"},
+                       std::move(listener));
         leader->start();
     }
     boost::asio::awaitable<Result<service::Ended>> run(service::Command command) {
@@ -83,6 +85,7 @@ struct FindingsLab {
     std::optional<ClusterFindings> leader;
     std::map<HostId, std::vector<HealthProblem>> problems;
     std::map<HostId, std::string> boots;
+    std::vector<HostId> differ;
 };
 
 }  // namespace
@@ -225,4 +228,42 @@ TEST_CASE("the leader knows what the brokers of members know whose hosts answer"
     lab.broker.broker_error = Error{ErrorCode::unavailable, "power broker", "is gone"};
     lab.pass(1min);
     CHECK(lab.leader->brokers().empty());
+}
+
+TEST_CASE("members that have another configuration than the leader are named until they have the same") {
+    FindingsLab lab;
+    lab.begin_leader();
+    const auto tell = [&](const HostId& host, const std::string& configuration) {
+        Findings findings;
+        findings.configuration = configuration;
+        lab.put(cluster::findings_key(host), boost::json::serialize(to_json(findings)));
+        lab.pass(1s);
+    };
+    lab.pass(1s);
+    tell(own, "old");
+    CHECK(lab.differ.empty());  // nothing is known of the leader's
+    tell({"h1"}, "new");
+    CHECK(lab.differ == std::vector{own});
+    tell(own, "new");
+    CHECK(lab.differ.empty());
+    tell({"h1"}, "newer");
+    CHECK(lab.differ == std::vector{own});
+    tell(own, "");  // of an older version
+    CHECK(lab.differ.empty());
+}
+
+TEST_CASE("a member tells which configuration is in force there, and which version it is") {
+    FindingsLab lab;
+    lab.begin_member();
+    lab.member->configured("abc");
+    lab.pass(1s);
+    const auto told = [&] {
+        const auto value = boost::json::parse(lab.store.entries.at(cluster::findings_key(own)).value);
+        return findings_from(value.as_object());
+    };
+    CHECK(told().configuration == "abc");
+    CHECK(told().version == BALLAST_VERSION);
+    lab.member->configured("def");
+    lab.pass(1s);
+    CHECK(told().configuration == "def");
 }

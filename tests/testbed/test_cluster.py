@@ -87,6 +87,29 @@ class Cluster(MembersTest):
         for name in homes:
             self.assert_runs_once(name)
 
+    def test_a_dead_host_is_cut_off_through_another_members_broker_where_the_leader_has_none(self):
+        homes = {"one": "host1", "two": "host2", "three": "host3"}
+        self.guests(**homes)
+        self.start_all(FAILOVER)
+        leader, (helper, dead) = self.leader(), self.followers()
+        self.members[helper].start_broker()
+        self.addCleanup(self.members[helper].stop_broker)
+        asked = self.members[leader]
+        wait_until("the leader to know the BMCs", lambda: asked.power(dead)["switchable"], timeout=120)
+        wait_until("all definitions to be kept", lambda: all(row["facts_known"] for row in asked.ctl("vms")["vms"]))
+        time.sleep(3)
+        left = next(name for name, home in homes.items() if home == dead)
+        named(dead).kill()
+        wait_until(f"{left} to run elsewhere", lambda: [host for host in where(left) if host != dead], timeout=120, step=0.2)
+        self.assertEqual(self.leader(), leader)
+        wait_until(f"{dead} to be switched on again", lambda: named(dead).leader() is not None, timeout=180)
+        named(dead).wait(60)
+        self.members[dead].start()
+        wait_until("all hosts to be on", lambda: all(row["power"] == "on" and row["connection"] == "up"
+                                                     for row in asked.hosts().values()), timeout=120)
+        for name in homes:
+            self.assert_runs_once(name)
+
     def test_a_reboot_of_a_followers_host_waits_until_the_leader_has_emptied_it_and_its_guests_come_home(self):
         for member in self.members.values():
             member.host.install(os.path.join(ballast.SOURCE, "systemd/logind-ballast.conf"), "/usr/lib/systemd/logind.conf.d/ballast.conf", 0o644)
