@@ -31,7 +31,6 @@
 #include "daemon/shutdown_guard.h"
 #include "daemon/startup.h"
 #include "daemon/store_archive.h"
-#include "daemon/store_watch.h"
 #include "daemon/tcp_probe.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "service/log.h"
