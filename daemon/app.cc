@@ -23,6 +23,7 @@
 #include "daemon/member_metrics.h"
 #include "daemon/metrics.h"
 #include "daemon/metrics_listener.h"
+#include "daemon/open_store.h"
 #include "daemon/own_findings.h"
 #include "daemon/preflight.h"
 #include "daemon/preflight_calls.h"
@@ -323,7 +324,6 @@ private:
         service::notify_ready();
     }
 
-    // One daemon has at most one host of its own (docs/configuration.md: URIs are unique).
     void guard_own_host() {
         for (const config::HostOptions& host : configuration_.daemon.hosts) {
             if (!controller_.is_own(host.id) || shutdown_guard_) continue;
@@ -422,7 +422,7 @@ public:
           broker_(configuration_.daemon.power.broker),
           member_(
               io.get_executor(), clock, store_, libvirt_, broker_, configuration_.daemon, own_,
-              [this](LeaderParts parts) { return lead(std::move(parts)); }, [this] { end(exit_term_over); }),
+              [this](LeaderParts parts) { return lead(std::move(parts)); }, [this] { end_term(); }),
           findings_(io.get_executor(), clock, store_, runner(), broker_, configuration_.daemon, own_,
                     identity_on(own_).boot, [this] { return member_.incarnation(); }),
           leader_(clock, store_),
@@ -488,8 +488,8 @@ private:
         findings_.configured(digest_of(configuration_));
     }
 
-    void end(int status) {
-        status_ = status;
+    void end_term() {
+        status_ = exit_term_over;
         io_.stop();
     }
 
