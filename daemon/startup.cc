@@ -91,19 +91,6 @@ std::string digest_of(const Configuration& configuration) {
     return text;
 }
 
-Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
-                                              const config::DaemonOptions& options) {
-    std::optional<Result<std::unique_ptr<Store>>> store;
-    boost::asio::co_spawn(io, open_store(io.get_executor(), clock, options),
-                          [&](std::exception_ptr, Result<std::unique_ptr<Store>> opened) {
-                              store = std::move(opened);
-                              io.stop();
-                          });
-    io.run();
-    io.restart();
-    return std::move(*store);
-}
-
 std::map<HostId, std::string> peers_of(const config::DaemonOptions& options) {
     std::map<HostId, std::string> peers;
     for (const config::HostOptions& host : options.hosts) peers[host.id] = host.peer_uri.value_or(host.uri);

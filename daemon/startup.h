@@ -32,10 +32,6 @@ void read_policy_again(Configuration& configuration);
 /// Stands for what has to be the same on all members: hosts, shared storage, how health is looked at, and the policy.
 std::string digest_of(const Configuration& configuration);
 
-/// Runs the io_context until the store is open, or cannot be opened.
-Result<std::unique_ptr<Store>> wait_for_store(boost::asio::io_context& io, Clock& clock,
-                                              const config::DaemonOptions& options);
-
 std::vector<hypervisor::LinkOptions> links_from(const config::DaemonOptions& options);
 /// How the hosts reach each other.
 std::map<HostId, std::string> peers_of(const config::DaemonOptions& options);
