@@ -16,6 +16,7 @@
 #include "cluster/keys.h"
 #include "cluster/reporter.h"
 #include "etcd/etcd_store.h"
+#include "ports/forwarding_store.h"
 #include "service/real_clock.h"
 #include "tests/support/fake_hypervisor.h"
 
@@ -131,11 +132,9 @@ private:
 };
 
 /// Tells when the report of one host is put.
-class ToldStore : public Store {
+class ToldStore : public ForwardingStore {
 public:
-    explicit ToldStore(Store& store) : store_(store) {}
-    Task<std::optional<KeyValue>> get(std::string key) override { return store_.get(std::move(key)); }
-    Task<std::vector<KeyValue>> list(std::string prefix) override { return store_.list(std::move(prefix)); }
+    using ForwardingStore::ForwardingStore;
     Task<Commit> commit(Transaction transaction) override {
         const std::string key = transaction.changes.empty() ? "" : transaction.changes.front().key;
         auto done = co_await store_.commit(std::move(transaction));
@@ -146,18 +145,6 @@ public:
         }
         co_return done;
     }
-    Task<Revision> revision() override { return store_.revision(); }
-    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision after,
-                                       std::function<void(const std::vector<WatchEvent>&)> changed,
-                                       std::function<void()> compacted) override {
-        return store_.watch(std::move(prefix), after, std::move(changed), std::move(compacted));
-    }
-    Task<LeaseId> grant(Duration time_to_live) override { return store_.grant(time_to_live); }
-    Task<void> keep_alive(LeaseId lease) override { return store_.keep_alive(lease); }
-    Task<void> revoke(LeaseId lease) override { return store_.revoke(lease); }
-
-private:
-    Store& store_;
 };
 
 struct Member {

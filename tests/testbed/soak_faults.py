@@ -14,6 +14,15 @@ maintenance: {return_home: true}
 RECOVERY_S = 240
 
 
+def stand_still(pids, seconds):
+    """The processes do nothing for so long, and then go on."""
+    for pid in pids:
+        process.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        process.kill(pid, signal.SIGCONT)
+
+
 class Soak(PowerTest):
     """One cluster, one daemon on host1, one fault after the other."""
 
@@ -74,12 +83,7 @@ class Soak(PowerTest):
     def libvirtd_hangs(self, dice):
         """has its libvirtd stopped for a while"""
         host, length = dice.choice(self.mortal), dice.uniform(1, 20)
-        pids = named(host).libvirtd_pids()
-        for pid in pids:
-            process.kill(pid, signal.SIGSTOP)
-        time.sleep(length)
-        for pid in pids:
-            process.kill(pid, signal.SIGCONT)
+        stand_still(named(host).libvirtd_pids(), length)
         return f"{host} for {length:.1f} s", set()
 
     def daemon_killed(self, dice):

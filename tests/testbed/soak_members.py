@@ -6,7 +6,7 @@ import time
 import etcd
 import network
 from members import HOSTS, MembersTest
-from soak_faults import POLICY, Soak
+from soak_faults import POLICY, Soak, stand_still
 from support import ClusterTest, ballast, named, process, together, wait_until
 
 UNITS = ("ballast-powerd", "ballastd")
@@ -88,12 +88,7 @@ class MembersSoak(Soak, MembersTest):
         host = dice.choice(HOSTS)
         self.order("maintenance", "enter", host)
         time.sleep(dice.uniform(0, 2))
-        pids = process.named_in_namespace(named(before).need_on(), "ballastd")
-        for pid in pids:
-            process.kill(pid, signal.SIGSTOP)
-        time.sleep(length)
-        for pid in pids:
-            process.kill(pid, signal.SIGCONT)
+        stand_still(process.named_in_namespace(named(before).need_on(), "ballastd"), length)
         return f"{before} for {length:.1f} s, {host} emptied", set()
 
     def leaders_host_dies(self, dice):
