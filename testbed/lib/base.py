@@ -15,14 +15,18 @@ BRIDGE = "tb0"
 BMC_NETWORK = "10.78.0"
 BMC_BRIDGE = "tbm0"
 MAX_HOSTS = 16
-STATE = os.environ.get("BALLAST_TESTBED_STATE", "/var/lib/ballast-testbed")
+# Which testbed of this machine's: '' is its own, others are made by 'testbed/apart'.
+APART = os.environ.get("BALLAST_TESTBED", "")
+_NAME = "ballast-testbed" + ("-" + APART if APART else "")
+CGROUP = _NAME
+STATE = os.environ.get("BALLAST_TESTBED_STATE", f"/var/lib/{_NAME}")
 # Kernel, initrd and the KVM verdict outlive `down`: they take seconds to make and depend only on this machine.
 CACHE = os.environ.get("BALLAST_TESTBED_CACHE", "/var/cache/ballast-testbed")
-LOCK_FILE = "/run/ballast-testbed.lock"  # outside the state folder, which `up` mounts and `down` unmounts
+LOCK_FILE = f"/run/{_NAME}.lock"  # outside the state folder, which `up` mounts and `down` unmounts
 
 
 # Held by whoever needs the whole cluster for a while: the tests, the demo.
-WHOLE_CLUSTER_LOCK = "/run/ballast-testbed-tests.lock"
+WHOLE_CLUSTER_LOCK = f"/run/{_NAME}-tests.lock"
 
 
 class Problem(Exception):

@@ -258,6 +258,6 @@ def _processes():
         words = process.command_line(pid)
         if words and os.path.basename(words[0]) == "ipmi_sim" and any(STATE + "/" in word for word in words[1:]):
             found.append(pid)
-        elif len(words) > 3 and words[-2] in ("_order", "_redfish") and words[-3].endswith("testbed"):
+        elif len(words) > 3 and words[-2] in ("_order", "_redfish") and words[-3].endswith("testbed") and process.is_ours(pid):
             found.append(pid)
     return found

@@ -5,9 +5,8 @@ All paths come from one root, so that the tests can use a folder of plain files.
 
 import os
 
-from base import Problem, read_text
+from base import CGROUP, Problem, read_text
 
-GROUP = "ballast-testbed"
 # A short period keeps the stop-and-go of the quota below the heartbeat's 100 ms.
 PERIOD_US = 25000
 # What else the machine does, such as compiling, must not take from the hosts what their quotas promise.
@@ -73,16 +72,16 @@ class V1:
 
     def folders(self, host):
         """The host's folders, one a tree."""
-        return [os.path.join(tree, GROUP, host) for tree in sorted(set(self.trees.values()))]
+        return [os.path.join(tree, CGROUP, host) for tree in sorted(set(self.trees.values()))]
 
     def create(self, host):
         """Makes the host's folders."""
         for folder in self.folders(host):
             os.makedirs(folder, exist_ok=True)
-        _write(os.path.join(self.trees["cpu"], GROUP, "cpu.shares"), _SHARES)
+        _write(os.path.join(self.trees["cpu"], CGROUP, "cpu.shares"), _SHARES)
         if "cpuset" in self.trees:  # an empty cpuset takes no process
-            self._copy_cpuset(os.path.join(self.trees["cpuset"], GROUP), self.trees["cpuset"])
-            self._copy_cpuset(os.path.join(self.trees["cpuset"], GROUP, host), self.trees["cpuset"])
+            self._copy_cpuset(os.path.join(self.trees["cpuset"], CGROUP), self.trees["cpuset"])
+            self._copy_cpuset(os.path.join(self.trees["cpuset"], CGROUP, host), self.trees["cpuset"])
 
     @staticmethod
     def _copy_cpuset(folder, source):
@@ -96,18 +95,18 @@ class V1:
 
     def limit(self, host, cpu, memory):
         """cpu in cores, memory in bytes."""
-        folder = os.path.join(self.trees["cpu"], GROUP, host)
+        folder = os.path.join(self.trees["cpu"], CGROUP, host)
         _write(os.path.join(folder, "cpu.cfs_period_us"), PERIOD_US)
         _write(os.path.join(folder, "cpu.cfs_quota_us"), int(cpu * PERIOD_US))
-        _write(os.path.join(self.trees["memory"], GROUP, host, "memory.limit_in_bytes"), memory)
+        _write(os.path.join(self.trees["memory"], CGROUP, host, "memory.limit_in_bytes"), memory)
 
     def used_memory(self, host):
         """Bytes charged to the host."""
-        return int(read_text(os.path.join(self.trees["memory"], GROUP, host, "memory.usage_in_bytes"), "0") or 0)
+        return int(read_text(os.path.join(self.trees["memory"], CGROUP, host, "memory.usage_in_bytes"), "0") or 0)
 
     def cpu_usage_file(self, host):
         """The file with the host's CPU time, in nanoseconds."""
-        return os.path.join(self.trees.get("cpuacct", self.trees["cpu"]), GROUP, host, "cpuacct.usage")
+        return os.path.join(self.trees.get("cpuacct", self.trees["cpu"]), CGROUP, host, "cpuacct.usage")
 
     def used_cpu_seconds(self, host):
         """CPU seconds the host has used since its cgroup was made."""
@@ -116,7 +115,7 @@ class V1:
     def remove(self, host=None):
         """Removes the host's folders, or all."""
         for tree in set(self.trees.values()):
-            _remove_tree(os.path.join(tree, GROUP, host or ""))
+            _remove_tree(os.path.join(tree, CGROUP, host or ""))
 
     def processes(self, host=""):
         """Pids of everything that runs in the host, or in all."""
@@ -133,7 +132,7 @@ class V2:
 
     def folder(self, host=""):
         """The host's folder, or that of all hosts."""
-        return os.path.join(self.root, GROUP, host).rstrip("/")
+        return os.path.join(self.root, CGROUP, host).rstrip("/")
 
     def create(self, host):
         """Makes the host's folder with the controllers switched on down to it."""

@@ -17,7 +17,7 @@ import network
 import nfs
 import process
 import seed
-from base import (BRIDGE, STATE, Problem, is_up, read_json, read_text, run, show_bytes, state, succeeds, write_text,
+from base import (BRIDGE, CACHE, CGROUP, STATE, Problem, is_up, locked, read_json, read_text, run, show_bytes, state, succeeds, write_text,
                   write_whole)
 from host import Host, all_hosts, hosts_on
 
@@ -31,11 +31,13 @@ def up(number, changes, with_nfs):
     _check_machine()
     _make_state()
     _make_keys()
-    image.provide()
-    kvm.verdict()
+    os.makedirs(CACHE, exist_ok=True)
+    with locked(os.path.join(CACHE, "lock")):
+        image.provide()
+        kvm.verdict()
+        bmc.provide()
     _start_lxcfs()
     network.make_bridges()
-    bmc.provide()
     settings = read_json(state("cluster.json"), {})
     nfs_wanted = settings.get("nfs", True) if with_nfs is None else with_nfs
     if nfs_wanted:
@@ -103,11 +105,11 @@ def down():
         process.kill(pid, signal.SIGKILL)
     process.wait_until(lambda: not _machinery(), 10)
     groups = cgroup.detect()
-    process.kill_all(groups.processes, 20, cgroup.GROUP)
+    process.kill_all(groups.processes, 20, CGROUP)
     _unmount_all()
     network.remove_all()
     if not process.wait_until(_cgroups_removed, 5, 0.2):
-        raise Problem(f"cgroups named {cgroup.GROUP} still hold processes; run 'testbed down' again")
+        raise Problem(f"cgroups named {CGROUP} still hold processes; run 'testbed down' again")
 
 
 def _is_nspawn(pid):
@@ -123,7 +125,7 @@ def _machinery():
         words = process.command_line(pid)
         if words and os.path.basename(words[0]) in programs and any(STATE + "/" in word for word in words[1:]):
             found.add(pid)
-        elif len(words) > 2 and words[-1] == "_monitor" and words[-2].endswith("testbed"):
+        elif len(words) > 2 and words[-1] == "_monitor" and words[-2].endswith("testbed") and process.is_ours(pid):
             found.add(pid)
     return found
 
@@ -142,7 +144,7 @@ def _unmount_all():
 def _cgroups_removed():
     groups = cgroup.detect()
     groups.remove()
-    return not os.path.isdir(groups.folder() if groups.version == 2 else os.path.join(groups.trees["cpu"], cgroup.GROUP))
+    return not os.path.isdir(groups.folder() if groups.version == 2 else os.path.join(groups.trees["cpu"], CGROUP))
 
 
 def status():

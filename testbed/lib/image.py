@@ -17,7 +17,6 @@ _MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy
 def provide():
     """Puts vmlinuz and initrd into the folder all hosts see, building what the cache lacks."""
     kernel, initrd = os.path.join(CACHE, "vmlinuz"), os.path.join(CACHE, "initrd")
-    os.makedirs(CACHE, exist_ok=True)
     if not os.path.exists(kernel):
         _fetch_kernel(kernel)
     recipe = read_text(SOURCE) + read_text(os.path.abspath(__file__))

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from base import Problem, read_json, read_text, write_whole
+from base import APART, Problem, read_json, read_text, write_whole
 
 _daemons = []  # what this process started in the background
 
@@ -53,6 +53,12 @@ def all_pids():
 def command_line(pid):
     """Arguments of a process, as a list."""
     return read_text(f"/proc/{pid}/cmdline").split("\0")[:-1]
+
+
+def is_ours(pid):
+    """True for what was started for this testbed, not for another one of this machine's."""
+    variables = read_text(f"/proc/{pid}/environ").split("\0")
+    return next((text.partition("=")[2] for text in variables if text.startswith("BALLAST_TESTBED=")), "") == APART
 
 
 def same_pid_namespace(leader):
