@@ -37,7 +37,9 @@ Finding judge_answer(const PreflightHost& from, const PreflightHost& to, const s
 
 Finding judge_failure(const PreflightHost& from, const PreflightHost& to, const std::string& why) {
     const std::string seen = "cannot reach " + to.id.value + " at " + to.peer_uri + ": " + why;
-    if (depends_on_user(to.peer_uri) && !from.shell.value_or(ShellFacts{}).root)
+    const bool key_not_readable =
+        why.find("/private/clientkey.pem") != std::string::npos;  // only root's, as it should be
+    if ((depends_on_user(to.peer_uri) || key_not_readable) && !from.shell.value_or(ShellFacts{}).root)
         return unknown(seen + " (tried as an ordinary user; its libvirtd connects as root)", by_hand(from, to));
     return problem(seen, by_hand(from, to) +
                              "; it has to connect without asking: exchange ssh keys and host keys of "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <grpcpp/create_channel.h>
@@ -17,6 +18,10 @@ namespace {
 
 // Far above any chain of certificates.
 constexpr std::size_t largest_file = 1024 * 1024;
+
+// Names as the rest of this machine resolves them. gRPC's own resolver finds none from /etc/hosts while no DNS server
+// answers. Before main(): the environment may not change once there are threads.
+[[maybe_unused]] const int resolver_chosen = ::setenv("GRPC_DNS_RESOLVER", "native", 0);
 
 Error unusable(const std::string& file, const std::string& why) {
     return {ErrorCode::invalid, file, why};

@@ -8,7 +8,7 @@ import time
 
 import bmc
 import cgroup
-from base import CACHE, Problem, read_text, run, write_text
+from base import Problem, read_text, run, state, write_text
 from host import all_hosts, named
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -107,7 +107,7 @@ class Ballast:
         source = os.path.join(self.build, "bin", name)
         if not os.path.exists(source):
             raise Problem(f"{source} is missing; build it with 'ninja -C {self.build} ballastd ballastctl'")
-        kept = os.path.join(CACHE, "stripped", name)
+        kept = state("stripped", name)
         if not os.path.exists(kept) or os.stat(kept).st_mtime_ns != os.stat(source).st_mtime_ns:
             os.makedirs(os.path.dirname(kept), exist_ok=True)
             run(["strip", "-o", kept + ".new", source])

@@ -168,6 +168,15 @@ const std::vector<Row>& cluster_rows() {
              b.shell1().root = false;
              Bench::reach(b.host1(), b.host2(), Error{ErrorCode::unavailable, "", "permission denied"});
          }},
+        {"peers", "the key for TLS is root's", unsure, "tried as an ordinary user",
+         [](Bench& b) {
+             b.shell1().root = false;
+             b.host2().peer_uri = "qemu+tls://host2/system";
+             Bench::reach(b.host1(), b.host2(),
+                          Error{ErrorCode::unavailable, "",
+                                "Unable to set x509 key and certificate: /etc/pki/libvirt/private/clientkey.pem, "
+                                "/etc/pki/libvirt/clientcert.pem: Error while reading file."});
+         }},
         {"peers", "reached by an ordinary user by ssh", unsure, "as user ballast, but its libvirtd connects as root",
          [](Bench& b) {
              b.shell1().root = false;
