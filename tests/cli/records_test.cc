@@ -2,6 +2,7 @@
 #include "interchange/history.h"
 #include "interchange/record.h"
 #include "tests/cli/samples.h"
+#include "tests/config/samples.h"
 #include "tests/interchange/samples.h"
 
 using namespace ballast::cli;
@@ -40,6 +41,34 @@ interchange::Record busy_record() {
 
 std::string busy_file() {
     return file_with("busy.json", interchange::to_text(busy_record()));
+}
+
+// Half an hour of an overloaded host, in a folder as the daemon keeps it.
+std::string busy_history() {
+    test::Cluster cluster;
+    for (const char* name : {"host1", "host2"}) cluster.host(name);
+    for (const char* name : {"web", "shop", "mail", "wiki"}) cluster.vm(name, "host1", 2.1);
+    interchange::HistoryWriter writer;
+    const std::string directory = path_of("history");
+    std::filesystem::create_directories(directory);
+    std::ofstream file(directory + "/000000000001.history");
+    for (int i = 0; i < 30; ++i) {
+        cluster.tick(1min);
+        file << writer.line({WallTime(cluster.now.time_since_epoch()), cluster.inventory, cluster.options});
+    }
+    file << "torn";
+    return directory;
+}
+
+// What stands between ```yaml and ``` in a document, block by block.
+std::vector<std::string> yaml_blocks(const std::string& document) {
+    const std::string begin = "```yaml\n", end = "```";
+    std::vector<std::string> blocks;
+    for (auto at = document.find(begin); at != std::string::npos; at = document.find(begin, at)) {
+        at += begin.size();
+        blocks.push_back(document.substr(at, document.find(end, at) - at));
+    }
+    return blocks;
 }
 
 Answer api_answer(const interchange::Record& record) {
@@ -147,18 +176,7 @@ TEST_CASE("Suppositions and capacity are asked of the daemon") {
 }
 
 TEST_CASE("A policy is tried on the history, beside what happened") {
-    test::Cluster cluster;
-    for (const char* name : {"host1", "host2"}) cluster.host(name);
-    for (const char* name : {"web", "shop", "mail", "wiki"}) cluster.vm(name, "host1", 2.1);
-    interchange::HistoryWriter writer;
-    std::string text;
-    for (int i = 0; i < 30; ++i) {
-        cluster.tick(1min);
-        text += writer.line({WallTime(cluster.now.time_since_epoch()), cluster.inventory, cluster.options});
-    }
-    const std::string directory = path_of("history");
-    std::filesystem::create_directories(directory);
-    std::ofstream(directory + "/000000000001.history") << text << "torn";
+    const std::string directory = busy_history();
     const std::string policy = file_with("test.yaml", "overload: {cpu: {above: 80%, below: 70%}}\n");
     Run trial, json, nowhere;
     CHECK(trial({"policy", "test", policy, "--history", directory}) == 0);
@@ -167,4 +185,19 @@ TEST_CASE("A policy is tried on the history, beside what happened") {
     CHECK(json({"policy", "test", policy, "--history", directory, "-o", "json"}) == 0);
     CHECK(boost::json::parse(json.out.str()).at("trial").at("moves").as_int64() >= 1);
     CHECK(nowhere({"policy", "test", policy, "--history", "/nonexistent"}) == 2);
+}
+
+TEST_CASE("Each policy of the cookbook is whole and can be tried on the history") {
+    const auto recipes = yaml_blocks(read_sample(repository() / "docs/cookbook.md"));
+    CHECK(recipes.size() >= 10);
+    const std::string directory = busy_history();
+    for (const auto& recipe : recipes) {
+        const std::string policy = file_with("recipe.yaml", recipe);
+        Run check, trial;
+        INFO(recipe);
+        CHECK(check({"policy", "check", policy}) == 0);
+        CHECK(trial({"policy", "test", policy, "--history", directory}) == 0);
+        INFO(check.err.str() << trial.err.str());
+        CHECK(has(trial.out.str(), "Tried on 29 min of history"));
+    }
 }

@@ -4,7 +4,7 @@ import signal
 import time
 
 import support
-from support import Problem, PowerTest, bmc, create, guest, named, network, process, rows, wait_until, where
+from support import Problem, PowerTest, ballast, bmc, create, guest, named, network, process, rows, wait_until, where
 
 POLICY = support.OBSERVE.replace("mode: observe", "mode: automatic") + """overload: {enabled: false}
 balance: {enabled: false}
@@ -166,8 +166,15 @@ class Soak(PowerTest):
         return host, {host}
 
     def order(self, *words, timeout=60):
-        """What an operator wants done, who asks again when nobody leads just then."""
-        wait_until(f"ballastctl {' '.join(words)}", lambda: self.ballast.ctl(*words, timeout=timeout) or True)
+        """What an operator wants done, who asks again when nobody leads just then, or when the answer was lost."""
+        def ask():
+            try:
+                self.ballast.ctl(*words, timeout=timeout)
+            except ballast.Refused as refusal:
+                if "already" not in str(refusal):
+                    raise
+            return True
+        wait_until(f"ballastctl {' '.join(words)}", ask)
 
     def empty(self, host):
         self.order("maintenance", "enter", host)
@@ -176,6 +183,7 @@ class Soak(PowerTest):
     def switch_off(self, host):
         self.empty(host)
         self.order("power", "off", host, "--force", "--wait", timeout=120)
+        wait_until(f"{host} to be off", lambda: self.state(host) == "off", timeout=120)
         self.order("maintenance", "leave", host)
 
     def target_dies_in_an_evacuation(self, dice):
