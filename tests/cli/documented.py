@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""What the programs' --help names is in their manual pages, and the other way round; and bash offers every verb and option.
+
+    documented.py MANUAL_FOLDER PROGRAM...        MANUAL_FOLDER has the pages as docs/man/generate writes them; - for none
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+SECTIONS = {"ballastd": 8, "ballast-powerd": 8, "ballast-health": 8, "ballastctl": 1, "ballast-sim": 1}
+failures = []
+
+
+def said(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        failures.append(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def walk(program, verbs=()):
+    """Pairs of each verb (a tuple of words, empty for the program itself) and its options, by --help."""
+    text = said(program, *verbs, "--help")
+    options = set(re.findall(r"^  (?:-\w,)?(--[a-z-]+)", text, re.M)) | set(re.findall(r"^  -\w,(--[a-z-]+)", text, re.M))
+    yield verbs, options
+    for verb in re.findall(r"^  ([a-z-]+) ", text.partition("\nSubcommands:\n")[2].partition("\n\n")[0] + " ", re.M):
+        yield from walk(program, verbs + (verb,))
+
+
+def check_manual(page, name, verbs):
+    text = re.sub(r"\\f[A-Z]+|\\f\[[A-Z]+\]|\\", "", page.read_text(encoding="utf-8"))
+    known = set().union(*(options for _, options in verbs))
+    for verb, options in verbs:
+        for word in verb:
+            if not re.search(rf"\b{word}\b", text):
+                failures.append(f"{page.name} does not name the verb {' '.join(verb)}")
+        for option in options:
+            if not re.search(rf"{option}(?![\w-])", text):
+                failures.append(f"{page.name} does not name {option} of {name} {' '.join(verb)}")
+    for option in set(re.findall(r"(?m)^(?:-\w, )?(--[a-z][a-z-]*)", text)) - known:
+        failures.append(f"{page.name} has {option}, which {name} does not know")
+
+
+def offered(shell_script, words):
+    """What bash would offer behind the words, the last one of which is unfinished."""
+    asked = " ".join(f"'{word}'" for word in words)
+    script = f"COMP_WORDS=({asked}); COMP_CWORD={len(words) - 1}; _ballastctl; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    return set(said("bash", "-c", shell_script + "\ncompopt() { :; }\n" + script).split())
+
+
+def check_completion(program, verbs):
+    script = said(program, "completion", "bash")
+    for verb, options in verbs:
+        if verb and verb[-1] not in offered(script, [program, *verb[:-1], ""]):
+            failures.append(f"bash does not offer {' '.join(verb)}")
+        if missing := options - offered(script, [program, *verb, "--"]):
+            failures.append(f"bash does not offer {sorted(missing)} behind {' '.join(verb)}")
+
+
+def main(manual, programs):
+    looked_at = 0
+    for program in programs:
+        name = pathlib.Path(program).name
+        verbs = list(walk(program))
+        looked_at += len(verbs)
+        if manual != "-":
+            check_manual(pathlib.Path(manual) / f"{name}.{SECTIONS[name]}", name, verbs)
+        if name == "ballastctl":
+            check_completion(program, verbs)
+    if looked_at < len(programs) + 20:
+        failures.append(f"only {looked_at} verbs were found, which cannot be all")
+    print("\n".join(failures) or f"{looked_at} verbs of {len(programs)} programs are documented and completed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
