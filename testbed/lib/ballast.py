@@ -20,7 +20,8 @@ _PROGRAMS = {"ballastd": "/usr/sbin/ballastd", "ballast-powerd": "/usr/sbin/ball
 _FILES = {"systemd/ballastd.service": "/lib/systemd/system/ballastd.service",
           "systemd/ballast-powerd.service": "/lib/systemd/system/ballast-powerd.service",
           "systemd/ballast.sysusers": "/usr/lib/sysusers.d/ballast.conf",
-          "systemd/ballast.tmpfiles": "/usr/lib/tmpfiles.d/ballast.conf"}
+          "systemd/ballast.tmpfiles": "/usr/lib/tmpfiles.d/ballast.conf",
+          "systemd/ballast.rules": "/usr/share/polkit-1/rules.d/60-ballast.rules"}
 _FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 FINAL = ("done", "rolled_back", "cancelled", "failed")
 
