@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <malloc.h>
 #include <memory>
 #include <vector>
 
@@ -12,7 +13,8 @@ namespace {
 
 // Fine enough for detectors that persist for minutes; a look of 40 VMs takes about 1 KiB.
 constexpr Duration cadence = std::chrono::minutes{1};
-constexpr std::uint64_t files_in_bound = 16;  // old history goes in steps of a sixteenth
+// Old history goes in steps of a sixteenth; in longer ones where a file's first line alone takes much of that.
+constexpr std::uint64_t most_files = 16, fewest_files = 2;
 
 struct File {
     std::string path;
@@ -45,9 +47,14 @@ Result<void> HistoryFiles::begin_file() {
     auto opened = store::open_or_create(name_);
     if (!opened) return opened.error();
     file_ = std::move(*opened);
-    size_ = {};
+    size_ = whole_ = {};
     writer_.begin_file();
     return {};
+}
+
+bool HistoryFiles::is_full() const {
+    const std::uint64_t worth_it = std::min(2 * whole_.count, bound_.count / fewest_files);
+    return size_.count > std::max(bound_.count / most_files, worth_it);
 }
 
 void HistoryFiles::drop_oldest() {
@@ -61,12 +68,13 @@ void HistoryFiles::drop_oldest() {
 }
 
 Result<void> HistoryFiles::append(const interchange::Snapshot& snapshot) {
-    if (file_ && size_.count > bound_.count / files_in_bound) file_.reset();
+    if (file_ && is_full()) file_.reset();
     if (!file_)
         if (auto begun = begin_file(); !begun) return begun;
     const std::string line = writer_.line(snapshot);
     auto written = store::write_all(*file_, name_, line);
     size_ += Bytes{line.size()};
+    if (whole_.count == 0) whole_ = size_;
     if (!written) file_.reset();
     drop_oldest();
     return written;
@@ -80,8 +88,14 @@ void History::keep(WallTime at, const std::function<interchange::Snapshot()>& sn
     if (last_ && at >= *last_ && at - *last_ < cadence) return;
     if (background_.busy()) return;
     last_ = at;
-    const auto look = std::make_shared<const interchange::Snapshot>(snapshot());
-    background_.start([this, look] { return files_.append(*look); });
+    auto look = std::make_shared<const interchange::Snapshot>(snapshot());
+    background_.start([this, look]() mutable {
+        auto kept = files_.append(*look);
+        look.reset();
+        // Of a large cluster that was much, and so is what planning and reading the store have left behind since.
+        ::malloc_trim(0);
+        return kept;
+    });
 }
 
 }  // namespace ballast::daemon

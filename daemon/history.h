@@ -24,6 +24,7 @@ public:
 
 private:
     Result<void> begin_file();
+    bool is_full() const;
     void drop_oldest();
 
     std::string directory_;
@@ -31,7 +32,8 @@ private:
     interchange::HistoryWriter writer_;
     std::optional<store::FileDescriptor> file_;
     std::string name_;
-    Bytes size_;  // of the file
+    Bytes size_;   // of the file
+    Bytes whole_;  // of its first line, which says everything
 };
 
 /// The same in a thread of its own. keep() never waits: what comes while a look is still being written is passed over.

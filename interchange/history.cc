@@ -3,6 +3,8 @@
 #include <boost/crc.hpp>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 #include "interchange/tables.h"
 
@@ -77,37 +79,61 @@ Vm without_figures(Vm vm) {
     return vm;
 }
 
-// Into `changed` what is not as last written; what is no longer there into `gone`.
-template <class Map, class Key>
-void note_changes(const Map& now, std::map<Key, std::string>& written, Map& changed, std::vector<Key>& gone) {
-    for (const auto& [id, item] : now) {
-        auto plain = without_figures(item);
-        std::string text = to_text(to_json(plain), 0);
-        std::string& before = written[id];
-        if (before == text) continue;
-        before = std::move(text);
-        changed.emplace(id, std::move(plain));
+std::string on_one_line(const json::value& value) {
+    std::string text = to_text(value, 0);
+    text.pop_back();
+    return text;
+}
+
+// Appends as a list what `text_of` says of each item; what it says nothing of is left out.
+template <class Items, class TextOf>
+void append_list(std::string& line, const Items& items, TextOf text_of) {
+    line += '[';
+    bool first = true;
+    for (const auto& item : items) {
+        const std::string text = text_of(item);
+        if (text.empty()) continue;
+        if (!std::exchange(first, false)) line += ", ";
+        line += text;
     }
+    line += ']';
+}
+
+// Those that are not as last written. A change that has the hash of what was there before would be missed: one in 2^64.
+template <class Map, class Key>
+void append_changes(std::string& line, const Map& now, std::map<Key, std::size_t>& written) {
+    append_list(line, now, [&](const auto& entry) {
+        std::string text = on_one_line(to_json(without_figures(entry.second)));
+        const std::size_t hash = std::hash<std::string>()(text);
+        const auto [before, is_new] = written.try_emplace(entry.first, hash);
+        if (!is_new && before->second == hash) return std::string();
+        before->second = hash;
+        return text;
+    });
+}
+
+template <class Map, class Key>
+std::vector<Key> take_gone(const Map& now, std::map<Key, std::size_t>& written) {
+    std::vector<Key> gone;
     std::erase_if(written, [&](const auto& entry) {
         const bool missing = !now.contains(entry.first);
         if (missing) gone.push_back(entry.first);
         return missing;
     });
+    return gone;
 }
 
-Figures figures_of(const std::map<HostId, Host>& hosts) {
-    Figures out;
-    for (const auto& [id, host] : hosts)
-        out.push_back({host.stale || !host.sampled_at ? 0.0 : 1.0, rounded(host.load.cpu_used_cores),
-                       in_mib(host.load.memory_available), rounded(host.load.pressure.memory_some)});
-    return out;
+std::vector<std::optional<double>> figures_of(const Host& host) {
+    return {host.stale || !host.sampled_at ? 0.0 : 1.0, rounded(host.load.cpu_used_cores),
+            in_mib(host.load.memory_available), rounded(host.load.pressure.memory_some)};
 }
-Figures figures_of(const std::map<VmId, Vm>& vms) {
-    Figures out;
-    for (const auto& [id, vm] : vms)
-        out.push_back({rounded(vm.load.cpu_used_cores), rounded(vm.load.ready_ratio), in_mib(vm.load.memory_rss),
-                       rounded(vm.load.dirty_rate_mib_per_s)});
-    return out;
+std::vector<std::optional<double>> figures_of(const Vm& vm) {
+    return {rounded(vm.load.cpu_used_cores), rounded(vm.load.ready_ratio), in_mib(vm.load.memory_rss),
+            rounded(vm.load.dirty_rate_mib_per_s)};
+}
+template <class Map>
+void append_figures(std::string& line, const Map& items) {
+    append_list(line, items, [](const auto& entry) { return on_one_line(to_json(figures_of(entry.second))); });
 }
 
 void set_figures(Host& host, const std::vector<std::optional<double>>& row, Instant at) {
@@ -167,20 +193,26 @@ void HistoryWriter::begin_file() {
     *this = {};
 }
 
+// Host by host and VM by VM: as values, all of them would be several times the line.
 std::string HistoryWriter::line(const Snapshot& snapshot) {
-    Line line;
-    line.at_ms = snapshot.at.time_since_epoch().count();
-    note_changes(snapshot.inventory.hosts, hosts_, line.hosts, line.gone_hosts);
-    note_changes(snapshot.inventory.vms, vms_, line.vms, line.gone_vms);
-    if (std::string options = to_text(to_json(snapshot.options), 0); options != options_) {
-        options_ = std::move(options);
-        line.options = snapshot.options;
-    }
-    line.host_figures = figures_of(snapshot.inventory.hosts);
-    line.vm_figures = figures_of(snapshot.inventory.vms);
-    std::string text = to_text(to_json(line), 0);
-    text.pop_back();
-    return checksum_of(text) + " " + text + "\n";
+    const Inventory& now = snapshot.inventory;
+    std::string line(checksum_length, ' ');
+    line += " {\"at_ms\": " + std::to_string(snapshot.at.time_since_epoch().count()) + ", \"hosts\": ";
+    append_changes(line, now.hosts, hosts_);
+    line += ", \"vms\": ";
+    append_changes(line, now.vms, vms_);
+    line += ", \"gone_hosts\": " + on_one_line(to_json(take_gone(now.hosts, hosts_)));
+    line += ", \"gone_vms\": " + on_one_line(to_json(take_gone(now.vms, vms_)));
+    const std::string options = on_one_line(to_json(snapshot.options));
+    const std::size_t before = std::exchange(options_, std::hash<std::string>()(options));
+    line += ", \"options\": " + (options_ == before ? "null" : options);
+    line += ", \"host_figures\": ";
+    append_figures(line, now.hosts);
+    line += ", \"vm_figures\": ";
+    append_figures(line, now.vms);
+    line += '}';
+    line.replace(0, checksum_length, checksum_of(std::string_view(line).substr(checksum_length + 1)));
+    return line += '\n';
 }
 
 HistoryRead read_history(std::string_view file, const std::function<void(const Snapshot&)>& take) {

@@ -29,9 +29,10 @@ public:
     std::string line(const Snapshot& snapshot);
 
 private:
-    std::map<HostId, std::string> hosts_;  // as last written, without figures
-    std::map<VmId, std::string> vms_;
-    std::string options_;
+    // Hashes of what was last written, without figures.
+    std::map<HostId, std::size_t> hosts_;
+    std::map<VmId, std::size_t> vms_;
+    std::size_t options_ = 0;
 };
 
 struct HistoryRead {

@@ -60,6 +60,17 @@ interchange::Snapshot look(int minute) {
     return one;
 }
 
+interchange::Snapshot large_look(int minute) {
+    interchange::Snapshot one = look(minute);
+    const Vm vm = one.inventory.vms.begin()->second;
+    for (int i = 0; i < 50; ++i) {
+        const VmId id{"v" + std::to_string(i)};
+        one.inventory.vms[id] = vm;
+        one.inventory.vms[id].id = id;
+    }
+    return one;
+}
+
 }  // namespace
 
 TEST_CASE("The history keeps within its bound and drops the oldest") {
@@ -73,6 +84,23 @@ TEST_CASE("The history keeps within its bound and drops the oldest") {
     CHECK(kept.size() > 100);
     CHECK(kept.size() < 2000);
     CHECK(kept.back().at == WallTime(1999min));
+    for (std::size_t i = 1; i < kept.size(); ++i) CHECK(kept[i].at - kept[i - 1].at == 1min);
+}
+
+TEST_CASE("Where a whole look takes more than a sixteenth of the bound, many looks fit all the same") {
+    Folder folder;
+    constexpr std::uintmax_t bound = 256 << 10;
+    HistoryFiles files(folder.path, Bytes{bound});
+    interchange::HistoryWriter writer;
+    REQUIRE(writer.line(large_look(0)).size() > bound / 16);
+    REQUIRE(writer.line(large_look(0)).size() < bound / 4);
+    for (int i = 0; i < 500; ++i) {
+        REQUIRE(files.append(large_look(i)).has_value());
+        CHECK(folder.size() <= bound);
+    }
+    const auto kept = folder.read();
+    CHECK(kept.size() > 20);
+    CHECK(kept.back().at == WallTime(499min));
     for (std::size_t i = 1; i < kept.size(); ++i) CHECK(kept[i].at - kept[i - 1].at == 1min);
 }
 
