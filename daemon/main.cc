@@ -1,9 +1,25 @@
 #include <CLI/CLI.hpp>
+#include <malloc.h>
 
 #include "daemon/app.h"
 #include "daemon/store_tools.h"
 
+namespace {
+
+// What a large cluster needs for a moment only (a reading of the store, a line of the history) goes back to the system
+// then. By itself glibc raises the threshold to the largest piece that was ever freed, and gives threads heaps of their
+// own [mallopt(3)].
+void keep_little_memory() {
+    constexpr int kib = 1024, mib = 1024 * kib;
+    ::mallopt(M_MMAP_THRESHOLD, 256 * kib);
+    ::mallopt(M_TRIM_THRESHOLD, 4 * mib);
+    ::mallopt(M_ARENA_MAX, 2);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+    keep_little_memory();
     CLI::App app("Balances virtual machines over libvirt hosts.", "ballastd");
     std::string config_file = "/etc/ballast/ballast.yaml";
     bool check = false;
