@@ -56,47 +56,17 @@ boost::asio::awaitable<bool> FindingsTeller::tell() {
     co_return commit && commit->committed;
 }
 
-FindingsReader::FindingsReader(boost::asio::any_io_executor executor, Clock& clock, Store& store,
-                               std::function<void(const HostId&, const Told&)> heard)
-    : executor_(std::move(executor)), clock_(clock), store_(store), heard_(std::move(heard)) {}
+FindingsReader::FindingsReader(Clock& clock, Store& store, std::function<void(const HostId&, const Told&)> heard)
+    : clock_(clock),
+      heard_(std::move(heard)),
+      follower_(clock, store, findings_prefix, {read_again},
+                {[this](const KeyValue& entry, Noticed how) { take(entry, how); }}) {}
 
-boost::asio::awaitable<void> FindingsReader::run() {
-    for (;;) {
-        const auto revision = co_await read_all();
-        if (revision && !watching_) {
-            std::string prefix = findings_prefix;
-            std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& events) {
-                for (const WatchEvent& event : events)
-                    if (event.kind == WatchEvent::Kind::put) take(event.entry, true);
-            };
-            std::function<void()> compacted = [] {};  // read again below
-            watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
-        }
-        const Duration pause = revision ? read_again : retry;
-        co_await clock_.sleep_for(pause);
-    }
-}
-
-// Nothing: the store did not answer.
-boost::asio::awaitable<std::optional<Revision>> FindingsReader::read_all() {
-    const auto revision = co_await store_.revision();
-    if (!revision) co_return std::nullopt;
-    std::string prefix = findings_prefix;
-    const auto entries = co_await store_.list(std::move(prefix));
-    if (!entries) co_return std::nullopt;
-    for (const KeyValue& entry : *entries) take(entry, false);
-    co_return *revision;
-}
-
-// What is read may be older than what was heard.
-void FindingsReader::take(const KeyValue& entry, bool prompt) {
+void FindingsReader::take(const KeyValue& entry, Noticed how) {
     const HostId host{entry.key.substr(std::string(findings_prefix).size())};
-    Revision& seen = seen_[host];
-    if (entry.mod_revision <= seen) return;
-    seen = entry.mod_revision;
     boost::system::error_code failure;
     const json::value value = json::parse(entry.value, failure);
-    if (!failure && value.is_object()) heard_(host, {value.get_object(), clock_.now(), prompt});
+    if (!failure && value.is_object()) heard_(host, {value.get_object(), clock_.now(), how == Noticed::by_event});
 }
 
 }  // namespace ballast::cluster

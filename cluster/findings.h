@@ -6,10 +6,9 @@
 #include <boost/asio.hpp>
 #include <boost/json.hpp>
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 
+#include "cluster/follower.h"
 #include "model/ids.h"
 #include "ports/clock.h"
 #include "ports/store.h"
@@ -56,22 +55,17 @@ struct Told {
 class FindingsReader {
 public:
     /// `heard`: of a host other findings stand in the store than before.
-    FindingsReader(boost::asio::any_io_executor executor, Clock& clock, Store& store,
-                   std::function<void(const HostId&, const Told&)> heard);
+    FindingsReader(Clock& clock, Store& store, std::function<void(const HostId&, const Told&)> heard);
 
     /// Reads and listens until the executor stops. What cannot be read now is read later.
-    boost::asio::awaitable<void> run();
+    boost::asio::awaitable<void> run() { return follower_.run(); }
 
 private:
-    boost::asio::awaitable<std::optional<Revision>> read_all();
-    void take(const KeyValue& entry, bool prompt);
+    void take(const KeyValue& entry, Noticed how);
 
-    boost::asio::any_io_executor executor_;
     Clock& clock_;
-    Store& store_;
     std::function<void(const HostId&, const Told&)> heard_;
-    std::map<HostId, Revision> seen_;
-    std::unique_ptr<WatchHandle> watching_;
+    Follower follower_;
 };
 
 }  // namespace ballast::cluster

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <boost/asio.hpp>
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "ports/clock.h"
-#include "ports/store.h"
+#include "cluster/follower.h"
 
 namespace ballast::cluster {
 
@@ -18,22 +16,16 @@ struct SeenLeader {
 
 class LeaderWatch {
 public:
-    LeaderWatch(Clock& clock, Store& store) : clock_(clock), store_(store) {}
+    LeaderWatch(Clock& clock, Store& store);
 
     /// Follows until the executor stops.
-    boost::asio::awaitable<void> run();
+    boost::asio::awaitable<void> run() { return follower_.run(); }
     /// Nothing: nobody leads, or the store does not answer.
-    const std::optional<SeenLeader>& leader() const { return leader_; }
+    std::optional<SeenLeader> leader() const { return follower_.answers() ? leader_ : std::nullopt; }
 
 private:
-    boost::asio::awaitable<std::optional<Revision>> read();
-    void take(const KeyValue& entry, bool there);
-
-    Clock& clock_;
-    Store& store_;
     std::optional<SeenLeader> leader_;
-    Revision seen_ = 0;
-    std::unique_ptr<WatchHandle> watching_;
+    Follower follower_;
 };
 
 }  // namespace ballast::cluster

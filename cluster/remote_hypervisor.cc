@@ -11,7 +11,7 @@ using interchange::to_json;
 namespace {
 // Events are hints: what none told of is read.
 constexpr Duration read_again = std::chrono::seconds{5};
-constexpr Duration read_again_a_host = std::chrono::milliseconds{15};  // where these are more: reading takes a while
+constexpr Duration read_again_a_host = std::chrono::milliseconds{15};  // where these are more
 // A call takes three commits, one after the other, each some milliseconds on a busy disk: a second for all of them.
 constexpr std::size_t hosts_at_a_time = 64;
 // Longer than an agent waits for its own libvirt.
@@ -22,6 +22,12 @@ constexpr Duration beyond = std::chrono::seconds{10};  // what the way takes, be
 HostId host_of(const std::string& key, const char* prefix) {
     return {key.substr(std::string(prefix).size())};
 }
+
+// Of a thousand hosts reading takes a while.
+Follower::Pace pace_of(std::size_t hosts) {
+    const Duration again = std::max(read_again, read_again_a_host * static_cast<int>(hosts));
+    return {again, again};
+}
 }  // namespace
 
 RemoteHypervisor::RemoteHypervisor(boost::asio::any_io_executor executor, Clock& clock, Store& store, Caller& caller,
@@ -29,98 +35,35 @@ RemoteHypervisor::RemoteHypervisor(boost::asio::any_io_executor executor, Clock&
                                    std::function<Result<VmFacts>(const std::string& definition)> facts_of)
     : executor_(executor),
       clock_(clock),
-      store_(store),
       caller_(caller),
       facts_of_(std::move(facts_of)),
-      turns_(executor) {
+      turns_(executor),
+      agents_(clock, store, agents_prefix, pace_of(hosts.size()),
+              {[this](const KeyValue& entry, Noticed how) { agent_there(entry, how); },
+               [this](const std::string& key, Revision) { agent_gone(host_of(key, agents_prefix)); }}),
+      events_(clock, store, events_prefix, pace_of(hosts.size()),
+              {[this](const KeyValue& entry, Noticed how) { heard_events(entry, how); }}) {
     for (HostId& host : hosts) remotes_[std::move(host)];
 }
 
 Hypervisor::Task<void> RemoteHypervisor::start() {
-    const auto watched = co_await read_and_watch(true);
-    if (!watched) co_return watched.error();
-    boost::asio::co_spawn(executor_, follow(), boost::asio::detached);
-    co_return Result<void>();
-}
-
-Hypervisor::Task<void> RemoteHypervisor::read_and_watch(bool first) {
-    const auto revision = co_await store_.revision();
-    if (!revision) co_return revision.error();
-    const auto agents = co_await read_agents();
+    const auto agents = co_await agents_.read();
     if (!agents) co_return agents.error();
-    const auto events = co_await read_events(first);
+    const auto events = co_await events_.read();
     if (!events) co_return events.error();
-    std::string prefix = agents_prefix;
-    std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& seen) { heard_agents(seen); };
-    std::function<void()> compacted = [this] { agents_watch_.reset(); };
-    if (!agents_watch_)
-        agents_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
-    prefix = events_prefix;
-    changed = [this](const std::vector<WatchEvent>& seen) {
-        for (const WatchEvent& event : seen)
-            if (event.kind == WatchEvent::Kind::put) heard_events(event.entry, false);
-    };
-    compacted = [this] { events_watch_.reset(); };
-    if (!events_watch_)
-        events_watch_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
+    boost::asio::co_spawn(executor_, agents_.run(), boost::asio::detached);
+    boost::asio::co_spawn(executor_, events_.run(), boost::asio::detached);
     co_return Result<void>();
 }
 
-boost::asio::awaitable<void> RemoteHypervisor::follow() {
-    for (;;) {
-        const Duration pause = std::max(read_again, read_again_a_host * static_cast<int>(remotes_.size()));
-        co_await clock_.sleep_for(pause);
-        const auto read = co_await read_and_watch(false);
-        (void)read;  // agents' silence is told by the time at which they last answered
-    }
-}
-
-Hypervisor::Task<void> RemoteHypervisor::read_agents() {
-    const auto revision = co_await store_.revision();
-    if (!revision) co_return revision.error();
-    std::string prefix = agents_prefix;
-    const auto entries = co_await store_.list(std::move(prefix));
-    if (!entries) co_return entries.error();
-    std::map<HostId, const KeyValue*> there;
-    for (const KeyValue& entry : *entries) there[host_of(entry.key, agents_prefix)] = &entry;
-    for (auto& [host, remote] : remotes_) {
-        const auto found = there.find(host);
-        const bool first = !std::exchange(remote.known, true);
-        if (found != there.end())
-            agent_there(host, *found->second, !first);
-        else
-            agent_gone(host, *revision);
-    }
-    co_return Result<void>();
-}
-
-Hypervisor::Task<void> RemoteHypervisor::read_events(bool first) {
-    std::string prefix = events_prefix;
-    const auto entries = co_await store_.list(std::move(prefix));
-    if (!entries) co_return entries.error();
-    for (const KeyValue& entry : *entries) heard_events(entry, first);
-    co_return Result<void>();
-}
-
-void RemoteHypervisor::heard_agents(const std::vector<WatchEvent>& events) {
-    for (const WatchEvent& event : events) {
-        const HostId host = host_of(event.entry.key, agents_prefix);
-        if (!remotes_.contains(host)) continue;
-        if (event.kind == WatchEvent::Kind::put)
-            agent_there(host, event.entry, true);
-        else
-            agent_gone(host, event.entry.mod_revision);
-    }
-}
-
-// What is read may be older than what was heard. A registration that was there from the start is no beat: its agent may
-// be dead, and its lease not over yet.
-void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bool beats) {
-    Remote& remote = remotes_[host];
-    if (entry.mod_revision <= remote.seen) return;
+// A registration that was there from the start is no beat: its agent may be dead, and its lease not over yet.
+void RemoteHypervisor::agent_there(const KeyValue& entry, Noticed how) {
+    const HostId host = host_of(entry.key, agents_prefix);
+    const auto there = remotes_.find(host);
+    if (there == remotes_.end()) return;
+    Remote& remote = there->second;
     const bool was_registered = std::exchange(remote.registered, true);
-    remote.seen = entry.mod_revision;
-    if (beats) remote.answered = clock_.now();
+    if (how != Noticed::at_first) remote.answered = clock_.now();
     if (was_registered && entry.create_revision == remote.incarnation && entry.value == remote.said) return;  // a beat
     remote.incarnation = entry.create_revision;
     remote.said = entry.value;
@@ -135,11 +78,10 @@ void RemoteHypervisor::agent_there(const HostId& host, const KeyValue& entry, bo
     if (registered_) registered_(host);
 }
 
-void RemoteHypervisor::agent_gone(const HostId& host, Revision at) {
-    Remote& remote = remotes_[host];
-    if (at <= remote.seen || !remote.registered) return;
-    remote.seen = at;
-    remote.registered = false;
+void RemoteHypervisor::agent_gone(const HostId& host) {
+    const auto there = remotes_.find(host);
+    if (there == remotes_.end() || !there->second.registered) return;
+    there->second.registered = false;
     tell_connection(host, "its agent is not registered any more");
 }
 
@@ -152,12 +94,11 @@ void RemoteHypervisor::tell_connection(const HostId& host, const std::string& wh
 }
 
 // Those that were there before this term are of the past: what they told of is looked at.
-void RemoteHypervisor::heard_events(const KeyValue& entry, bool first) {
+void RemoteHypervisor::heard_events(const KeyValue& entry, Noticed how) {
     const HostId host = host_of(entry.key, events_prefix);
     const auto there = remotes_.find(host);
-    if (there == remotes_.end() || entry.mod_revision <= there->second.events_seen) return;
+    if (there == remotes_.end()) return;
     Remote& remote = there->second;
-    remote.events_seen = entry.mod_revision;
     boost::system::error_code failure;
     const json::value value = json::parse(entry.value, failure);
     if (failure || !value.is_object()) return;
@@ -174,7 +115,7 @@ void RemoteHypervisor::heard_events(const KeyValue& entry, bool first) {
         const auto index = number->to_number<std::uint64_t>();
         if (index <= remote.last_event) continue;
         remote.last_event = index;
-        if (first) continue;
+        if (how == Noticed::at_first) continue;
         const auto event = read_as<HypervisorEvent>(*told);
         if (!event) continue;
         const bool lost = event->kind == HypervisorEvent::Kind::disconnected;
@@ -210,7 +151,7 @@ std::vector<HostId> RemoteHypervisor::hosts() const {
 
 Connection RemoteHypervisor::connection(HostId host) const {
     const auto found = remotes_.find(host);
-    if (found == remotes_.end() || !found->second.known) return Connection::connecting;
+    if (found == remotes_.end() || !agents_.was_read()) return Connection::connecting;
     return found->second.told_up ? Connection::up : Connection::down;
 }
 

@@ -5,11 +5,11 @@
 #include <boost/asio.hpp>
 #include <functional>
 #include <map>
-#include <memory>
 #include <vector>
 
 #include "cluster/agent.h"
 #include "cluster/calls.h"
+#include "cluster/follower.h"
 #include "cluster/registration.h"
 #include "ports/hypervisor.h"
 
@@ -74,15 +74,12 @@ private:
         bool registered = false;
         bool without_libvirt = false;  // its agent is there, and has lost its libvirt
         bool told_up = false;          // the listeners take it for connected
-        bool known = false;            // it was asked for at least once
-        Revision seen = 0;             // of its key
         Revision incarnation = 0;      // of the agent that is or was registered
         std::string said{};            // by it, which says the following
         AgentIdentity identity;
         std::string refused{};  // not empty: why nothing is asked of its agent
         std::optional<Instant> answered;
         std::optional<Duration> ahead;  // of our clock, that of the host's boot, by the reading that came fastest
-        Revision events_seen = 0;       // of their key
         Revision session = 0;           // of the events last heard
         std::uint64_t last_event = 0;
     };
@@ -95,21 +92,15 @@ private:
     Task<T> look_in_turn(HostId host, std::string method, boost::json::object arguments);
     Task<void> change(HostId host, std::string method, boost::json::object arguments, Duration within);
 
-    boost::asio::awaitable<void> follow();
-    Task<void> read_and_watch(bool first);
-    Task<void> read_agents();
-    Task<void> read_events(bool first);
-    void heard_agents(const std::vector<WatchEvent>& events);
-    void heard_events(const KeyValue& entry, bool first);
-    void agent_there(const HostId& host, const KeyValue& entry, bool beats);
-    void agent_gone(const HostId& host, Revision at);
+    void agent_there(const KeyValue& entry, Noticed how);
+    void agent_gone(const HostId& host);
+    void heard_events(const KeyValue& entry, Noticed how);
     bool is_registered(const HostId& host) const;
     void emit(const HypervisorEvent& event) const;
     void tell_connection(const HostId& host, const std::string& why);
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
-    Store& store_;
     Caller& caller_;
     std::function<Result<VmFacts>(const std::string&)> facts_of_;
     Turns turns_;
@@ -117,7 +108,7 @@ private:
     std::function<void(const HostId&, const std::string&)> refused_;
     std::function<void(const HostId&)> registered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
-    std::unique_ptr<WatchHandle> agents_watch_, events_watch_;
+    Follower agents_, events_;
 };
 
 }  // namespace ballast::cluster

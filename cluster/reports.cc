@@ -9,7 +9,6 @@ namespace ballast::cluster {
 namespace {
 // Events are hints: a report that none told of is found by reading.
 constexpr Duration read_again = std::chrono::seconds{15};
-constexpr Duration store_retry = std::chrono::seconds{1};
 // From the sample to our seeing it: the commit of a busy etcd.
 constexpr Duration told_within = std::chrono::seconds{1};
 // What is due at about the same time is said together.
@@ -18,7 +17,12 @@ constexpr Duration together = std::chrono::milliseconds{500};
 
 Reports::Reports(boost::asio::any_io_executor executor, Clock& clock, Store& store, RemoteHypervisor& hypervisor,
                  Duration interval)
-    : executor_(std::move(executor)), clock_(clock), store_(store), hypervisor_(hypervisor), interval_(interval) {}
+    : executor_(std::move(executor)),
+      clock_(clock),
+      hypervisor_(hypervisor),
+      interval_(interval),
+      follower_(clock, store, reports_prefix, {read_again},
+                {[this](const KeyValue& entry, Noticed how) { heard(entry, how); }}) {}
 
 // An agent that has not told of a change by now had none when it looked last, which is at most so long ago.
 Duration Reports::silence() const {
@@ -33,43 +37,17 @@ void Reports::start(collectors::SamplerListener listener) {
     listener_ = std::move(listener);
     for (const HostId& host : hypervisor_.hosts()) told_[host].next = clock_.now() + interval_;
     hypervisor_.on_registration([this](const HostId& host) { serve(host); });
-    boost::asio::co_spawn(executor_, run(), boost::asio::detached);
+    boost::asio::co_spawn(executor_, follower_.run(), boost::asio::detached);
     boost::asio::co_spawn(executor_, speak_when_due(), boost::asio::detached);
 }
 
-boost::asio::awaitable<void> Reports::run() {
-    for (;;) {
-        const auto read = co_await read_all();
-        const Duration pause = read ? read_again : store_retry;
-        co_await clock_.sleep_for(pause);
-    }
-}
-
-// What is there already was told at any time since the agent had something else to tell.
-Hypervisor::Task<void> Reports::read_all() {
-    const auto revision = co_await store_.revision();
-    if (!revision) co_return revision.error();
-    std::string prefix = reports_prefix;
-    const auto entries = co_await store_.list(std::move(prefix));
-    if (!entries) co_return entries.error();
-    for (const KeyValue& entry : *entries) heard(entry, clock_.now() - silence());
-    if (watching_) co_return Result<void>();
-    std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& events) {
-        for (const WatchEvent& event : events)
-            if (event.kind == WatchEvent::Kind::put) heard(event.entry, clock_.now());
-    };
-    std::function<void()> compacted = [this] { watching_.reset(); };
-    prefix = reports_prefix;
-    watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
-    co_return Result<void>();
-}
-
-void Reports::heard(const KeyValue& entry, Instant as_of) {
+// What was read was told at any time since the agent had something else to tell.
+void Reports::heard(const KeyValue& entry, Noticed how) {
     const auto found = told_.find({entry.key.substr(std::string(reports_prefix).size())});
-    if (found == told_.end() || entry.mod_revision <= found->second.seen) return;
+    if (found == told_.end()) return;
     Told& told = found->second;
     auto report = report_from(entry.value);
-    told.seen = entry.mod_revision;
+    const Instant as_of = how == Noticed::by_event ? clock_.now() : clock_.now() - silence();
     told.seen_at = clock_.now();
     told.as_of = std::max(told.as_of, as_of);
     told.problem = report ? "" : to_string(report.error());

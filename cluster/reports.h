@@ -5,8 +5,8 @@
 
 #include <boost/asio.hpp>
 #include <map>
-#include <memory>
 
+#include "cluster/follower.h"
 #include "cluster/remote_hypervisor.h"
 #include "cluster/report.h"
 #include "collectors/sampler.h"
@@ -25,7 +25,6 @@ public:
 
 private:
     struct Told {
-        Revision seen = 0;             // of the key
         std::optional<Report> report;  // nothing: none was there, or it could not be read
         std::string problem;           // why it could not be read
         Instant seen_at{};             // when it was seen to change
@@ -34,9 +33,7 @@ private:
         Instant next{};                // when there is something to say again
     };
 
-    boost::asio::awaitable<void> run();
-    Hypervisor::Task<void> read_all();
-    void heard(const KeyValue& entry, Instant as_of);
+    void heard(const KeyValue& entry, Noticed how);
     void serve(const HostId& host);
     void speak(const HostId& host);
     boost::asio::awaitable<void> speak_when_due();
@@ -46,12 +43,11 @@ private:
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;
-    Store& store_;
     RemoteHypervisor& hypervisor_;
     Duration interval_;
     collectors::SamplerListener listener_;
     std::map<HostId, Told> told_;
-    std::unique_ptr<WatchHandle> watching_;
+    Follower follower_;
 };
 
 }  // namespace ballast::cluster

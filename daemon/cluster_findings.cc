@@ -44,7 +44,7 @@ ClusterFindings::ClusterFindings(boost::asio::any_io_executor executor, Clock& c
       clock_(clock),
       listener_(std::move(listener)),
       own_(std::move(own)),
-      reader_(executor, clock, store, [this](const HostId& host, const cluster::Told& told) { heard(host, told); }) {
+      reader_(clock, store, [this](const HostId& host, const cluster::Told& told) { heard(host, told); }) {
     for (HostId& host : hosts) members_[std::move(host)];
 }
 

@@ -1,14 +1,13 @@
 // A store whose failures are counted, for the metrics. One io_context thread.
 #pragma once
 
-#include "ports/store.h"
+#include "ports/forwarding_store.h"
 
 namespace ballast::daemon {
 
-class CountedStore : public Store {
+class CountedStore : public ForwardingStore {
 public:
-    /// The store has to outlive it.
-    explicit CountedStore(Store& store) : store_(store) {}
+    using ForwardingStore::ForwardingStore;
 
     /// Calls that the store did not carry out, or did not answer. What is refused for its content is none.
     std::uint64_t failures() const { return failures_; }
@@ -17,11 +16,6 @@ public:
     Task<std::vector<KeyValue>> list(std::string prefix) override { return counted(store_.list(std::move(prefix))); }
     Task<Commit> commit(Transaction transaction) override { return counted(store_.commit(std::move(transaction))); }
     Task<Revision> revision() override { return counted(store_.revision()); }
-    std::unique_ptr<WatchHandle> watch(std::string prefix, Revision after,
-                                       std::function<void(const std::vector<WatchEvent>&)> changed,
-                                       std::function<void()> compacted) override {
-        return store_.watch(std::move(prefix), after, std::move(changed), std::move(compacted));
-    }
     Task<LeaseId> grant(Duration time_to_live) override { return counted(store_.grant(time_to_live)); }
     Task<void> keep_alive(LeaseId lease) override { return counted(store_.keep_alive(lease)); }
     Task<void> revoke(LeaseId lease) override { return counted(store_.revoke(lease)); }
@@ -38,7 +32,6 @@ private:
                code == ErrorCode::corrupt || code == ErrorCode::internal;
     }
 
-    Store& store_;
     std::uint64_t failures_ = 0;
 };
 

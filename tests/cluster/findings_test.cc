@@ -39,7 +39,7 @@ struct FindingsBench : ClusterBench {
                           [this] {
                               return json::object{{"number", number}};
                           }};
-    FindingsReader reader{io.get_executor(), clock, store, [this](const HostId& host, const Told& told) {
+    FindingsReader reader{clock, store, [this](const HostId& host, const Told& told) {
                               CHECK(host == h1);
                               heard.push_back(told);
                           }};
