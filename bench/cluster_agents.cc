@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t connections = 16;
+constexpr std::size_t connections = 50;
 
 struct Load {
     double low = 0.05, high = 0.05;  // CPUs, by turns

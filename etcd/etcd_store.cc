@@ -43,7 +43,8 @@ public:
           keyspace_(options_.prefix),
           completions_(executor),
           connection_(completions_, clock, options_, keyspace_.schema_key(), std::move(mark), std::move(note)),
-          writes_(executor) {}
+          writes_(executor),
+          renewals_(executor) {}
 
     void close() {
         for (const auto& watch : watches_) {
@@ -52,6 +53,7 @@ public:
         completions_.close();
         connection_.close();
         writes_.close();
+        renewals_.close();
     }
 
     /// Leaves the version of our data where there is none yet.
@@ -91,7 +93,11 @@ private:
         return connection_.call(method, std::move(request), deadline, Repeat::safe);
     }
     template <class Kind>
-    Task<typename Kind::Response> write(Kind method, typename Kind::Request request);
+    Task<typename Kind::Response> write(Kind method, typename Kind::Request request, Line& line);
+    template <class Kind>
+    Task<typename Kind::Response> write(Kind method, typename Kind::Request request) {
+        return write(method, std::move(request), writes_);
+    }
 
     Task<std::vector<KeyValue>> list_at_one_revision(std::string prefix, Instant deadline);
 
@@ -99,16 +105,16 @@ private:
     const Keyspace keyspace_;
     Completions completions_;
     Connection connection_;
-    Line writes_;
+    Line writes_, renewals_;
     std::size_t calls_under_way_ = 0;
     std::list<std::weak_ptr<Watch>> watches_;
 };
 
 // One after the other: etcd answers what it is sent at the same time in any order.
 template <class Kind>
-Task<typename Kind::Response> Core::write(Kind method, typename Kind::Request request) {
+Task<typename Kind::Response> Core::write(Kind method, typename Kind::Request request, Line& line) {
     const Instant deadline = connection_.deadline();
-    Line::Place place(writes_);
+    Line::Place place(line);
     const bool my_turn = co_await place.turn(options_.call_timeout);
     if (completions_.closed()) co_return cancelled();
     if (!my_turn) co_return Error{ErrorCode::timed_out, "store", "those before it took too long; it did not happen"};
@@ -154,12 +160,23 @@ Task<std::vector<KeyValue>> Core::list_at_one_revision(std::string prefix, Insta
     }
 }
 
+// Whether it only puts a leased key anew while that is the one that it was: this may happen before what was begun
+// earlier, and must not wait behind it, or a long line would end leases.
+bool renews(const Transaction& transaction) {
+    if (transaction.guards.size() != 1 || transaction.changes.size() != 1) return false;
+    const Compare& guard = transaction.guards.front();
+    const Change& change = transaction.changes.front();
+    return guard.kind == Compare::Kind::create_revision_is && guard.revision != 0 && change.kind == Change::Kind::put &&
+           change.lease != 0 && change.key == guard.key;
+}
+
 Task<Commit> Core::commit(std::shared_ptr<Core> core, Transaction transaction) {
     if (auto fine = store::check_transaction(transaction); !fine) co_return fine.error();
     const UnderWay call(*core);
     if (auto allowed = call.allowed(); !allowed) co_return allowed.error();
     auto request = etcd::write(core->keyspace_, transaction);
-    auto response = co_await core->write(txn_method, std::move(request));
+    Line& line = renews(transaction) ? core->renewals_ : core->writes_;
+    auto response = co_await core->write(txn_method, std::move(request), line);
     if (!response) co_return response.error();
     co_return Commit{response->succeeded(), response->header().revision()};
 }

@@ -85,6 +85,25 @@ TEST_CASE("A commit that waited too long behind another does not happen") {
     CHECK_FALSE(behind.seen("/second"));
 }
 
+TEST_CASE("What puts a leased key anew does not wait behind other writes, and does nothing once the key is another") {
+    Behind behind;
+    const LeaseId lease = wait(behind.io, behind.client->grant(seconds(60))).value();
+    const Change mine{Change::Kind::put, "/mine", "x", lease};
+    const Revision created = wait(behind.io, behind.client->commit({{}, {mine}})).value().revision;
+    const Transaction beat{{{Compare::Kind::create_revision_is, "/mine", created, ""}}, {mine}};
+    std::vector<std::shared_ptr<std::optional<Result<Commit>>>> others;
+    for (int i = 0; i < 300; ++i)
+        others.push_back(start(behind.io, behind.client->commit(transaction({put("/a", "x")}))));
+    const auto renewed = start(behind.io, behind.client->commit(beat));
+    REQUIRE(run_until(behind.io, [&] { return renewed->has_value(); }));
+    CHECK((*renewed)->value().committed);
+    CHECK_FALSE(others.back()->has_value());
+    REQUIRE(run_until(behind.io, [&] { return others.back()->has_value(); }));
+    wait(behind.io, behind.client->commit(transaction({erase("/mine")}))).value();
+    CHECK_FALSE(wait(behind.io, behind.client->commit(beat)).value().committed);
+    CHECK_FALSE(behind.seen("/mine"));
+}
+
 TEST_CASE("A connection that broke while nothing was under way costs no call") {
     Behind behind;
     for (int i = 0; i < 5; ++i) {
