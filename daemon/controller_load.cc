@@ -7,7 +7,7 @@
 namespace ballast::daemon {
 
 Controller::Task<void> Controller::load_state() {
-    const auto settings = co_await store_.list("/ballast/settings/");
+    const auto settings = co_await store_.list(prefix_of(Kept::settings));
     if (!settings) co_return settings.error();
     for (const KeyValue& entry : *settings) {
         if (entry.key == paused_key) paused_by_ = entry.value;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "ports/kept_keys.h"
+
 namespace ballast::daemon {
 
 namespace {
-constexpr const char* prefix = "/ballast/energy/";
+constexpr const char* prefix = prefix_of(Kept::energy);
 constexpr Duration look_every = std::chrono::minutes{1};  // BMCs average over about as long
 constexpr Duration first_look =
     std::chrono::seconds{10};                 // what hosts draw before any is switched; they are known then

@@ -1,7 +1,5 @@
 #include "daemon/store_archive.h"
 
-#include <algorithm>
-
 #include "cluster/keys.h"
 #include "daemon/keys.h"
 #include "daemon/names.h"
@@ -245,39 +243,37 @@ Result<void> run_of_reboots(const std::string&, const std::string&, Restoring& r
     return {};
 }
 
-struct RuleOf {
-    const char* prefix;
-    Rule rule;
-};
-constexpr RuleOf rules[] = {
-    {"/ballast/settings/", as_it_was},
-    {maintenance_prefix, as_it_was},
-    {to_site_prefix, as_it_was},
-    {homes_prefix, as_it_was},
-    {facts_prefix, as_it_was},
-    {"/ballast/energy/", as_it_was},
-    {"/ballast/ops/", if_ended},
-    {"/ballast/vms/", by_name},
-    {"/ballast/power/", power},
-    {"/ballast/powerlock/", never},
-    {"/ballast/opvm/", never},
-    {"/ballast/target/", never},
-    {boots_prefix, never},
-    {"/ballast/rolling", run_of_reboots},
-};
+Rule rule_of(Kept kind) {
+    switch (kind) {
+        case Kept::settings:
+        case Kept::maintenance:
+        case Kept::to_site:
+        case Kept::homes:
+        case Kept::facts:
+        case Kept::energy: return as_it_was;
+        case Kept::operations: return if_ended;
+        case Kept::vms: return by_name;
+        case Kept::power: return power;
+        case Kept::boots:
+        case Kept::vm_guards:
+        case Kept::targets:
+        case Kept::power_locks: return never;
+        case Kept::rolling: return run_of_reboots;
+    }
+    return nullptr;
+}
 
 }  // namespace
 
 Result<Restorable> restorable(const interchange::StoreBackup& backup) {
     Restoring restoring{backup, {}, {}};
     for (const auto& [key, value] : backup.entries) {
-        const auto* rule = std::find_if(std::begin(rules), std::end(rules),
-                                        [&k = key](const RuleOf& one) { return k.starts_with(one.prefix); });
-        if (rule == std::end(rules)) {
+        const auto kind = kind_of(key);
+        if (!kind) {
             ++restoring.dropped["entries of a kind that this version does not know"];
             continue;
         }
-        if (const auto done = rule->rule(key, value, restoring); !done) return done.error();
+        if (const auto done = rule_of(*kind)(key, value, restoring); !done) return done.error();
     }
     restoring.out.entries[paused_key] = "the restore of the backup of " + backup.at;
     for (const auto& [what, count] : restoring.dropped)

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "executor/power_journal.h"
+#include "ports/kept_keys.h"
 
 namespace ballast::executor {
 
@@ -12,14 +13,13 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr const char* ops_prefix = "/ballast/ops/";
-constexpr const char* vm_prefix = "/ballast/opvm/";
+constexpr const char* ops_prefix = prefix_of(Kept::operations);
 
 std::string record_key(const OperationId& id) {
     return ops_prefix + id.value;
 }
 std::string guard_key(const VmId& vm) {
-    return vm_prefix + vm.value;
+    return prefix_of(Kept::vm_guards) + vm.value;
 }
 
 // Twelve digits of (about) the store's revision: unique, and sorted by age as text.

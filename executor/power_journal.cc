@@ -1,12 +1,14 @@
 #include "executor/power_journal.h"
 
+#include "ports/kept_keys.h"
+
 namespace ballast::executor {
 
 namespace json = boost::json;
 
 namespace {
 
-constexpr const char* record_prefix = "/ballast/power/";
+constexpr const char* record_prefix = prefix_of(Kept::power);
 
 std::string record_key(const HostId& host) {
     return record_prefix + host.value;
@@ -73,10 +75,10 @@ Transaction transaction_for(const PowerRecord& record, Revision at) {
 }  // namespace
 
 std::string power_lock_key(const HostId& host) {
-    return "/ballast/powerlock/" + host.value;
+    return prefix_of(Kept::power_locks) + host.value;
 }
 std::string target_key(const HostId& host) {
-    return "/ballast/target/" + host.value;
+    return prefix_of(Kept::targets) + host.value;
 }
 
 json::object to_json(const PowerRecord& r) {

@@ -1,12 +1,14 @@
 #include "executor/rolling_journal.h"
 
+#include "ports/kept_keys.h"
+
 namespace ballast::executor {
 
 namespace json = boost::json;
 
 namespace {
 
-constexpr const char* record_key = "/ballast/rolling";
+constexpr const char* record_key = prefix_of(Kept::rolling);
 
 std::string text(const json::object& o, const char* key) {
     return std::string(o.at(key).as_string());

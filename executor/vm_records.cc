@@ -3,6 +3,7 @@
 #include <boost/asio.hpp>
 
 #include "executor/run.h"
+#include "ports/kept_keys.h"
 
 namespace ballast::executor {
 
@@ -10,7 +11,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr const char* prefix = "/ballast/vms/";
+constexpr const char* prefix = prefix_of(Kept::vms);
 constexpr Duration retry = std::chrono::seconds{5};
 constexpr Duration written_look = std::chrono::milliseconds{50};
 // A transaction holds 1.25 MiB and 128 changes [ports/store.h].
