@@ -1,7 +1,8 @@
 // What operators ask of the leader at any other member: a request is a leased key, which the leader takes away in its
 // term before it acts, so that it acts at most once. One io_context thread.
 //   /ballast/cluster/requests/<id>   leased; JSON
-//   /ballast/cluster/replies/<id>    leased likewise
+//   /ballast/cluster/replies/<id>        leased likewise; of a long one: how many parts it has
+//   /ballast/cluster/replies/<id>/<part> leased likewise (parts.h)
 #pragma once
 
 #include <boost/asio.hpp>
@@ -30,6 +31,8 @@ public:
     Task<boost::json::value> ask(boost::json::value request, Duration within);
 
 private:
+    Task<boost::json::value> whole(KeyValue reply);
+
     boost::asio::any_io_executor executor_;
     Clock& clock_;
     Store& store_;
@@ -51,6 +54,8 @@ public:
 
 private:
     boost::asio::awaitable<void> serve(KeyValue entry);
+    boost::asio::awaitable<std::string> put_parts(std::string key, std::string text, LeaseId lease);
+    boost::asio::awaitable<bool> put(std::string key, std::string value, LeaseId lease);
     void begin(const KeyValue& entry);
 
     boost::asio::any_io_executor executor_;

@@ -238,14 +238,14 @@ boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::str
     caller.user += "@" + own_.value;
     json::value request = to_json(method, target, body, caller);
     const Duration within = target.starts_with("/v1/preflight") ? preflight_within : reply_within;
-    const auto told = co_await requests_.ask(std::move(request), within);
+    auto told = co_await requests_.ask(std::move(request), within);
     if (!told) co_return failure(told.error());
-    const json::object* fields = told->if_object();
+    json::object* fields = told->if_object();
     const json::value* status = fields ? fields->if_contains("status") : nullptr;
-    const json::value* reply = fields ? fields->if_contains("body") : nullptr;
+    json::value* reply = fields ? fields->if_contains("body") : nullptr;
     if (!status || !status->is_int64() || !reply)
         co_return failure(503, "unavailable", "leader", "its reply is too large for the store: ask there");
-    co_return Reply{static_cast<unsigned>(status->get_int64()), *reply, {}};
+    co_return Reply{static_cast<unsigned>(status->get_int64()), std::move(*reply), {}};
 }
 
 boost::asio::awaitable<Reply> ClusterMember::answer_as_leader(std::string method, std::string target, std::string body,
@@ -317,9 +317,10 @@ boost::asio::awaitable<json::value> ClusterMember::answer_elsewhere(json::value 
         caller.user = text("user");
         caller.role = role_from(text("role"));
         std::string method = text("method"), target = text("target"), body = text("body");
-        const Reply reply =
+        Reply reply =
             co_await answer_as_leader(std::move(method), std::move(target), std::move(body), std::move(caller));
-        co_return json::object{{"status", static_cast<std::int64_t>(reply.status)}, {"body", reply.body}};
+        const auto status = static_cast<std::int64_t>(reply.status);
+        co_return json::object{{"status", status}, {"body", std::move(reply.body)}};
     } catch (const std::exception& error) {
         co_return json::object{{"status", 400}, {"body", json::object{{"error", error.what()}}}};
     }
