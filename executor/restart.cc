@@ -125,8 +125,14 @@ bool Executor::may_hide(const HostId& host, const HostId& lost) const {
     return last + silent_before > end && last < end + silent_after;
 }
 
+// Its target first: one that somebody moves on from there as soon as it runs is found on the host that is asked next.
+// (One that is moved there meanwhile is not started twice: libvirt refuses it.)
 boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
     Whereabouts found;
+    if (!is_lost(run->op.to)) {
+        const auto presence = co_await look(run->op.to, run->op.vm);
+        if (presence) found.target = *presence;
+    }
     for (const HostId& host : hypervisor_.hosts()) {
         if (host == run->op.to || is_gone(host)) continue;
         if (hypervisor_.connection(host) != Connection::up) {
@@ -136,9 +142,6 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
         const auto presence = co_await look(host, run->op.vm);
         if (presence && is_there(*presence)) found.elsewhere = host;
     }
-    if (is_lost(run->op.to)) co_return found;
-    const auto presence = co_await look(run->op.to, run->op.vm);
-    if (presence) found.target = *presence;
     co_return found;
 }
 

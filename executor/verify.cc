@@ -151,7 +151,7 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::stayed:
         case Verdict::stayed_target_lost: co_return co_await roll_back(run, picture, held >= patience);
         case Verdict::shut_down: co_await end_shut_down(run, picture); co_return true;
-        case Verdict::lost: co_await end_lost(run); co_return true;
+        case Verdict::lost: co_return co_await end_lost(run, picture, held >= patience);
         case Verdict::both_run: co_await end_double_run(run); co_return false;
         case Verdict::stop_source: co_await stop_source(run); co_return false;
         case Verdict::stop_target:
@@ -263,22 +263,37 @@ boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
     co_await hypervisor_.destroy(run->op.to, run->op.vm);
 }
 
-boost::asio::awaitable<void> Executor::end_lost(RunPtr run) {
+// It was handed over, and will be started elsewhere: here it would be started a second time one day. But a definition
+// that is kept nowhere else stays.
+Executor::Task<void> Executor::remove_old_definition(RunPtr run, Picture picture) {
+    const VmRecord* record = records_.find(run->op.vm);
+    const bool is_left = picture.source && picture.source->state == Presence::State::defined && !is_lost(run->op.from);
+    if (!is_left || record == nullptr || record->definition.empty()) co_return Result<void>();
+    co_return co_await hypervisor_.undefine(run->op.from, run->op.vm);
+}
+
+boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
     const auto elsewhere = co_await find_elsewhere(run);
     if (elsewhere) {
         co_await end_without_moving(run, OperationState::cancelled,
                                     "runs on " + elsewhere->value + ": it was moved by hand");
-        co_return;
+        co_return true;
     }
     if (is_lost(run->op.from) || is_lost(run->op.to)) {
         const HostId gone = is_lost(run->op.to) ? run->op.to : run->op.from;
+        const auto removed = co_await remove_old_definition(run, picture);
+        if (!removed && !last_try) co_return false;
+        std::string message = gone.value + " was lost, and the guest with it";
+        if (!removed) message += "; a definition is left on " + run->op.from.value + ": " + to_string(removed.error());
         moved(run->op.vm, gone);  // it is that host's to be restarted with
-        co_await end_without_moving(run, OperationState::cancelled, gone.value + " was lost, and the guest with it");
-        co_return;
+        run->op.alarm = !removed;
+        co_await transition(run, OperationState::cancelled, std::move(message));
+        co_return true;
     }
     run->op.alarm = true;
     std::string message = "runs on neither host after a failed migration: " + how_it_failed(run->attempt);
     co_await transition(run, OperationState::failed, std::move(message));
+    co_return true;
 }
 
 // Error not_found: on no host that can be asked.

@@ -1,0 +1,121 @@
+// What is concluded when a host is lost and others cannot be asked, or changed just before it.
+#include "tests/executor/failover_lab.h"
+
+using namespace ballast;
+using namespace ballast::test;
+
+TEST_CASE("A VM that somebody moves on as soon as it was started is not started a second time") {
+    unsigned in_between = 0;
+    for (Duration after{0}; after < 40ms; ++after) {
+        INFO("moved " << after.count() << " ms after its start");
+        FailoverLab lab;
+        lab.world.power_off({"h1"});
+        lab.run_for(20s);
+        REQUIRE(lab.fence("h1"));
+        REQUIRE(lab.becomes("h1", PowerState::lost));
+        REQUIRE(lab.start_on("vm", "h1", "h2"));
+        REQUIRE(lab.run_until([&] { return lab.where("vm") == "h2"; }));
+        lab.run_for(after);
+        in_between += lab.executor->active().empty() ? 0 : 1;
+        lab.world.move_by_hand({"vm"}, {"h2"}, {"h3"});
+        REQUIRE(lab.settle());
+        CHECK(lab.where("vm") == "h3");
+    }
+    CHECK(in_between > 1);
+}
+
+TEST_CASE("A source that handed its guest over to a host that is lost does not keep its definition") {
+    FailoverLab lab;
+    lab.check = [&] {
+        if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
+    };
+    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_waits);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return !lab.world.host({"h1"})->libvirtd; }));
+    lab.world.power_off({"h2"});
+    lab.run_for(20s);
+    SECTION("it is started anew from the one on record") {
+        REQUIRE(lab.fence("h2"));
+        REQUIRE(lab.settle(5min));
+        CHECK(lab.record(*id).message == "h2 was lost, and the guest with it");
+        CHECK_FALSE(lab.record(*id).alarm);
+        CHECK(lab.domain("h1", "vm") == nullptr);
+        REQUIRE(lab.start_on("vm", "h2", "h3"));
+        REQUIRE(lab.settle());
+        CHECK(lab.where("vm") == "h3");
+    }
+    SECTION("but none is on record") {
+        VmRecord record = lab.owner("vm");
+        record.definition.clear();
+        lab.executor->vms().set(record);
+        REQUIRE(lab.fence("h2"));
+        REQUIRE(lab.settle(5min));
+        CHECK(lab.domain("h1", "vm") != nullptr);
+    }
+}
+
+TEST_CASE("Nothing is started while a host may have it that has not answered since the daemon's start") {
+    FailoverLab lab;
+    lab.world.power_off({"h1"});
+    lab.world.cut_off({"h3"});
+    lab.restart();
+    lab.run_for(20s);
+    REQUIRE_FALSE(lab.hypervisor->answered_at({"h1"}));
+    REQUIRE_FALSE(lab.hypervisor->answered_at({"h3"}));
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    lab.run_for(5min);
+    CHECK(lab.where("vm").empty());
+    CHECK(lab.under_way().alarm);
+    CHECK(lab.under_way().message.find("h3 does not answer, and fell silent with h1") != std::string::npos);
+    SECTION("it answers and does not have it") {
+        lab.world.reconnect({"h3"});
+        REQUIRE(lab.settle(2min));
+        CHECK(lab.where("vm") == "h2");
+    }
+    SECTION("it answers and has it") {
+        lab.world.add_vm({"h3"}, {"vm"}, {});
+        lab.world.reconnect({"h3"});
+        REQUIRE(lab.settle(2min));
+        CHECK(lab.where("vm") == "h3");
+        CHECK(lab.owner("vm").host == HostId{"h3"});
+    }
+}
+
+TEST_CASE("A host that was silent long before the lost one fell silent has none of its VMs") {
+    FailoverLab lab;
+    lab.world.cut_off({"h3"});
+    lab.restart();
+    lab.run_for(10min);
+    REQUIRE(lab.wait(lab.hypervisor->read({"h1"})));
+    lab.world.power_off({"h1"});
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle(2min));
+    CHECK(lab.where("vm") == "h2");
+}
+
+TEST_CASE("What was seen of a VM is not written over the record of a later owner") {
+    FailoverLab lab;
+    VmRecord theirs = lab.owner("vm");
+    const bool is_later = GENERATE(true, false);
+    theirs.host = {"h3"};
+    if (is_later) ++theirs.generation;
+    Transaction other;  // by a leader before us, from whose write ours was not read yet
+    other.changes.push_back(
+        {Change::Kind::put, executor::vm_record_key({"vm"}), boost::json::serialize(executor::to_json(theirs)), 0});
+    REQUIRE(lab.wait(lab.store->commit(other)));
+    VmRecord seen = lab.owner("vm");
+    seen.down = true;
+    lab.executor->vms().set(seen);
+    REQUIRE(lab.wait(lab.executor->vms().written()));
+    const VmRecord& left = is_later ? theirs : seen;
+    CHECK(lab.owner("vm") == left);
+    const auto stored =
+        executor::vm_record_from_json(boost::json::parse(lab.data.entries.at(executor::vm_record_key({"vm"})).value));
+    CHECK(stored.value() == left);
+}
