@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "policy/capacity.h"
+#include "policy/constraints/constraint.h"
 #include "policy/estimators.h"
 #include "policy/evacuate.h"
 #include "policy/health.h"
@@ -102,6 +104,23 @@ LossTrial::LossTrial(const Inventory& inventory, const Memory& memory, const Opt
     context_.restarts = options_.failover.across_sites ? Restarts::anywhere : Restarts::within_site;
 }
 
+bool LossTrial::has_room(const Host& host, const Vm& vm) const {
+    return ordinary_memory(vm) <= allocatable_memory(host, options_) && statically_accepts(context_, vm, host);
+}
+
+// A host whose facts nobody knows may have it.
+std::map<VmId, std::set<HostId>> LossTrial::room_off(const std::vector<Rejection>& stranded) const {
+    std::map<VmId, std::set<HostId>> found;
+    for (const Rejection& rejection : stranded) {
+        if (rejection.reason != Reason::no_target) continue;
+        const Vm& vm = scratch_.vms.at(rejection.vm);
+        for (const auto& [id, host] : scratch_.hosts)
+            if (host.power == PowerState::off && (host.facts.memory_total == Bytes{} || has_room(host, vm)))
+                found[vm.id].insert(id);
+    }
+    return found;
+}
+
 Loss LossTrial::lose(const std::set<HostId>& hosts) {
     std::vector<Vm> vms_before;
     std::vector<Host> hosts_before;
@@ -120,6 +139,7 @@ Loss LossTrial::lose(const std::set<HostId>& hosts) {
     loss.restarts = started(std::move(evacuation.drafts), before_);
     loss.stranded = std::move(evacuation.immovable);
     loss.rejections = std::move(evacuation.rejections);
+    if (real_) loss.room_off = room_off(loss.stranded);
     for (Vm& vm : vms_before) scratch_.vms.at(vm.id) = std::move(vm);
     for (Host& host : hosts_before) scratch_.hosts.at(host.id) = std::move(host);
     return loss;

@@ -2,6 +2,7 @@
 // planner (restart.h) and for the question whether any one host's loss can be absorbed (N+1).
 #pragma once
 
+#include <map>
 #include <set>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct Loss {
     std::vector<Restart> restarts;      // in the order of starting: wished priority first, then big before small
     std::vector<Rejection> stranded;    // VMs that could run nowhere, and why
     std::vector<Rejection> rejections;  // the same target by target
+    // Of a loss that has happened: those for which there is no room, each with the hosts that are off and would have
+    // it.
+    std::map<VmId, std::set<HostId>> room_off;
     bool absorbed() const { return stranded.empty(); }
 };
 
@@ -32,6 +36,9 @@ public:
     Loss lose(const std::set<HostId>& hosts);
 
 private:
+    bool has_room(const Host& host, const Vm& vm) const;
+    std::map<VmId, std::set<HostId>> room_off(const std::vector<Rejection>& stranded) const;
+
     Inventory scratch_;
     Options options_;
     bool real_;  // it has happened; else it is only asked about

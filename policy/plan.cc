@@ -92,8 +92,9 @@ void put_rescued_first(std::vector<Draft>& drafts, const Context& context) {
 }
 
 // All planners but that of restarts. Balance is for when nothing else is wanted: `calm` says that nothing is so far.
+// `down`: see Unmet.
 Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options& options, Instant now,
-                const SearchEffort& effort, bool calm) {
+                const SearchEffort& effort, bool calm, std::map<VmId, std::set<HostId>> down = {}) {
     const Context context = make_context(inventory, memory, options, now);
     ClusterView before(context);
     ClusterView view = before;
@@ -104,7 +105,8 @@ Plan plan_moves(const Inventory& inventory, const Memory& memory, const Options&
     // repaired with the room that is left, and before balance, which would only look for places to be left again.
     Evacuation evacuation = evacuate(view, Others::may_move, whom_first(context));
     Relief relief = relieve(view);
-    const Unmet unmet = unmet_of(context, relief, evacuation);
+    Unmet unmet = unmet_of(context, relief, evacuation);
+    unmet.down = std::move(down);
     append(relief.drafts, std::move(evacuation.drafts));
     put_rescued_first(relief.drafts, context);
     Repair mending = repair(view, relief.drafts.empty() ? Others::may_move : Others::stay);
@@ -151,7 +153,8 @@ Plan plan(const Inventory& inventory, const Memory& memory, const Options& optio
           const SearchEffort& effort) {
     if (!any_lost(inventory)) return plan_moves(inventory, memory, options, now, effort, true);
     Aftermath after = restart(inventory, memory, options, now);
-    Plan plan = plan_moves(after.inventory, memory, options, now, effort, after.restarts.empty());
+    const bool calm = after.restarts.empty() && after.room_off.empty();
+    Plan plan = plan_moves(after.inventory, memory, options, now, effort, calm, std::move(after.room_off));
     const Context context = make_context(inventory, memory, options, now);
     const ClusterView seen(context);
     for (const auto& [id, use] : seen.hosts()) plan.hosts.insert_or_assign(id, view_of(seen, id));

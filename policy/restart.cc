@@ -74,6 +74,7 @@ Aftermath restart(const Inventory& inventory, const Memory& memory, const Option
     after.restarts = std::move(loss.restarts);
     after.stranded = std::move(loss.stranded);
     after.rejections = std::move(loss.rejections);
+    after.room_off = std::move(loss.room_off);
     for (const Restart& restart : after.restarts) {
         after.inventory.vms.at(restart.vm).host = restart.to;
         after.inventory.past_moves.push_back({restart.vm, restart.from, restart.to, now});

@@ -26,6 +26,7 @@ public:
     std::vector<PowerChange> run(const Unmet& unmet) {
         const bool one_is_coming = coming_ > 0;  // it may be what is needed: to be seen once it is there
         if (!one_is_coming) {
+            give_place_to_lost(unmet.down);
             for (const HostId& host : unmet.overloaded) relieve(host);
             give_place_to(unmet.stranded);
         }
@@ -81,6 +82,17 @@ private:
                  (stranded.size() == 1 ? " VM that has to leave its host finds"
                                        : " VMs that have to leave their hosts find") +
                  " no place on the hosts that are on",
+             takes_some);
+    }
+
+    void give_place_to_lost(const std::map<VmId, std::set<HostId>>& down) {
+        const auto takes_some = [&](const Fleet::Member& member) {
+            return std::any_of(down.begin(), down.end(),
+                               [&](const auto& entry) { return entry.second.contains(member.host->id); });
+        };
+        wake(std::to_string(down.size()) +
+                 (down.size() == 1 ? " VM of a lost host finds no place" : " VMs of lost hosts find no place") +
+                 " on the hosts that are on",
              takes_some);
     }
 

@@ -1,6 +1,8 @@
 // Which hosts have to be switched on, and why: at once, and before anything else is weighed. Pure.
 #pragma once
 
+#include <map>
+#include <set>
 #include <vector>
 
 #include "model/plan.h"
@@ -12,6 +14,8 @@ namespace ballast::policy {
 struct Unmet {
     std::vector<HostId> overloaded;  // hosts without relief
     std::vector<VmId> stranded;      // VMs that have to leave their host and find no place
+    std::map<VmId, std::set<HostId>>
+        down{};  // VMs of lost hosts without a place, and the hosts that are off and have it
 };
 
 /// Hosts to be switched on for what is unmet, for the reserve, min_hosts_on and spare_hosts, for what the forecast
