@@ -82,11 +82,12 @@ bool Boots::awaits_boot_id(const HostId& host) const {
     return known != boots_.end() && !known->second.id.empty() && !ids_heard_.contains(host);
 }
 
-Store::Task<void> Boots::keep() {
+Store::Task<void> Boots::keep(std::set<HostId> unsettled) {
     Transaction transaction;
     std::map<HostId, Boot> written;
     for (const auto& [host, boot] : boots_) {
         const auto kept = kept_.find(host);
+        if (unsettled.contains(host)) continue;
         if (kept != kept_.end() && !is_worth_writing(kept->second, boot)) continue;
         if (written.size() == most_changes) break;
         written[host] = boot;

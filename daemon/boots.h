@@ -32,9 +32,9 @@ public:
     /// The store knows the boot id that the host once had, and nobody has told the one that it has now.
     bool awaits_boot_id(const HostId& host) const;
 
-    /// Writes what has changed enough: twice as much, an hour of all its CPUs more, or a boot. After an error it is
-    /// tried again with the next call.
-    Store::Task<void> keep();
+    /// Writes what has changed enough: twice as much, an hour of all its CPUs more, or a boot; of these hosts nothing,
+    /// so that the next daemon notices their boots as well. After an error it is tried again with the next call.
+    Store::Task<void> keep(std::set<HostId> unsettled = {});
 
 private:
     struct Boot {

@@ -392,7 +392,8 @@ boost::asio::awaitable<void> Controller::keep_homes() {
 // A boot counts as told once its consequences are on record.
 boost::asio::awaitable<void> Controller::keep_boots() {
     if (!executor_.vms().is_written()) co_return;
-    const auto kept = co_await boots_.keep();
+    auto unsettled = failover_.unsettled_boots();
+    const auto kept = co_await boots_.keep(std::move(unsettled));
     if (!kept) spdlog::warn("what the hosts' CPUs have counted since their boots: {}", to_string(kept.error()));
 }
 

@@ -350,6 +350,17 @@ void Failover::not_found_on(const HostId& host, bool rebooted) {
     }
 }
 
+// A VM that vanishes later than that was not moved there before the boot.
+std::set<HostId> Failover::unsettled_boots() const {
+    std::set<HostId> unsettled = rebooted_;
+    for (const auto& [host, at] : booted_at_)
+        if (at + silent_before >= clock_.now()) unsettled.insert(host);
+    for (const VmId& vm : went_down_)
+        if (const VmRecord* record = executor_.vms().find(vm); record != nullptr) unsettled.insert(record->host);
+    for (const auto& [vm, gone] : vanished_) unsettled.insert(gone.booted.begin(), gone.booted.end());
+    return unsettled;
+}
+
 void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool rebooted) {
     if (rebooted) rebooted_.insert(host);
     if (rebooted) booted_at_[host] = clock_.now();

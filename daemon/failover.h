@@ -63,6 +63,8 @@ public:
     void heard_stop(const HostId& host, const VmId& vm, bool moved_away);
     /// A VM was heard to arrive on a host by migration.
     void heard_arrival(const HostId& host, const VmId& vm);
+    /// Hosts that were seen to boot, of which it is not on record yet what became of each VM that may have run there.
+    std::set<HostId> unsettled_boots() const;
     /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
     /// does not any more was not shut down by anybody.
     void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);

@@ -112,6 +112,25 @@ TEST_CASE("A host whose system calls its boot otherwise was booted, whatever it 
     }
 }
 
+TEST_CASE("A boot that is not settled is noticed by the next daemon as well") {
+    MemoryStore store;
+    {
+        daemon::Boots boots(store);
+        boots.is_booted(host, counted(60 * minute));
+        REQUIRE(done(boots.keep()));
+        CHECK(boots.is_booted(host, counted(minute)));
+        REQUIRE(done(boots.keep({host})));
+        CHECK_FALSE(boots.is_booted(host, counted(2 * minute)));
+    }
+    daemon::Boots next(store);
+    REQUIRE(done(next.load()));
+    CHECK(next.is_booted(host, counted(3 * minute)));
+    REQUIRE(done(next.keep()));
+    daemon::Boots last(store);
+    REQUIRE(done(last.load()));
+    CHECK_FALSE(last.is_booted(host, counted(4 * minute)));
+}
+
 TEST_CASE("A record of a boot that is no pair of numbers is named") {
     MemoryStore store;
     const std::string value = GENERATE("", "12", "12 ", "12 x", "12 3x", "x 3", "-1 3", "99999999999999999999 1",

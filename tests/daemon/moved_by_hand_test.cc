@@ -153,3 +153,47 @@ TEST_CASE("A VM whose new host was booted before anybody looked is started there
     CHECK(bench.runs_on() == "host4");
     CHECK(bench.owner() == "host4");
 }
+
+TEST_CASE("What may have gone down with a host is remembered by the next daemon as long as a person has to see to it") {
+    HandBench bench;
+    bench.web_on("host2").facts.persistent = false;
+    bench.die();
+    bench.clock.advance(20s);
+    bench.move_by_hand("web", "host4");
+    bench.host("host4").vms.clear();
+    bench.host("host4").booted = bench.clock.now();
+    bench.boot();
+    SECTION("its boot was just noticed") {}
+    SECTION("it was told") {
+        bench.pass(1min);
+        CHECK(bench.notes("ALARM: web left host2, perhaps for host4, and was not seen since"));
+    }
+    SECTION("it was told for long") {
+        bench.pass(20min);
+    }
+    bench.reboot();
+    bench.pass(1min);
+    CHECK(bench.owner() == "host2");
+    CHECK(bench.notes("ALARM: web left host2, perhaps for host4, and was not seen since"));
+    CHECK(bench.wait(bench.controller->forget_vm("web", "ann")));
+    bench.pass(10min);
+    bench.reboot();
+    bench.pass(1min);
+    CHECK(bench.owner() == "nobody");
+    CHECK_FALSE(bench.notes("ALARM: web"));
+}
+
+TEST_CASE("A VM that went down with its host in the middle of an operation is started by whichever daemon comes next") {
+    HandBench bench;
+    bench.web_on("host2").facts.persistent = false;
+    bench.hypervisor->migration_time = 1h;
+    REQUIRE(bench.wait(bench.controller->migrate(moved, {"host4"}, true, "ann")));
+    bench.pass(5s);
+    bench.host("host2").vms.clear();
+    bench.host("host2").booted = bench.clock.now();
+    bench.pass(15s);
+    CHECK(bench.runs_on().empty());
+    bench.reboot();
+    bench.pass(3min);
+    CHECK(bench.runs_on() == "host2");
+}
