@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/keys.h"
+#include "cluster/left_keys.h"
 #include "config/uri.h"
 #include "daemon/findings_json.h"
 #include "daemon/open_store.h"
@@ -196,6 +197,8 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     caller_ = std::make_unique<cluster::Caller>(executor_, clock_, *parts.store, term);
     const auto started = co_await caller_->start();
     if (!started) co_return started.error();
+    const auto erased = co_await cluster::erase_left_keys(*parts.store, ids_of(options_));
+    if (!erased) spdlog::warn("what hosts that are configured no more have left: {}", to_string(erased.error()));
     auto facts_of = [this](const std::string& definition) { return libvirt_.facts_of(definition); };
     auto remote = std::make_unique<cluster::RemoteHypervisor>(executor_, clock_, *parts.store, *caller_,
                                                               ids_of(options_), std::move(facts_of));
