@@ -36,6 +36,13 @@ void add(std::string& text, const std::vector<HostId>& hosts, const char* done) 
     text += (text.empty() ? "" : ", ") + names_are(names) + " " + done;
 }
 
+std::string in_one_line(const config::Diagnostics& problems) {
+    std::string text = config::to_string(problems);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
 config::Loaded<config::DaemonOptions> read_file(const std::string& file) {
     auto read = config::load_daemon_file(file);
     if (!read || !read->hosts.empty()) return read;
@@ -95,12 +102,12 @@ HostList::HostList(std::string file) : file_(std::move(file)) {
 
 HostList::Edited HostList::look(const std::function<std::string(const HostChange&)>& obstacle) const {
     const auto read = read_file(file_);
-    if (!read) return {file_ + " has problems and would not load: " + to_string(read.problems())};
+    if (!read) return {file_ + " has problems and would not load: " + in_one_line(read.problems())};
     if (in_force_ && config::to_yaml(*read) == config::to_yaml(*in_force_)) return {};
     const auto change = in_force_ ? change_of_hosts(*in_force_, *read) : std::nullopt;
     if (!change) return {file_ + " has changed; it takes effect with a restart"};
     if (const auto whole = load(file_); !whole)
-        return {file_ + " has other hosts, with which it would not load: " + to_string(whole.problems())};
+        return {file_ + " has other hosts, with which it would not load: " + in_one_line(whole.problems())};
     if (const std::string why = obstacle(*change); !why.empty())
         return {file_ + " has other hosts, which are not taken now: " + why + "; reload again when that is over"};
     return {text_of(*change) + ": the daemon starts anew with these hosts", true};

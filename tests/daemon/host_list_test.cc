@@ -11,7 +11,7 @@ using daemon::HostList;
 
 namespace {
 
-config::DaemonOptions options_with(std::vector<std::string> names) {
+config::DaemonOptions hosts_called(std::vector<std::string> names) {
     config::DaemonOptions options;
     for (const std::string& name : names) {
         config::HostOptions host;
@@ -42,14 +42,14 @@ const char* const three_hosts =
 }  // namespace
 
 TEST_CASE("Another list of hosts is told by what it adds, removes and changes") {
-    const auto old = options_with({"h1", "h2", "h3"});
+    const auto old = hosts_called({"h1", "h2", "h3"});
     CHECK_FALSE(daemon::change_of_hosts(old, old));
-    auto now = options_with({"h1", "h4", "h3"});
+    auto now = hosts_called({"h1", "h4", "h3"});
     now.hosts[2].site = "B";
     const auto change = daemon::change_of_hosts(old, now);
     REQUIRE(change);
     CHECK(daemon::text_of(*change) == "h4 is added, h2 is removed, h3 is changed");
-    CHECK(daemon::text_of(*daemon::change_of_hosts(old, options_with({"h2", "h1", "h3"}))) ==
+    CHECK(daemon::text_of(*daemon::change_of_hosts(old, hosts_called({"h2", "h1", "h3"}))) ==
           "the hosts are in another order");
     now.interval += std::chrono::seconds{1};
     CHECK_FALSE(daemon::change_of_hosts(old, now));
