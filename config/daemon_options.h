@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/page_options.h"
 #include "model/ids.h"
 #include "model/units.h"
 
@@ -98,6 +99,7 @@ struct DaemonOptions {
     std::string view_group = "ballast-view";
     std::string metrics_listen = "127.0.0.1:9477";  // empty: no metrics
     bool metrics_per_vm = false;
+    PageOptions page;
     std::string log_level = "info";   // trace debug info warning error
     std::string proc_path = "/proc";  // for the local host's PSI and swap counters
     StoreOptions store;

@@ -3,6 +3,7 @@
 #include "config/health_table.h"
 #include "config/names.h"
 #include "config/option_table.h"
+#include "config/page_table.h"
 #include "config/quantities.h"
 #include "config/store_table.h"
 #include "config/text.h"
@@ -165,6 +166,7 @@ Rows rows() {
     Rows all = {hosts()};
     add_sampling(all);
     add_surroundings(all);
+    add_page(all);
     add_store(all);
     add_cluster(all);
     add_power(all);
@@ -184,6 +186,7 @@ Constraint<DaemonOptions> stale_is_later() {
 std::vector<Constraint<DaemonOptions>> constraints() {
     auto all = store_constraints();
     for (auto& constraint : cluster_constraints()) all.push_back(std::move(constraint));
+    for (auto& constraint : page_constraints()) all.push_back(std::move(constraint));
     all.push_back(stale_is_later());
     all.push_back(checks_know_their_hosts());
     return all;
@@ -195,6 +198,7 @@ const Table<DaemonOptions>& daemon_table() {
     static const Table<DaemonOptions> table = {
         "One daemon: which hosts it watches, where it listens and keeps its state.",
         {{"metrics", "Metrics for Prometheus."},
+         {"page", "A page for browsers; see docs/page.md."},
          {"store", "Where the daemon keeps what it must not forget; see docs/store.md."},
          {"cluster", "One daemon on each host, coordinated through etcd; see docs/cluster.md."},
          {"power", "Switching hosts off and on; see docs/power.md."},

@@ -104,6 +104,25 @@ TEST_CASE("A daemon file lists hosts with their own settings") {
     CHECK(loaded->metrics_per_vm);
 }
 
+TEST_CASE("The page is open to other machines only with TLS and a login, and a password only with TLS") {
+    const auto problem = [](const std::string& page) {
+        const auto loaded = check_daemon_text({"d.yaml", "page: {" + page + "}\n"});
+        return loaded ? std::string() : to_string(loaded.problems());
+    };
+    const std::string login = "cert_file: /c, key_file: /k, users_file: /u";
+    CHECK(problem("listen: \"0.0.0.0:9478\", " + login).empty());
+    CHECK(problem("listen: \"127.0.0.1:1\", " + login).empty());
+    CHECK(problem("listen: \"127.1.2.3:1\"").empty());
+    CHECK(problem("listen: \"[::1]:1\"").empty());
+    CHECK(problem("listen: \"\"").empty());
+    for (const char* open : {"0.0.0.0:1", "[::]:1", "192.0.2.1:1"})
+        CHECK_THAT(problem(std::string("listen: \"") + open + "\""), Catch::Contains("reached from other machines"));
+    for (const char* half :
+         {"users_file: /u", "cert_file: /c, key_file: /k", "cert_file: /c, users_file: /u", "key_file: /k"})
+        CHECK_THAT(problem(half), Catch::Contains("go together"));
+    CHECK_THAT(problem("listen: \"localhost:1\""), Catch::Contains("ADDRESS:PORT"));
+}
+
 TEST_CASE("The files of a directory are merged in the order of their names") {
     const Directory dir;
     dir.write("20-b.yaml", "limits: {cluster: 7}\nrules: [{name: b, never_move: [vm2]}]\n");

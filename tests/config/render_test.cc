@@ -148,6 +148,10 @@ bool same(const ClusterOptions& a, const ClusterOptions& b) {
     const auto& [enabled, time_to_live] = a;
     return std::tie(enabled, time_to_live) == std::tie(b.enabled, b.time_to_live);
 }
+bool same(const PageOptions& a, const PageOptions& b) {
+    const auto& [listen, cert, key, users] = a;
+    return std::tie(listen, cert, key, users) == std::tie(b.listen, b.cert_file, b.key_file, b.users_file);
+}
 bool same(const PowerOptions& a, const PowerOptions& b) {
     const auto& [broker, shutdown, boot, tries, drill] = a;
     return std::tie(broker, shutdown, boot, tries, drill) ==
@@ -192,9 +196,9 @@ bool same(const policy::Options& a, const policy::Options& b) {
 }
 bool same(const DaemonOptions& a, const DaemonOptions& b) {
     const auto& [hosts, storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
-                 log, proc, store, cluster, power, health, rolling, shutdown] = a;
+                 page, log, proc, store, cluster, power, health, rolling, shutdown] = a;
     return same(hosts, b.hosts) && same(store, b.store) && same(cluster, b.cluster) && same(power, b.power) &&
-           same(health, b.health) && same(rolling, b.rolling) && shutdown == b.shutdown_wait &&
+           same(health, b.health) && same(rolling, b.rolling) && same(page, b.page) && shutdown == b.shutdown_wait &&
            std::tie(storage, interval, stale, deadline, state, history, socket, policy, admin, view, listen, per_vm,
                     log, proc) == std::tie(b.shared_storage, b.interval, b.stale_after, b.call_deadline, b.state_dir,
                                            b.history_size, b.socket, b.policy_dir, b.admin_group, b.view_group,
@@ -264,6 +268,8 @@ public:
         made.view_group = "null";
         made.metrics_listen = coin() ? "" : "[::1]:" + std::to_string(number(1, 65535));
         made.metrics_per_vm = coin();
+        if (coin())
+            made.page = {"0.0.0.0:" + std::to_string(number(1, 65535)), "/c" + odd_text(), "/k", "/" + odd_text()};
         made.log_level = coin() ? "trace" : "error";
         made.proc_path = "/proc/" + odd_text();
         made.rolling = {{}, duration(1000, 86'400'000), duration(60'000, 86'400'000), duration(0, 86'400'000)};
