@@ -232,6 +232,12 @@ ApiChange::Answer ApiChange::rolling(ApiRequest request) {
     co_return reply;
 }
 
+ApiChange::Answer ApiChange::overview(ApiRequest request) {
+    json::object all = look_.overview(request);
+    all["energy"] = hooks_.energy ? json::value(views::energy(hooks_.energy())) : json::value();
+    co_return ok(std::move(all));
+}
+
 ApiChange::Answer ApiChange::energy(ApiRequest) {
     if (!hooks_.energy) co_return not_built("energy");
     co_return ok(views::energy(hooks_.energy()));

@@ -49,7 +49,8 @@ public:
     Answer mode(ApiRequest request);
     Answer reload(ApiRequest request);
 
-    // No change: one is asked of the wiring, the others wait.
+    // No change: the first are asked of the wiring as well, the others wait.
+    Answer overview(ApiRequest request);
     Answer energy(ApiRequest request);
     Answer rolling_state(ApiRequest request);
     Answer watch(ApiRequest request);

@@ -13,6 +13,7 @@ namespace ballast::daemon {
 namespace {
 
 constexpr std::uint64_t history_default = 50, history_most = 500;
+constexpr std::size_t overview_history = 30;  // what somebody scrolls through; the rest is asked for
 
 Reply ok(json::object body) {
     Reply reply;
@@ -77,13 +78,30 @@ Reply ApiLook::mode() const {
 }
 
 Reply ApiLook::status(const ApiRequest& request) const {
+    return ok(status_of_all(request));
+}
+
+json::object ApiLook::status_of_all(const ApiRequest& request) const {
     json::object you{
         {"uid", request.caller.peer.uid}, {"user", request.caller.user}, {"role", to_string(request.caller.role)}};
     json::object out{{"version", BALLAST_VERSION}, {"you", std::move(you)}, {"revision", changes_.revision()}};
     add(out, views::mode(mode_state()));
     add(out, views::cluster(look()));
     out["rolling"] = rolling_ == nullptr ? json::value() : views::rolling(rolling_->run());
-    return ok(std::move(out));
+    return out;
+}
+
+json::object ApiLook::overview(const ApiRequest& request) const {
+    const auto seen = look();
+    const Cycle& last = seen.last_cycle;
+    json::array power;
+    for (const PowerRecord& record : seen.power) power.push_back(power_of(record.host));
+    return {{"at", ballast::to_string(seen.wall_now)},
+            {"status", status_of_all(request)},
+            {"hosts", views::hosts(seen)},
+            {"plan", last.id.empty() ? json::value() : json::value(views::decisions(last.plan, last.vm_names))},
+            {"operations", operations(overview_history)},
+            {"power", std::move(power)}};
 }
 
 Reply ApiLook::hosts(const ApiRequest&) const {
@@ -192,12 +210,16 @@ json::object ApiLook::power_of(const HostId& host) const {
 Reply ApiLook::history(const ApiRequest& request) const {
     const auto limit = number_parameter(request.query, "limit", 1, history_most);
     if (!limit) return failure(limit.error());
+    return ok(operations(limit->value_or(history_default)));
+}
+
+json::object ApiLook::operations(std::size_t limit) const {
     const auto& all = controller_.ended();
-    const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(limit->value_or(history_default), all.size()));
+    const auto count = static_cast<std::ptrdiff_t>(std::min(limit, all.size()));
     const std::vector<Operation> ended(all.rbegin(), all.rbegin() + count);
-    return ok({{"active", views::operations(controller_.active(), clock_.wall_now())},
-               {"ended", views::operations(ended, clock_.wall_now())},
-               {"ended_total", all.size()}});
+    return {{"active", views::operations(controller_.active(), clock_.wall_now())},
+            {"ended", views::operations(ended, clock_.wall_now())},
+            {"ended_total", all.size()}};
 }
 
 Reply ApiLook::operation(const ApiRequest& request) const {

@@ -37,6 +37,8 @@ public:
     Reply power(const ApiRequest& request) const;
     Reply record(const ApiRequest& request) const;
     Reply capacity(const ApiRequest& request) const;
+    /// What a page or a terminal shows, without energy.
+    json::object overview(const ApiRequest& request) const;
 
     // For the answers of changes.
     Reply mode() const;
@@ -46,6 +48,8 @@ public:
 
 private:
     Reply plan_if(const std::string& what) const;
+    json::object status_of_all(const ApiRequest& request) const;
+    json::object operations(std::size_t ended) const;
     json::object power_of(const HostId& host) const;
     views::Seen look() const;
     views::ModeState mode_state() const;

@@ -151,14 +151,19 @@ json::array moves(const std::vector<Move>& moves, const VmNames& names) {
 json::object plan(const Plan& plan, const VmNames& names) {
     json::object hosts;
     for (const auto& [id, host] : plan.hosts) hosts[id.value] = host_view(host);
+    json::object out = decisions(plan, names);
+    out["rejections"] = rejections(plan.rejections, names);
+    out["hosts"] = std::move(hosts);
+    return out;
+}
+
+json::object decisions(const Plan& plan, const VmNames& names) {
     return {{"findings", each(plan.findings, finding)},
             {"warnings", texts(plan.warnings)},
             {"restarts", each(plan.restarts, [&](const Restart& one) { return restart(one, names); })},
             {"moves", moves(plan.moves, names)},
             {"power", each(plan.power, power_change)},
             {"immovable", rejections(plan.immovable, names)},
-            {"rejections", rejections(plan.rejections, names)},
-            {"hosts", std::move(hosts)},
             {"brake", plan.brake},
             {"imbalance_before", number(plan.score_before)},
             {"imbalance_after", number(plan.score_after)}};

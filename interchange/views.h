@@ -51,6 +51,8 @@ json::object restart(const Restart& restart, const VmNames& names);
 json::object power_change(const PowerChange& change);
 json::array moves(const std::vector<Move>& moves, const VmNames& names);
 json::object plan(const Plan& plan, const VmNames& names);
+/// The same without what it says of each host, and without the refusals of what it does not do, which may be many.
+json::object decisions(const Plan& plan, const VmNames& names);
 /// `now` ends the elapsed time of one that is under way.
 json::object operation(const Operation& operation, WallTime now);
 json::array operations(const std::vector<Operation>& operations, WallTime now);

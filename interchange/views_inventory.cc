@@ -124,6 +124,13 @@ std::size_t running_on(const Seen& seen, const HostId& host) {
                  [&](const auto& entry) { return entry.second.host == host && is_running(seen, entry.second); });
 }
 
+std::map<HostId, std::size_t> running_by_host(const Seen& seen) {
+    std::map<HostId, std::size_t> running;
+    for (const auto& [id, vm] : seen.inventory.vms)
+        if (is_running(seen, vm)) ++running[vm.host];
+    return running;
+}
+
 // Nobody acknowledges alarms yet: an ended one is shown for a day, the history keeps it for longer.
 constexpr Duration alarms_shown = std::chrono::hours{24};
 
@@ -174,17 +181,8 @@ std::string state_of(const Host& host, const HostView* view) {
     if (host.power != PowerState::on) return to_string(host.power);
     return view ? view->state : "unknown";
 }
-}  // namespace
 
-std::set<VmId> movable_vms(const Seen& seen) {
-    const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
-    std::set<VmId> movable;
-    for (const auto& [id, vm] : seen.inventory.vms)
-        if (policy::vm_refusals(context, vm, policy::Purpose::manual).empty()) movable.insert(id);
-    return movable;
-}
-
-json::object host(const Seen& seen, const Host& host) {
+json::object host_with(const Seen& seen, const Host& host, std::size_t running) {
     const HostView* view = last_view(seen, host.id);
     const auto age = host.sampled_at ? std::optional(seen.now - *host.sampled_at) : std::nullopt;
     const auto& moving = seen.inventory.in_flight;
@@ -206,9 +204,22 @@ json::object host(const Seen& seen, const Host& host) {
             {"memory", memory(host, view)},
             {"pressure", pressure(host.load.pressure)},
             {"swap_in_mib_per_s", number(host.load.swap_in_mib_per_s)},
-            {"vms", running_on(seen, host.id)},
+            {"vms", running},
             {"incoming", count(moving, [&](const InFlight& move) { return move.to == host.id; })},
             {"outgoing", count(moving, [&](const InFlight& move) { return move.from == host.id; })}};
+}
+}  // namespace
+
+std::set<VmId> movable_vms(const Seen& seen) {
+    const auto context = policy::make_context(seen.inventory, seen.memory, seen.options, seen.now);
+    std::set<VmId> movable;
+    for (const auto& [id, vm] : seen.inventory.vms)
+        if (policy::vm_refusals(context, vm, policy::Purpose::manual).empty()) movable.insert(id);
+    return movable;
+}
+
+json::object host(const Seen& seen, const Host& host) {
+    return host_with(seen, host, running_on(seen, host.id));
 }
 
 json::object host_detail(const Seen& seen, const Host& host) {
@@ -253,7 +264,9 @@ json::object vm_detail(const Seen& seen, const Vm& vm, bool movable) {
 }
 
 json::array hosts(const Seen& seen) {
-    return each(seen.inventory.hosts, [&](const auto& entry) { return host(seen, entry.second); });
+    auto running = running_by_host(seen);
+    return each(seen.inventory.hosts,
+                [&](const auto& entry) { return host_with(seen, entry.second, running[entry.first]); });
 }
 
 json::array vms(const Seen& seen) {

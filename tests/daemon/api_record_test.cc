@@ -34,6 +34,26 @@ TEST_CASE("A viewer may look at records, suppositions and capacity") {
     CHECK(bench.get("/v1/capacity").status == 200);
 }
 
+TEST_CASE("The overview has the other answers' facts at one moment, without the plan's refusals") {
+    daemon::ApiHooks hooks;
+    hooks.energy = [] { return std::vector<HostEnergy>{{.host = {"host1"}, .watts = 120}}; };
+    ApiBench bench(ApiBench::Who::viewer, {}, std::move(hooks));
+    CHECK(bench.get("/v1/overview").at("/plan").is_null());
+    bench.begin();
+    const Answer all = bench.get("/v1/overview");
+    REQUIRE(all.status == 200);
+    CHECK(all.at("/status/hosts") == bench.get("/v1/status").at("/hosts"));
+    CHECK(all.at("/hosts/0/vms") == bench.get("/v1/hosts/host1").at("/vms"));
+    CHECK(all.at("/hosts/0/vms") == 1);
+    CHECK(all.at("/hosts").as_array().size() == 2);
+    CHECK(all.at("/energy/hosts/0/watts") == 120);
+    CHECK(all.at("/plan/moves").is_array());
+    CHECK_FALSE(all.at("/plan").as_object().contains("rejections"));
+    CHECK(all.at("/operations/ended").as_array().empty());
+    CHECK(all.at("/power").as_array().empty());
+    CHECK(bench.get("/v1/overview?limit=1").code() == "invalid");
+}
+
 TEST_CASE("A plan of what is supposed changes nothing") {
     ApiBench bench;
     bench.begin();
