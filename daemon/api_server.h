@@ -55,6 +55,12 @@ public:
     boost::asio::awaitable<Reply> answer(std::string method, std::string target, std::string body, Caller caller) {
         return answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
     }
+    /// The same for others to keep, for as long as the server lives.
+    Answer answerer() {
+        return [this](std::string method, std::string target, std::string body, Caller caller) {
+            return answer_(std::move(method), std::move(target), std::move(body), std::move(caller));
+        };
+    }
 
 private:
     using Stream = boost::beast::basic_stream<boost::asio::local::stream_protocol>;

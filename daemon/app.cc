@@ -9,8 +9,8 @@
 #include "daemon/cluster_member.h"
 #include "daemon/counted_store.h"
 #include "daemon/host_list.h"
+#include "daemon/listeners.h"
 #include "daemon/member_metrics.h"
-#include "daemon/metrics_listener.h"
 #include "daemon/own_findings.h"
 #include "daemon/parts.h"
 #include "daemon/preflight_calls.h"
@@ -67,7 +67,7 @@ public:
             boost::asio::co_spawn(io_, member_.resign(), [this](std::exception_ptr) { io_.stop(); });
         });
         Result<void> started = member_.start();
-        if (started) started = serve_metrics();
+        if (started) started = listen();
         if (!started) {
             spdlog::critical("cannot start: {}", to_string(started.error()));
             return exit_cannot_run;
@@ -149,16 +149,12 @@ private:
         return state;
     }
 
-    // The leader's has the cluster's as well.
-    Result<void> serve_metrics() {
-        const std::string& address = configuration_.daemon.metrics_listen;
-        if (address.empty()) return {};
-        auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] {
+    // The leader's metrics have the cluster's as well.
+    Result<void> listen() {
+        const auto metrics = [this] {
             return app_ && app_->is_started() ? app_->metrics_text() : follower_text(state(), started_);
-        });
-        if (!listener) return listener.error();
-        metrics_listener_ = std::move(*listener);
-        return {};
+        };
+        return listeners_.open(io_.get_executor(), clock_, configuration_.daemon, metrics, member_.answerer());
     }
 
     boost::asio::io_context& io_;
@@ -180,7 +176,7 @@ private:
     service::Logind logind_;
     ShutdownGuard guard_;
     boost::asio::signal_set stop_signals_;
-    std::unique_ptr<MetricsListener> metrics_listener_;
+    Listeners listeners_;
     App* app_ = nullptr;
     int status_ = 0;
 };

@@ -71,6 +71,8 @@ public:
     Result<void> start();
     /// Gives the lead to another member, if this one has it. What it still wants as the leader is void from then on.
     boost::asio::awaitable<void> resign();
+    /// What answers at the control socket.
+    ApiAnswer answerer() { return api_.answerer(); }
     /// Of the own host's registration, while it is certain.
     std::optional<Revision> incarnation() const { return agent_.incarnation(); }
     /// How VMs leave the own host, whoever leads.

@@ -5,7 +5,8 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <list>
-#include <optional>
+
+#include "daemon/tcp_listen.h"
 
 namespace ballast::daemon {
 
@@ -20,48 +21,11 @@ using Body = std::shared_ptr<const std::string>;
 using Response = http::response<http::span_body<const char>>;
 
 constexpr std::uint32_t header_limit = 8192;  // what other servers allow; a scrape sends some 300 bytes
-// As long as the kernel allows: a full one costs a scrape that comes during a flood a second, the first SYN's retry.
-constexpr int backlog = asio::socket_base::max_listen_connections;
 // After a failed accept: the process or the machine ran out of descriptors, which does not end at once.
 constexpr Duration accept_again = std::chrono::milliseconds{100};
 
 auto token() {
     return asio::as_tuple(asio::use_awaitable);
-}
-
-std::optional<tcp::endpoint> endpoint_from(const std::string& address) {
-    const auto colon = address.rfind(':');
-    if (colon == std::string::npos) return std::nullopt;
-    std::string host = address.substr(0, colon);
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const std::string port = address.substr(colon + 1);
-    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos)
-        return std::nullopt;
-    boost::system::error_code error;
-    const auto ip = asio::ip::make_address(host, error);
-    const unsigned long number = std::stoul(port);
-    if (error || number > 65535) return std::nullopt;
-    return tcp::endpoint(ip, static_cast<std::uint16_t>(number));
-}
-
-Error open_error(const std::string& address, const boost::system::error_code& error) {
-    const std::string subject = "metrics.listen " + address;
-    if (error == asio::error::address_in_use)
-        return {ErrorCode::conflict, subject, "another process listens there; choose another port or \"\" for none"};
-    if (error == asio::error::access_denied)
-        return {ErrorCode::refused, subject, "not allowed to listen there; ports below 1024 need a privilege"};
-    if (error == boost::system::errc::address_not_available)
-        return {ErrorCode::unavailable, subject, "this machine does not have that address"};
-    return {ErrorCode::internal, subject, error.message()};
-}
-
-boost::system::error_code listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
-    boost::system::error_code error;
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);  // a restart need not wait
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(backlog, error);
-    return error;
 }
 
 struct Answer {
@@ -83,8 +47,8 @@ std::string path_of(std::string_view target) {
 struct MetricsListener::State : std::enable_shared_from_this<State> {
     using Stream = std::shared_ptr<beast::tcp_stream>;
 
-    State(asio::any_io_executor executor, const Clock& use_clock, std::function<std::string()> text, MetricsLimits use)
-        : acceptor(executor), clock(use_clock), make_text(std::move(text)), limits(use) {}
+    State(tcp::acceptor listening, const Clock& use_clock, std::function<std::string()> text, MetricsLimits use)
+        : acceptor(std::move(listening)), clock(use_clock), make_text(std::move(text)), limits(use) {}
 
     tcp::acceptor acceptor;
     const Clock& clock;
@@ -186,11 +150,9 @@ Result<std::unique_ptr<MetricsListener>> MetricsListener::open(asio::any_io_exec
                                                                std::function<std::string()> text,
                                                                MetricsLimits limits) {
     BALLAST_ASSERT(limits.connections > 0);
-    const auto endpoint = endpoint_from(address);
-    if (!endpoint)
-        return Error{ErrorCode::invalid, "metrics.listen " + address, "expected ADDRESS:PORT such as 127.0.0.1:9477"};
-    auto state = std::make_shared<State>(executor, clock, std::move(text), limits);
-    if (const auto error = listen(state->acceptor, *endpoint)) return open_error(address, error);
+    auto listening = listen_by_tcp(executor, "metrics.listen", address);
+    if (!listening) return listening.error();
+    auto state = std::make_shared<State>(std::move(*listening), clock, std::move(text), limits);
     asio::co_spawn(executor, State::accept(state), asio::detached);
     return std::unique_ptr<MetricsListener>(new MetricsListener(std::move(state)));
 }

@@ -15,9 +15,9 @@
 #include "daemon/history.h"
 #include "daemon/host_list.h"
 #include "daemon/leader_power.h"
+#include "daemon/listeners.h"
 #include "daemon/logging.h"
 #include "daemon/metrics.h"
-#include "daemon/metrics_listener.h"
 #include "daemon/open_store.h"
 #include "daemon/preflight.h"
 #include "daemon/preflight_calls.h"
@@ -140,9 +140,7 @@ public:
     int exit_status() const { return exit_status_; }
     Leading leading() {
         Leading leading;
-        leading.answer = [this](std::string method, std::string target, std::string body, Caller caller) {
-            return api_.answer(std::move(method), std::move(target), std::move(body), std::move(caller));
-        };
+        leading.answer = api_.answerer();
         leading.evacuation = &evacuation_;
         leading.write_last = [this] { return write_last(); };
         return leading;
@@ -286,13 +284,9 @@ private:
                 store_watch_ ? store_watch_->size() : std::nullopt};
     }
 
-    Result<void> serve_metrics() {
-        const std::string& address = configuration_.daemon.metrics_listen;
-        if (address.empty()) return {};
-        auto listener = MetricsListener::open(io_.get_executor(), clock_, address, [this] { return metrics_.text(); });
-        if (!listener) return listener.error();
-        metrics_listener_ = std::move(*listener);
-        return {};
+    Result<void> listen() {
+        return listeners_.open(
+            io_.get_executor(), clock_, configuration_.daemon, [this] { return metrics_.text(); }, api_.answerer());
     }
 
     void give_up(const Error& error) {
@@ -308,7 +302,7 @@ private:
         metrics_.set_leader(true);  // of one daemon a store, or of several
         is_started_ = true;
         if (!through_agents_)
-            if (const auto listening = serve_metrics(); !listening) return give_up(listening.error());
+            if (const auto listening = listen(); !listening) return give_up(listening.error());
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
@@ -384,7 +378,7 @@ private:
     std::unique_ptr<Hypervisor> through_agents_;
     Hypervisor& hypervisor_;
     Metrics metrics_;
-    std::unique_ptr<MetricsListener> metrics_listener_;
+    Listeners listeners_;
     service::Children children_;
     preflight::Preflight preflight_;
     History history_;
