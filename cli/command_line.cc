@@ -54,7 +54,7 @@ struct Said {
     bool anonymise = false;
     int limit = 50;
     bool wait = false, force = false, defaults = false;
-    bool stopped = false;
+    bool stopped = false, once = false;
     std::string config = default_config;
 };
 
@@ -156,6 +156,9 @@ void CommandLine::positional(CLI::App* verb, const std::string& kind, const std:
 
 void CommandLine::add_looking() {
     verb(app_, "status", "The cluster at a glance, and what to do next", status);
+    CLI::App* live = verb(app_, "top", "The cluster live: what is wrong, what moves and why, and the load",
+                          [this](Session& s) { return top(s, said_.once); });
+    live->add_flag("--once", said_.once, "Print one frame and end");
     verb(app_, "hosts", "The hosts and their load", hosts);
     CLI::App* listing = verb(app_, "vms", "The VMs and where they run", [this](Session& session) {
         return vms(session, said_.host.empty() ? std::nullopt : std::optional(said_.host));

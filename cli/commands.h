@@ -12,6 +12,8 @@ namespace ballast::cli {
 
 // Looking.
 Exit status(Session& session);
+/// Live on a terminal until somebody quits; one frame otherwise, or when it is wanted `once`.
+Exit top(Session& session, bool once);
 Exit hosts(Session& session);
 Exit vms(Session& session, const std::optional<std::string>& host);
 /// `what_if` empty: of the cluster as it is.
