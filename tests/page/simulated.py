@@ -1,0 +1,54 @@
+"""A daemon on simulated hosts, as a process: tests/page/cluster/main.cc."""
+import os
+import select
+import subprocess
+import tempfile
+import time
+
+
+class Cluster:
+    """Serves from the start until stop(); start() again takes the same port."""
+
+    def __init__(self, program, hosts=3, calm=False):
+        self.folder = tempfile.TemporaryDirectory(prefix="ballast-seen-")
+        self.socket = os.path.join(self.folder.name, "run", "ballast.sock")
+        self.port = 0
+        self.command = [program, "--hosts", str(hosts), "--socket", self.socket] + (["--calm"] if calm else [])
+        self.start()
+
+    def start(self):
+        page = f"127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(self.command + ["--page", page], stdout=subprocess.PIPE, text=True)
+        # Simulating its past takes seconds on a busy machine.
+        if not select.select([self.process.stdout], [], [], 120)[0]:
+            raise RuntimeError("the simulated daemon does not come up")
+        line = self.process.stdout.readline()
+        if not line.startswith("page on port "):
+            raise RuntimeError(f"the simulated daemon did not start: {line!r}")
+        self.port = int(line.split()[-1])
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+    def close(self):
+        if self.process.returncode is None:
+            self.stop()
+        self.folder.cleanup()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+
+def eventually(holds, what, within=30):
+    """The first true value; a failure that says what was waited for, and what was there instead."""
+    end = time.monotonic() + within
+    while True:
+        found = holds()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"never: {what}")
+        time.sleep(0.05)
