@@ -58,7 +58,8 @@ Phrase headline(const TopFacts& facts) {
     for (const value& account : list(at(facts.overview, "energy"), "hosts"))
         draw += number(account, "watts").value_or(0);
     if (draw > 0) line.add("  " + watts(draw));
-    return line.add("  " + local_time(text(facts.overview, "at")), Tone::faint);
+    const std::string at_time = local_time(text(facts.overview, "at"));
+    return line.add("  " + at_time.substr(at_time.find(' ') + 1), Tone::faint);
 }
 
 Phrase verdict(const TopFacts& facts) {
@@ -273,13 +274,12 @@ void add_table(Lines& lines, const TopFacts& facts, const TopView& view, const S
 
 Phrase keys(const TopFacts& facts, const TopView& view) {
     const std::size_t all = view.of_vms ? facts.vms.size() : list(facts.overview, "hosts").size();
-    return Phrase(
-               " " + std::to_string(all) + (view.of_vms ? " VMs" : " hosts") + " by " + name_of(view.sort, view.of_vms),
-               Tone::strong)
-        .add("  q quit  Tab ")
-        .add(view.of_vms ? "hosts" : "VMs")
-        .add("  sort: a attention  c CPU  m memory  n name  v ")
-        .add(view.of_vms ? "ready" : "VMs");
+    const std::string shown = view.of_vms ? " VMs" : " hosts", others = view.of_vms ? "hosts" : "VMs";
+    Phrase line(" " + std::to_string(all) + shown + " by " + name_of(view.sort, view.of_vms), Tone::strong);
+    line.add("  q quit  Tab " + others + "  sort:");
+    for (const char* word : {"attention", "name", "cpu", "memory", "vms"})  // its first letter is the key
+        line.add(" ").add(std::string(1, *word), Tone::strong).add(word + 1);
+    return line;
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ Duration PageFeed::pause_after(Duration took, std::size_t size) const {
 }
 
 asio::awaitable<void> PageFeed::make_while_viewed(std::shared_ptr<PageFeed> feed) {
-    while (feed->viewers_ > 0) {
+    while (feed->viewers_ > 0 && !feed->ended_) {
         const auto begin = Steady::now();
         auto text = co_await feed->make();
         const Duration pause = feed->pause_after(since(begin), text.size());

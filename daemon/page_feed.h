@@ -41,6 +41,8 @@ public:
     using Viewer = std::shared_ptr<void>;
     static Viewer view(const std::shared_ptr<PageFeed>& feed);
     std::size_t viewers() const { return viewers_; }
+    /// Asks nothing any more.
+    void end() { ended_ = true; }
 
     /// The newest events; empty before the first. Its number rises with each.
     Text newest() const { return newest_; }
@@ -66,7 +68,7 @@ private:
     ChangeCounter changes_;
     Text newest_;
     std::size_t viewers_ = 0;
-    bool making_ = false;
+    bool making_ = false, ended_ = false;
     bool follows_ = false;                             // another member leads
     std::size_t looks_ = 0, looking_ = 0;              // those that wait as well; those under way, at most one
     std::chrono::steady_clock::time_point free_at_{};  // for the next look

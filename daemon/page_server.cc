@@ -113,6 +113,7 @@ PageServer::State::Place PageServer::State::admit(std::function<void()> close) {
 void PageServer::State::close() {
     boost::system::error_code ignored;
     acceptor.close(ignored);
+    feed->end();
     for (const Place& visitor : visitors) visitor->close();
     visitors.clear();
 }
