@@ -61,7 +61,7 @@ bool has(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("A frame of top fits the terminal, and shows what is wrong before what moves and what is planned") {
-    for (const auto [width, rows] : {std::pair(80, 24), std::pair(40, 10), std::pair(200, 60)}) {
+    for (const auto& [width, rows] : {std::pair(80, 24), std::pair(40, 10), std::pair(200, 60)}) {
         const auto lines = top_frame({overview()}, {}, style_of_width(width), rows);
         CHECK(lines.size() == static_cast<std::size_t>(rows));
         CHECK(lines_wider_than(width, joined(lines)) == 0);

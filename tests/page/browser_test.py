@@ -150,7 +150,7 @@ class Page(unittest.TestCase):
         self.find("#hosts tbody a[href='#host=host1']")[0].click()
         self.eventually("#host", "6 VMs|[1-5] VM")
         self.eventually("#host", "vm1-0")
-        self.eventually("#host .why", "CPU")
+        self.eventually("#host .why", "overloaded")
         self.find("#host [data-why]")[0].click()
         self.eventually("#host tbody .why", r"\w+ \w+")
         self.picture("host")

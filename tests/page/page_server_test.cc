@@ -234,7 +234,7 @@ TEST_CASE("A certificate, key or file of users that cannot be used is one clear 
     const auto error = [&](config::PageOptions options) {
         options.listen = "127.0.0.1:0";
         const auto opened = PageServer::open(io.get_executor(), options, false, {});
-        REQUIRE_FALSE(opened);
+        REQUIRE_FALSE(opened.has_value());
         return opened.error();
     };
     config::PageOptions bad = good;

@@ -21,7 +21,7 @@ struct Users {
     explicit Users(const std::string& text) {
         folder.write("users", text, 0600);
         auto opened = PageUsers::open(file);
-        REQUIRE(opened);
+        REQUIRE(opened.has_value());
         users = std::move(*opened);
     }
     Verdict verdict(const std::string& name, const std::string& password) {
@@ -76,7 +76,7 @@ TEST_CASE("A file of users that is wrong is an error that names the line") {
                                                  {"anna:abJnggxhB/yWI\n", "users:1", "in use today"},  // DES
                                                  {"# nobody\n", "users", "nobody"}}) {
         const auto parsed = parse_page_users("users", text);
-        REQUIRE_FALSE(parsed);
+        REQUIRE_FALSE(parsed.has_value());
         CHECK(parsed.error().subject == place);
         CHECK_THAT(parsed.error().message, Catch::Contains(why));
     }
@@ -86,8 +86,8 @@ TEST_CASE("A file of users that others can read is refused") {
     test::Folder folder;
     folder.write("users", "anna:" + std::string(test::hash_of_open_sesame) + "\n", 0644);
     const auto opened = PageUsers::open(folder.path + "/users");
-    REQUIRE_FALSE(opened);
+    REQUIRE_FALSE(opened.has_value());
     CHECK_THAT(opened.error().message, Catch::Contains("chmod o-rwx"));
-    CHECK_FALSE(PageUsers::open(folder.path + "/nothing"));
-    CHECK_FALSE(PageUsers::open(folder.path));
+    CHECK_FALSE(PageUsers::open(folder.path + "/nothing").has_value());
+    CHECK_FALSE(PageUsers::open(folder.path).has_value());
 }

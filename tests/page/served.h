@@ -101,7 +101,7 @@ struct Served {
             return this->answer(std::move(method), std::move(target), std::move(body), std::move(caller));
         };
         auto opened = daemon::PageServer::open(io.get_executor(), options, in_cluster, std::move(answer), limits);
-        REQUIRE(opened);
+        REQUIRE(opened.has_value());
         server = std::move(*opened);
     }
 

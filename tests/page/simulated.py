@@ -1,6 +1,6 @@
 """A daemon on simulated hosts, as a process: tests/page/cluster/main.cc."""
 import os
-import select
+import re
 import subprocess
 import tempfile
 import time
@@ -18,19 +18,26 @@ class Cluster:
 
     def start(self):
         page = f"127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(self.command + ["--page", page], stdout=subprocess.PIPE, text=True)
-        # Simulating its past takes seconds on a busy machine.
-        if not select.select([self.process.stdout], [], [], 120)[0]:
-            raise RuntimeError("the simulated daemon does not come up")
-        line = self.process.stdout.readline()
-        if not line.startswith("page on port "):
-            raise RuntimeError(f"the simulated daemon did not start: {line!r}")
-        self.port = int(line.split()[-1])
+        said = os.path.join(self.folder.name, "said")
+        with open(said, "w") as out:
+            self.process = subprocess.Popen(self.command + ["--page", page], stdout=out, stderr=subprocess.STDOUT)
+
+        def served():
+            with open(said) as file:
+                text = file.read()
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the simulated daemon ended:\n{text}")
+            return re.search(r"^page on port (\d+)$", text, re.M)
+        try:
+            # Simulating its past takes seconds on a busy machine.
+            self.port = int(eventually(served, "the simulated daemon serves its page", 120)[1])
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
-        self.process.stdout.close()
 
     def close(self):
         if self.process.returncode is None:

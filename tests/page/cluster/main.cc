@@ -71,6 +71,7 @@ public:
     int run() {
         policy::Options policy;
         policy.mode = policy::Mode::automatic;
+        policy.overload.cpu.persistence = 1min;
         boost::asio::co_spawn(io_, controller_->start(policy), boost::asio::detached);
         clock_.run_for(io_, 1s);
         hypervisor_.tell_connected();
@@ -127,7 +128,7 @@ private:
             hypervisor_.hosts_by_id.at({"host5"}).problem = "connection refused";
         }
         hypervisor_.migration_time = 4min;
-        clock_.run_for(io_, 7min);
+        clock_.run_for(io_, 150s);
     }
 
     void move_by_operator(const std::string& vm, const std::string& to) {
