@@ -142,9 +142,11 @@ void add_plan(Lines& lines, const TopFacts& facts, const Style& style) {
         add(lines,
             Phrase(" and " + std::to_string(steps.size() - most_steps) + " more planned: ballastctl plan", Tone::faint),
             style);
-    for (const value& finding : list(plan, "findings"))
-        if (steps.empty())
-            add(lines, Phrase(" ").add(text(finding, "host"), Tone::strong).add(" " + text(finding, "text")), style);
+    if (!steps.empty()) return;
+    for (const value& finding : list(plan, "findings")) {
+        const std::string host = text(finding, "host"), said = text(finding, "text");
+        add(lines, Phrase(said.starts_with(host) ? " " : " " + host + ": ").add(said), style);
+    }
 }
 
 int urgency(const value& host) {

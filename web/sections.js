@@ -116,7 +116,7 @@ function progress(ratio, text) {
 
 const mostSteps = 12;
 
-export function plan({ plan: planned, status, at }) {
+export function plan({ plan: planned, status, operations, at }) {
   if (!planned) return [el("p", { class: "nothing" }, "There is none yet.")];
   const steps = [
     ...planned.restarts.map((one) => step(one, "restart")),
@@ -126,14 +126,20 @@ export function plan({ plan: planned, status, at }) {
   ];
   return [
     ...planned.findings.map((finding) => el("p", { class: "finding", "data-resolved": String(finding.resolved_by_plan) },
-      finding.host && el("strong", {}, host(finding.host), " "), finding.text, !finding.resolved_by_plan && el("span", { class: "open" }, " – not resolved by this plan"))),
+      ...named(finding), !finding.resolved_by_plan && el("span", { class: "open" }, " – not resolved by this plan"))),
     ...steps.slice(0, mostSteps),
     steps.length > mostSteps && el("p", { class: "how" }, `And ${steps.length - mostSteps} more: `, el("code", {}, "ballastctl plan")),
-    steps.length === 0 && el("p", { class: "nothing" }, planned.findings.length > 0 ? "No step would help now." : "Nothing to do: no move would be worth its cost."),
+    steps.length === 0 && el("p", { class: "nothing" }, operations.active.length > 0 ? "Nothing beyond what is under way." : planned.findings.length > 0 ? "No step would help now." : "Nothing to do: no move would be worth its cost."),
     planned.brake && el("p", { class: "problem" }, planned.brake),
     ...planned.warnings.map((text) => el("p", { class: "problem" }, text)),
     el("p", { class: "when" }, `Made ${words.ago(status.last_cycle?.at, at)}; imbalance ${words.percent(planned.imbalance_before)}${steps.length > 0 ? `, after it ${words.percent(planned.imbalance_after)}` : ""}.`),
   ];
+}
+
+// Many texts begin with their host.
+function named({ host: id, text }) {
+  if (!id) return [text];
+  return [el("strong", {}, host(id)), text.startsWith(`${id} `) ? text.slice(id.length) : ` ${text}`];
 }
 
 function step(one, kind) {
