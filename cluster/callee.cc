@@ -5,7 +5,7 @@ namespace ballast::cluster {
 
 namespace {
 // Events are hints: a call that none told of is found by reading.
-constexpr Duration read_again = std::chrono::seconds{5};
+constexpr Duration calls_read_again = std::chrono::seconds{5};
 constexpr Duration store_retry = std::chrono::milliseconds{500};
 constexpr int claim_tries = 4;
 
@@ -42,7 +42,7 @@ boost::asio::awaitable<void> Callee::run() {
             std::function<void()> compacted = [this] { watching_.reset(); };  // read again below, and watched anew
             watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
         }
-        const Duration pause = revision ? read_again : store_retry;
+        const Duration pause = revision ? calls_read_again : store_retry;
         co_await clock_.sleep_for(pause);
     }
 }

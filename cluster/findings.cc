@@ -12,7 +12,7 @@ namespace {
 constexpr Duration gather = std::chrono::milliseconds{200};  // of looks that end together
 constexpr Duration retry = std::chrono::seconds{1};
 // Events are hints: what none told of is found by reading.
-constexpr Duration read_again = std::chrono::seconds{10};
+constexpr Duration findings_read_again = std::chrono::seconds{10};
 }  // namespace
 
 FindingsTeller::FindingsTeller(boost::asio::any_io_executor executor, Clock& clock, Store& store, HostId host,
@@ -59,7 +59,7 @@ boost::asio::awaitable<bool> FindingsTeller::tell() {
 FindingsReader::FindingsReader(Clock& clock, Store& store, std::function<void(const HostId&, const Told&)> heard)
     : clock_(clock),
       heard_(std::move(heard)),
-      follower_(clock, store, findings_prefix, {read_again},
+      follower_(clock, store, findings_prefix, {findings_read_again},
                 {[this](const KeyValue& entry, Noticed how) { take(entry, how); }}) {}
 
 void FindingsReader::take(const KeyValue& entry, Noticed how) {

@@ -10,8 +10,8 @@ using interchange::to_json;
 
 namespace {
 // Events are hints: what none told of is read.
-constexpr Duration read_again = std::chrono::seconds{5};
-constexpr Duration read_again_a_host = std::chrono::milliseconds{15};  // where these are more
+constexpr Duration hosts_read_again = std::chrono::seconds{5};
+constexpr Duration hosts_read_again_a_host = std::chrono::milliseconds{15};  // where these are more
 // A call takes three commits, one after the other, each some milliseconds on a busy disk: a second for all of them.
 constexpr std::size_t hosts_at_a_time = 64;
 // Longer than an agent waits for its own libvirt.
@@ -25,7 +25,7 @@ HostId host_of(const std::string& key, const char* prefix) {
 
 // Of a thousand hosts reading takes a while.
 Follower::Pace pace_of(std::size_t hosts) {
-    const Duration again = std::max(read_again, read_again_a_host * static_cast<int>(hosts));
+    const Duration again = std::max(hosts_read_again, hosts_read_again_a_host * static_cast<int>(hosts));
     return {again, again};
 }
 }  // namespace

@@ -8,7 +8,7 @@ namespace ballast::cluster {
 
 namespace {
 // Events are hints: a report that none told of is found by reading.
-constexpr Duration read_again = std::chrono::seconds{15};
+constexpr Duration reports_read_again = std::chrono::seconds{15};
 // From the sample to our seeing it: the commit of a busy etcd.
 constexpr Duration told_within = std::chrono::seconds{1};
 // What is due at about the same time is said together.
@@ -21,7 +21,7 @@ Reports::Reports(boost::asio::any_io_executor executor, Clock& clock, Store& sto
       clock_(clock),
       hypervisor_(hypervisor),
       interval_(interval),
-      follower_(clock, store, reports_prefix, {read_again},
+      follower_(clock, store, reports_prefix, {reports_read_again},
                 {[this](const KeyValue& entry, Noticed how) { heard(entry, how); }}) {}
 
 // An agent that has not told of a change by now had none when it looked last, which is at most so long ago.

@@ -11,7 +11,7 @@ namespace json = boost::json;
 
 namespace {
 // Events are hints: what none told of is found by reading.
-constexpr Duration read_again = std::chrono::seconds{2};
+constexpr Duration requests_read_again = std::chrono::seconds{2};
 constexpr std::size_t most_parts = 100;  // a reply is for people, and passes through the memory of two members
 
 std::string part_key(const std::string& reply_key, std::size_t number) {
@@ -41,7 +41,7 @@ Requests::Task<json::value> Requests::ask(json::value request, Duration within) 
     std::function<void()> compacted = [wake] { wake->cancel(); };
     const auto watching = store_.watch(reply_key, placed->revision, std::move(changed), std::move(compacted));
     while (clock_.now() < until) {
-        const Instant next = std::min(until, clock_.now() + read_again);
+        const Instant next = std::min(until, clock_.now() + requests_read_again);
         auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
         co_await (wake->async_wait(token) || clock_.sleep_until(next));
         std::string key = reply_key;
@@ -102,7 +102,7 @@ boost::asio::awaitable<void> Desk::run() {
             std::function<void()> compacted = [this] { watching_.reset(); };
             watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
         }
-        co_await clock_.sleep_for(read_again);
+        co_await clock_.sleep_for(requests_read_again);
     }
 }
 

@@ -15,12 +15,6 @@ namespace {
 constexpr double alike = 1.05;
 // See Packer: how much more the scarcest resource counts.
 constexpr double scarcity_power = 4;
-constexpr double rounding = 1e-9;
-
-Amounts& add(Amounts& sum, const Amounts& amounts, double sign = 1) {
-    for (std::size_t k = 0; k < max_resources; ++k) sum[k] += sign * amounts[k];
-    return sum;
-}
 
 class Consolidator {
 public:

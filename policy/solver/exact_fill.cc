@@ -8,17 +8,11 @@ namespace ballast::policy::solver {
 
 namespace {
 
-constexpr double rounding = 1e-9;             // relative, as in Placement
 constexpr std::size_t most_vms_of_host = 96;  // whose pairs are looked at: some 5,000, and millions of exchanges
 constexpr std::size_t most_looked_at = 4000;  // exchanges between two hosts that the scarcest resource allows
 constexpr std::uint64_t work_per_group = 20;  // of one or two VMs that are gathered, sorted and searched for
 constexpr std::uint64_t work_per_look = 20;   // of an exchange, beside what a place costs
 constexpr unsigned most_shakes = 64;          // where the sums are not to be had, more of them do not help
-
-Amounts& add(Amounts& sum, const Amounts& by, double sign = 1) {
-    for (std::size_t k = 0; k < max_resources; ++k) sum[k] += sign * by[k];
-    return sum;
-}
 
 // None, one or two VMs of a host.
 struct Group {

@@ -7,7 +7,6 @@ namespace ballast::policy::solver {
 namespace {
 
 // As in Placement: a limit met exactly must not fail by the order of adding.
-constexpr double rounding = 1e-9;
 
 bool is_member(const VmSlot& vm, std::uint32_t group) {
     return std::find(vm.groups.begin(), vm.groups.end(), group) != vm.groups.end();

@@ -8,7 +8,6 @@ namespace ballast::policy::solver {
 namespace {
 
 // Sums of doubles differ in their last bits by the order of adding; a limit met exactly must not fail by that.
-constexpr double rounding = 1e-9;
 
 // Moves between two recomputations of the running sums. Measured: the score's relative error stays below 1e-10.
 constexpr unsigned recompute_after = 1u << 14;

@@ -15,6 +15,14 @@ namespace ballast::policy::solver {
 /// CPU by mean and by peak, memory by bound and by use, vCPUs, huge pages, network, disk.
 inline constexpr std::size_t max_resources = 8;
 using Amounts = std::array<double, max_resources>;
+
+/// Relative: what sums of amounts may be off by.
+inline constexpr double rounding = 1e-9;
+
+inline Amounts& add(Amounts& sum, const Amounts& by, double sign = 1) {
+    for (std::size_t k = 0; k < max_resources; ++k) sum[k] += sign * by[k];
+    return sum;
+}
 inline constexpr double unlimited = std::numeric_limits<double>::infinity();
 
 using HostIndex = std::uint32_t;

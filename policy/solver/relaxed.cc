@@ -6,7 +6,6 @@ namespace ballast::policy::solver {
 
 namespace {
 
-constexpr double rounding = 1e-9;           // relative, as in Placement
 constexpr std::uint64_t tabu_turns = 12;    // an exchanged VM stays that long, and up to as much longer
 constexpr std::uint64_t work_per_look = 2;  // of an exchange that is looked at, beside what a place costs
 

@@ -6,8 +6,6 @@ namespace ballast::policy::solver {
 
 namespace {
 
-constexpr double rounding = 1e-9;  // as in Placement
-
 // How far a host that uses this is over its capacities.
 double excess_of(const HostSlot& host, const Amounts& used) {
     double sum = 0;
