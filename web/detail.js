@@ -110,7 +110,7 @@ const item = (name, text, ratio) => el("div", { "data-key": name }, el("dt", {},
 function row(vm, why) {
   const cores = vm.cpu_used_cores == null ? words.unknown : vm.cpu_used_cores.toFixed(1);
   return el("tr", { "data-key": vm.id },
-    el("th", { scope: "row" }, vm.name || vm.id, vm.state !== "running" && [" ", state(vm.state)], !vm.movable && el("span", { class: "site" }, " stays"), why && el("p", { class: "why" }, why)),
+    el("th", { scope: "row" }, vm.name || vm.id, vm.state !== "running" && [" ", state(vm.state)], (vm.operation || !vm.movable) && el("span", { class: "site" }, vm.operation ? " moves" : " stays"), why && el("p", { class: "why" }, why)),
     el("td", { class: "number" }, `${cores} / ${vm.vcpus}`), el("td", { class: "number" }, words.bytes(vm.memory_bytes)),
     el("td", {}, el("button", { type: "button", "data-why": vm.id, "aria-label": `Why is ${vm.name || vm.id} where it is?` }, "Why?")));
 }
