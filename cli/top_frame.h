@@ -19,10 +19,10 @@ struct TopView {
 };
 
 struct TopFacts {
-    value overview;       // GET /v1/overview; null: there is none yet
-    array vms{};          // of GET /v1/vms, where they are shown
+    value overview;         // GET /v1/overview; null: there is none yet
+    array vms{};            // of GET /v1/vms, where they are shown
     std::string trouble{};  // why there is nothing newer; empty: it is new
-    int age = 0;          // of the overview, in seconds
+    int age = 0;            // of the overview, in seconds
 };
 
 /// Its lines, without their ends. `rows` 0: as many as it takes, and no line about keys.
