@@ -24,9 +24,13 @@ public:
     std::uint64_t reached() const { return reached_; }
     bool dead() const { return dead_; }
 
-    /// Returns unless this is where it dies. Then the io_context is stopped and the caller never goes on.
     boost::asio::awaitable<void> pass(boost::asio::io_context& io) {
-        if (!dead_ && ++reached_ != armed_) co_return;
+        if (passes()) co_await happens(io);
+    }
+    /// The same without a coroutine for each point. True: this is one at which something `happens`.
+    bool passes() { return dead_ || ++reached_ == armed_; }
+    /// Where it dies the io_context is stopped and the caller never goes on.
+    boost::asio::awaitable<void> happens(boost::asio::io_context& io) {
         if (!dead_ && instead_) {
             instead_();
             co_await boost::asio::post(io, boost::asio::use_awaitable);

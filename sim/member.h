@@ -3,9 +3,8 @@
 
 #include <functional>
 #include <memory>
-#include <queue>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "sim/sim_hypervisor.h"
 #include "sim/sim_store.h"
@@ -27,23 +26,16 @@ public:
 
     Instant now() const override { return shared_.now(); }
     WallTime wall_now() const override { return shared_.wall_now() + ahead_; }
-    boost::asio::awaitable<void> sleep_until(Instant when) override {
-        if (when > now()) ends_.push(when);
-        return shared_.sleep_until(when);
-    }
+    boost::asio::awaitable<void> sleep_until(Instant when) override { return shared_.sleep_until(when, woken_); }
     void step_wall_clock(Duration by) { ahead_ += by; }
 
     /// A sleep has ended since it was asked last; perhaps of a process that is gone.
-    bool has_woken() {
-        bool any = false;
-        for (; !ends_.empty() && ends_.top() <= now(); ends_.pop()) any = true;
-        return any;
-    }
+    bool has_woken() { return std::exchange(woken_, false); }
 
 private:
     VirtualClock& shared_;
     Duration ahead_{};
-    std::priority_queue<Instant, std::vector<Instant>, std::greater<>> ends_;  // of sleeps
+    bool woken_ = false;
 };
 
 /// One process's life: from its start until it is killed, ends itself, or its host loses power.
@@ -79,6 +71,8 @@ public:
         io_->stop();
     }
     bool leaving() const { return leaving_; }
+    /// How often the store and the hosts had something to say to it.
+    std::uint64_t heard() const { return store_.posts() + hypervisor_.posts(); }
 
 private:
     const HostId host_;

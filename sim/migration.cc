@@ -379,7 +379,7 @@ void Migration::fail(const std::string& why, ErrorCode code) {
 
 void Migration::answer(Result<void> result) {
     auto ended = std::exchange(ended_, nullptr);
-    world_.telling();
+    world_.returning();
     if (ended && fault_ != Fault::reply_lost) ended(std::move(result));
 }
 

@@ -119,6 +119,11 @@ void Cluster::wake_all() {
     for (auto& [host, member] : members_) member.woken = true;
 }
 
+// Whose call of a migration has returned is not told.
+void Cluster::wake_callers() {
+    if (std::exchange(returned_, world.returned()) != world.returned()) wake_all();
+}
+
 void Cluster::run_ready() {
     wake_all();  // somebody may have done anything
     run_woken();
@@ -132,13 +137,14 @@ void Cluster::run_woken() {
     for (bool any = true; any;) {
         any = false;
         for (auto& [host, member] : members_) {
-            if (!member.woken && member.idle_at == told()) continue;
+            wake_callers();
+            if (!member.woken && member.idle_at == member.heard()) continue;
             member.woken = false;
             while (run(host, member)) {
                 any = true;
                 BALLAST_ASSERT(++handlers < most_handlers_a_moment);
             }
-            member.idle_at = told();
+            member.idle_at = member.heard();
         }
     }
 }
@@ -152,13 +158,14 @@ bool Cluster::run(const HostId& host, Member& member) {
     if (ran == 0) return false;
     if (member.context->leaving()) end(host, member, "ended itself");
     if (member.crashes.dead()) end(host, member, "killed");
-    look_after_all();  // it may have switched off any host, its own as well
+    if (switched_ != world.switched()) look_after_all();  // its own host as well, perhaps
     return true;
 }
 
 // ---- processes
 
 void Cluster::look_after_all() {
+    switched_ = world.switched();
     for (auto& [host, member] : members_) look_after(host, member);
 }
 

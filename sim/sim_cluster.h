@@ -103,15 +103,15 @@ private:
         std::unique_ptr<MemberProcess> process;
         const SimHost* machine = nullptr;
         bool woken = true;          // it may have something to run, whatever the others do
-        std::uint64_t idle_at = 0;  // what all had been told when it had nothing left to run
+        std::uint64_t idle_at = 0;  // what it had heard when it had nothing left to run
+        std::uint64_t heard() const { return context ? context->heard() : 0; }
     };
     struct StoreTrace;
 
     void run_ready();
     void run_woken();
     void wake_all();
-    /// By the store and the world, so far, to anybody.
-    std::uint64_t told() const { return store.posts + world.told(); }
+    void wake_callers();
     bool go_on(Instant limit);  // nothing is ready
     bool run(const HostId& host, Member& member);
     void look_after(const HostId& host, Member& member);
@@ -128,6 +128,7 @@ private:
     std::map<HostId, Member> members_;
     const Member* running_ = nullptr;  // whose handler is under way
     std::uint64_t steps_ = 0;
+    std::uint64_t switched_ = 0, returned_ = 0;  // what the world had counted when all were looked after, and woken
 };
 
 }  // namespace ballast::sim

@@ -36,6 +36,7 @@ SimHypervisor::SimHypervisor(boost::asio::io_context& io, Clock& clock, World& w
       on_(std::move(on)),
       listeners_(std::make_shared<std::vector<std::function<void(const HypervisorEvent&)>>>()) {
     const auto hear = [this](const HypervisorEvent& event) {
+        ++posts_;
         boost::asio::post(io_, [listeners = listeners_, event] {
             for (const auto& listener : *listeners) listener(event);
         });
@@ -69,7 +70,7 @@ void SimHypervisor::on_event(std::function<void(const HypervisorEvent&)> listene
 }
 
 Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     co_await clock_.sleep_for(call_takes);
     const SimHost* const at = known(host);
     if (at == nullptr) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
@@ -81,7 +82,7 @@ Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
 }
 
 boost::asio::awaitable<bool> SimHypervisor::answer_is_lost(HostId host) {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     const SimHost* const at = world_.host(host);
     if (clock_.now() >= at->calls_time_out_until) co_return false;
     co_await clock_.sleep_for(call_deadline);
@@ -239,7 +240,7 @@ Hypervisor::Task<void> SimHypervisor::migrate(MigrationRequest request) {
         call->end(Error{ErrorCode::timed_out, host.value, "the call did not return"});
     });
     world_.migrate(request, [call](Result<void> result) { call->end(std::move(result)); });
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
     while (!call->result) co_await timer->async_wait(token);
     co_return *call->result;

@@ -47,6 +47,9 @@ public:
     Task<void> undefine(HostId host, VmId vm) override;
     Task<void> set_autostart(HostId host, VmId vm, bool autostart) override;
 
+    /// Events, to whoever listens: nothing since, and there is nothing new to run.
+    std::uint64_t posts() const { return posts_; }
+
 private:
     struct Call;
 
@@ -66,6 +69,7 @@ private:
     CrashPoints& crashes_;
     const std::optional<HostId> on_;
     World::ListenerId connected_ = 0;
+    std::uint64_t posts_ = 0;
     std::shared_ptr<std::vector<std::function<void(const HypervisorEvent&)>>> listeners_;
     std::map<HostId, Instant> answered_;
 };

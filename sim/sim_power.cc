@@ -22,7 +22,7 @@ std::optional<PowerHost> SimPower::host(HostId host) const {
 }
 
 PowerControl::Task<void> SimPower::reach(HostId host) {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     if (!bmcs_.contains(host)) co_return Error{ErrorCode::not_found, host.value, "no BMC is configured"};
     const bool dead = bmcs_.at(host).dead || (from_ && !world_.reaches(*from_));
     co_await clock_.sleep_for(dead ? call_deadline : call_takes);
@@ -31,7 +31,7 @@ PowerControl::Task<void> SimPower::reach(HostId host) {
 }
 
 boost::asio::awaitable<void> SimPower::answered() {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
 }
 
 Power SimPower::power_of(const HostId& host) {

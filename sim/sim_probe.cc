@@ -8,7 +8,7 @@ constexpr Duration patience = std::chrono::seconds{1};  // ports/probe.h
 }  // namespace
 
 Probe::Task<void> SimProbe::reach(HostId host) {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     co_await clock_.sleep_for(answer_takes);
     const bool answers = from_ ? world_.reaches(*from_, host) : world_.reaches(host);
     if (answers) co_return Result<void>();

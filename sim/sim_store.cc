@@ -20,7 +20,8 @@ Error no_answer() {
 
 struct SimStore::Watched {
     std::string prefix;
-    Revision told = 0;  // everything up to it was told, or was none of its business
+    Revision told = 0;     // everything up to it was told, or was none of its business
+    std::size_t next = 0;  // of the history: the first one after that
     std::function<void(const std::vector<WatchEvent>&)> changed;
     std::function<void()> compacted;
     bool over = false;
@@ -43,7 +44,7 @@ SimStore::~SimStore() {
 // ---- there and back
 
 Store::Task<void> SimStore::reach() {
-    co_await crashes_.pass(io_);
+    if (crashes_.passes()) co_await crashes_.happens(io_);
     co_await clock_.sleep_for(link_.request_takes);
     data_.run_due(clock_.now());
     const bool cut = link_.cut;
@@ -70,7 +71,7 @@ Revision SimStore::read_at() {
 
 std::vector<KeyValue> SimStore::read(const std::string& prefix) {
     const Revision then = read_at();
-    const auto past = then < data_.revision ? data_.at(then) : std::map<std::string, KeyValue>();
+    const auto past = then < data_.revision ? data_.at(then, prefix) : std::map<std::string, KeyValue>();
     const auto& state = then < data_.revision ? past : data_.entries;
     std::vector<KeyValue> found;
     for (auto at = state.lower_bound(prefix); at != state.end() && at->first.starts_with(prefix); ++at)
@@ -78,24 +79,35 @@ std::vector<KeyValue> SimStore::read(const std::string& prefix) {
     return found;
 }
 
+std::optional<KeyValue> SimStore::read_one(const std::string& key) {
+    const Revision then = read_at();
+    const auto past = then < data_.revision ? data_.at(then, key) : std::map<std::string, KeyValue>();
+    const auto& state = then < data_.revision ? past : data_.entries;
+    const auto found = state.find(key);
+    return found == state.end() ? std::nullopt : std::optional(found->second);
+}
+
 Store::Task<std::optional<KeyValue>> SimStore::get(std::string key) {
     const auto fine = store::check_key(key);
     if (!fine) co_return fine.error();
     const auto reached = co_await reach();
     if (!reached) co_return reached.error();
-    const auto found = read(key);  // the key itself comes first
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
-    if (found.empty() || found.front().key != key) co_return std::optional<KeyValue>();
-    co_return std::optional<KeyValue>(found.front());
+    const auto found = read_one(key);
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
+    co_return found;
 }
 
 Store::Task<std::vector<KeyValue>> SimStore::list(std::string prefix) {
     const auto reached = co_await reach();
     if (!reached) co_return reached.error();
     auto found = read(prefix);
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     co_return found;
 }
 
@@ -103,8 +115,10 @@ Store::Task<Revision> SimStore::revision() {
     const auto reached = co_await reach();
     if (!reached) co_return reached.error();
     const Revision revision = read_at();
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     co_return revision;
 }
 
@@ -131,9 +145,11 @@ Store::Task<Commit> SimStore::commit(Transaction transaction) {
         co_return no_answer();
     }
     auto result = data_.commit(transaction, clock_.now());
-    co_await crashes_.pass(io_);
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (crashes_.passes()) co_await crashes_.happens(io_);
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     co_return result;
 }
 
@@ -142,30 +158,36 @@ Store::Task<Commit> SimStore::commit(Transaction transaction) {
 std::unique_ptr<WatchHandle> SimStore::watch(std::string prefix, Revision after,
                                              std::function<void(const std::vector<WatchEvent>&)> changed,
                                              std::function<void()> compacted) {
+    const auto& history = data_.history;
+    const auto next =
+        std::upper_bound(history.begin(), history.end(), after,
+                         [](Revision told, const WatchEvent& later) { return told < later.entry.mod_revision; });
     auto watched =
-        std::make_shared<Watched>(Watched{std::move(prefix), after, std::move(changed), std::move(compacted)});
+        std::make_shared<Watched>(Watched{std::move(prefix), after, static_cast<std::size_t>(next - history.begin()),
+                                          std::move(changed), std::move(compacted)});
     watches_.push_back(watched);
     all_told_ = 0;
     tell(watched);
     return std::make_unique<Handle>(std::move(watched));
 }
 
-std::vector<WatchEvent> SimStore::unheard(const Watched& watched, Revision until) const {
-    auto event =
-        std::upper_bound(data_.history.begin(), data_.history.end(), watched.told,
-                         [](Revision told, const WatchEvent& later) { return told < later.entry.mod_revision; });
-    std::vector<WatchEvent> wanted;
-    for (; event != data_.history.end() && event->entry.mod_revision <= until; ++event)
-        if (event->entry.key.starts_with(watched.prefix)) wanted.push_back(*event);
-    return wanted;
+std::size_t SimStore::next_wanted(const Watched& watched) const {
+    const auto& history = data_.history;
+    std::size_t at = watched.next;
+    while (at < history.size() && !history[at].entry.key.starts_with(watched.prefix)) ++at;
+    return at;
 }
 
 void SimStore::tell(Instant) {
     if (all_told_ == data_.revision) return;
-    watches_.remove_if([](const auto& watched) { return watched.expired() || watched.lock()->over; });
     bool all = true;
-    for (const auto& weak : watches_) {
-        const auto watched = weak.lock();
+    for (auto at = watches_.begin(); at != watches_.end();) {
+        const auto watched = at->lock();
+        if (!watched || watched->over) {
+            at = watches_.erase(at);
+            continue;
+        }
+        ++at;
         tell(watched);
         all = all && watched->told == data_.revision;
     }
@@ -177,21 +199,25 @@ void SimStore::tell(const std::shared_ptr<Watched>& watched) {
     if (watched->told + 1 < data_.compacted) return compact(watched);
     const bool late = link_.watch_delay > Duration{};
     const Revision until = late ? data_.revision_at(clock_.now() - link_.watch_delay) : data_.revision;
-    const auto wanted = unheard(*watched, until);
+    const auto& history = data_.history;
+    const auto wanted = std::make_shared<std::vector<WatchEvent>>();
+    std::size_t& next = watched->next;
+    for (; next < history.size() && history[next].entry.mod_revision <= until; ++next)
+        if (history[next].entry.key.starts_with(watched->prefix)) wanted->push_back(history[next]);
     watched->told = std::max(watched->told, until);
-    if (wanted.empty() || (link_.lose_events > 0 && link_.lose_events-- > 0)) return;
+    if (wanted->empty() || (link_.lose_events > 0 && link_.lose_events-- > 0)) return;
     if (link_.compact_watches > 0 && link_.compact_watches-- > 0) return compact(watched);
     const bool twice = link_.double_events > 0 && link_.double_events-- > 0;
-    ++data_.posts;
+    ++posts_;
     for (int times = twice ? 2 : 1; times > 0; --times)
         boost::asio::post(io_, [weak = std::weak_ptr<Watched>(watched), wanted] {
-            if (const auto alive = weak.lock()) alive->changed(wanted);
+            if (const auto alive = weak.lock()) alive->changed(*wanted);
         });
 }
 
 void SimStore::compact(const std::shared_ptr<Watched>& watched) {
     watched->over = true;
-    ++data_.posts;
+    ++posts_;
     boost::asio::post(io_, [weak = std::weak_ptr<Watched>(watched)] {
         if (const auto alive = weak.lock()) alive->compacted();
     });
@@ -203,11 +229,12 @@ std::optional<Instant> SimStore::next_telling() const {
     for (const auto& weak : watches_) {
         const auto watched = weak.lock();
         if (!watched || watched->over) continue;
-        const auto waiting = unheard(*watched, data_.revision);
+        const std::size_t waiting = next_wanted(*watched);
         const bool forgotten = watched->told + 1 < data_.compacted;
-        if (waiting.empty() && !forgotten) continue;
+        if (waiting == data_.history.size() && !forgotten) continue;
         Instant due = link_.watches_silent_until;
-        if (!forgotten) due = std::max(due, data_.time_of(waiting.front().entry.mod_revision) + link_.watch_delay);
+        if (!forgotten)
+            due = std::max(due, data_.time_of(data_.history[waiting].entry.mod_revision) + link_.watch_delay);
         if (!next || due < *next) next = due;
     }
     return next;
@@ -222,8 +249,10 @@ Store::Task<LeaseId> SimStore::grant(Duration time_to_live) {
     if (!reached) co_return reached.error();
     if (clock_.now() < data_.full_until) co_return full();
     const LeaseId lease = data_.grant(time_to_live, clock_.now());
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     co_return lease;
 }
 
@@ -231,8 +260,10 @@ Store::Task<void> SimStore::keep_alive(LeaseId lease) {
     const auto reached = co_await reach();
     if (!reached) co_return reached.error();
     const bool kept = data_.keep_alive(lease, clock_.now()) || link_.keepalive_lies;
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     if (!kept) co_return lease_gone();
     co_return Result<void>();
 }
@@ -241,8 +272,10 @@ Store::Task<void> SimStore::revoke(LeaseId lease) {
     const auto reached = co_await reach();
     if (!reached) co_return reached.error();
     const bool revoked = data_.revoke(lease, clock_.now());
-    const auto answered = co_await answer();
-    if (!answered) co_return answered.error();
+    if (!answers_at_once()) {
+        const auto answered = co_await answer();
+        if (!answered) co_return answered.error();
+    }
     if (!revoked) co_return lease_gone();
     co_return Result<void>();
 }

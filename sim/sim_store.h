@@ -32,6 +32,9 @@ public:
     Task<void> keep_alive(LeaseId lease) override;
     Task<void> revoke(LeaseId lease) override;
 
+    /// To whoever watches: nothing since, and there is nothing new to run.
+    std::uint64_t posts() const { return posts_; }
+
 private:
     struct Watched;
     struct Handle;
@@ -40,15 +43,19 @@ private:
     Task<void> reach();
     /// The way back: error timed_out.
     Task<void> answer();
+    /// Nothing is between the store and here.
+    bool answers_at_once() const { return link_.reply_takes <= Duration{} && !link_.cut && !link_.deaf; }
     bool loses_reply();
     Revision read_at();
     std::vector<KeyValue> read(const std::string& prefix);
+    std::optional<KeyValue> read_one(const std::string& key);
 
     void tell(Instant now) override;
     std::optional<Instant> next_telling() const override;
     void tell(const std::shared_ptr<Watched>& watched);
     void compact(const std::shared_ptr<Watched>& watched);
-    std::vector<WatchEvent> unheard(const Watched& watched, Revision until) const;
+    /// Of the history: the next that it wants to hear of and has not, or the end.
+    std::size_t next_wanted(const Watched& watched) const;
 
     boost::asio::io_context& io_;
     Clock& clock_;
@@ -57,6 +64,7 @@ private:
     StoreLink& link_;
     StoreLink undisturbed_;
     std::list<std::weak_ptr<Watched>> watches_;
+    std::uint64_t posts_ = 0;
     Revision all_told_ = 0;  // every watch has heard of what happened up to here: saves looking through them
 };
 

@@ -17,7 +17,7 @@ bool StoreData::holds(const Compare& guard) const {
     return false;
 }
 
-void StoreData::put(const Change& change, std::vector<WatchEvent>& events) {
+void StoreData::put(const Change& change) {
     KeyValue& entry = entries[change.key];
     if (entry.version == 0) entry.create_revision = revision;
     entry.key = change.key;
@@ -25,24 +25,24 @@ void StoreData::put(const Change& change, std::vector<WatchEvent>& events) {
     entry.mod_revision = revision;
     entry.lease = change.lease;
     ++entry.version;
-    events.push_back({WatchEvent::Kind::put, entry});
+    history.push_back({WatchEvent::Kind::put, entry});
 }
 
-void StoreData::erase(const std::string& key, std::vector<WatchEvent>& events) {
+void StoreData::erase(const std::string& key) {
     if (entries.erase(key) == 0) return;
     WatchEvent event{WatchEvent::Kind::erase, {}};
     event.entry.key = key;
     event.entry.mod_revision = revision;
-    events.push_back(std::move(event));
+    history.push_back(std::move(event));
 }
 
-void StoreData::change(const Change& change, std::vector<WatchEvent>& events) {
-    if (change.kind == Change::Kind::put) return put(change, events);
-    if (change.kind == Change::Kind::erase) return erase(change.key, events);
+void StoreData::change(const Change& change) {
+    if (change.kind == Change::Kind::put) return put(change);
+    if (change.kind == Change::Kind::erase) return erase(change.key);
     std::vector<std::string> keys;
     for (auto at = entries.lower_bound(change.key); at != entries.end() && at->first.starts_with(change.key); ++at)
         keys.push_back(at->first);
-    for (const std::string& key : keys) erase(key, events);
+    for (const std::string& key : keys) erase(key);
 }
 
 Result<Commit> StoreData::commit(const Transaction& transaction, Instant now) {
@@ -54,11 +54,10 @@ Result<Commit> StoreData::commit(const Transaction& transaction, Instant now) {
             return Error{ErrorCode::not_found, "lease", "no such lease"};
     if (committing) committing(transaction);
     ++revision;
-    std::vector<WatchEvent> events;
-    for (const Change& one : transaction.changes) change(one, events);
-    if (events.empty()) --revision;  // etcd: what changes nothing is no revision
-    if (!events.empty()) times.emplace_back(now, revision);
-    history.insert(history.end(), events.begin(), events.end());
+    const std::size_t before = history.size();
+    for (const Change& one : transaction.changes) change(one);
+    if (history.size() == before) --revision;  // etcd: what changes nothing is no revision
+    if (history.size() > before) times.emplace_back(now, revision);
     for (StoreClient* const client : clients) client->tell(now);
     return Commit{true, revision};
 }
@@ -103,10 +102,11 @@ void StoreData::heal() {
 
 // ---- the past
 
-std::map<std::string, KeyValue> StoreData::at(Revision then) const {
+std::map<std::string, KeyValue> StoreData::at(Revision then, const std::string& prefix) const {
     std::map<std::string, KeyValue> state;
     for (const WatchEvent& event : history) {
         if (event.entry.mod_revision > then) break;
+        if (!event.entry.key.starts_with(prefix)) continue;
         if (event.kind == WatchEvent::Kind::put)
             state[event.entry.key] = event.entry;
         else

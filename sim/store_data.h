@@ -45,8 +45,8 @@ struct StoreData {
     /// Whose the key is; 0: nobody's. Revoked before its time is a fault of etcd's [issue 15247].
     LeaseId lease_of(const std::string& key) const;
 
-    /// As the store was then, as far as it was brought about by commits.
-    std::map<std::string, KeyValue> at(Revision then) const;
+    /// What was there then, as far as it was brought about by commits.
+    std::map<std::string, KeyValue> at(Revision then, const std::string& prefix = {}) const;
     Revision revision_at(Instant when) const;
     Instant time_of(Revision then) const;
     /// Watches that have not heard of the changes before the last one will not hear of them.
@@ -68,7 +68,6 @@ struct StoreData {
     std::vector<std::pair<Instant, Revision>> times;  // of the revisions
     Revision compacted = 0;
     std::vector<StoreClient*> clients;  // in the order in which they connected
-    std::uint64_t posts = 0;            // to clients: whoever was told nothing since has nothing new to run
     /// Hears of every transaction whose guards hold, right before it changes anything.
     std::function<void(const Transaction&)> committing;
 
@@ -84,9 +83,9 @@ struct StoreData {
 private:
     Instant end_of(Duration time_to_live, Instant now);
     bool holds(const Compare& guard) const;
-    void change(const Change& change, std::vector<WatchEvent>& events);
-    void put(const Change& change, std::vector<WatchEvent>& events);
-    void erase(const std::string& key, std::vector<WatchEvent>& events);
+    void change(const Change& change);
+    void put(const Change& change);
+    void erase(const std::string& key);
 };
 
 }  // namespace ballast::sim

@@ -35,7 +35,9 @@ public:
     /// As an administrator or NTP would: `now()` does not notice.
     void step_wall_clock(Duration by) { wall_ahead_ += by; }
 
-    boost::asio::awaitable<void> sleep_until(Instant when) override { return sleep(state_, when); }
+    boost::asio::awaitable<void> sleep_until(Instant when) override { return sleep(state_, when, nullptr); }
+    /// The same; `woken`, which lives longer than the sleep, becomes true when it is over.
+    boost::asio::awaitable<void> sleep_until(Instant when, bool& woken) { return sleep(state_, when, &woken); }
 
     /// Never backwards. The sleepers go on when the io_context runs next.
     void advance_to(Instant when) {
@@ -45,6 +47,7 @@ public:
             Sleeper* const sleeper = state_->sleepers.begin()->second;
             state_->sleepers.erase(state_->sleepers.begin());
             sleeper->due = true;
+            if (sleeper->woken != nullptr) *sleeper->woken = true;
             sleeper->event.cancel();
         }
     }
@@ -69,6 +72,7 @@ public:
 private:
     struct Sleeper {
         boost::asio::steady_timer event;  // never expires by itself
+        bool* woken;
         bool due = false;
     };
     using Sleepers = std::multimap<Instant, Sleeper*>;
@@ -91,10 +95,10 @@ private:
         io.poll();
     }
 
-    static boost::asio::awaitable<void> sleep(std::shared_ptr<State> state, Instant when) {
+    static boost::asio::awaitable<void> sleep(std::shared_ptr<State> state, Instant when, bool* woken) {
         if (when <= state->now) co_return;
         auto executor = co_await boost::asio::this_coro::executor;
-        Sleeper sleeper{boost::asio::steady_timer(executor, boost::asio::steady_timer::time_point::max())};
+        Sleeper sleeper{boost::asio::steady_timer(executor, boost::asio::steady_timer::time_point::max()), woken};
         const auto at = state->sleepers.emplace(when, &sleeper);
         const Registration registration{state, sleeper, at};
         boost::system::error_code error;

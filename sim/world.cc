@@ -32,8 +32,10 @@ void World::add_host(const HostId& id) {
 
 void World::add_vm(const HostId& host, const VmId& id, VmSpec spec) {
     if (spec.name.empty()) spec.name = id.value;
+    spec.number = static_cast<unsigned>(specs_.size());
     specs_[id] = spec;
     Domain domain;
+    domain.number = spec.number;
     domain.name = spec.name;
     domain.memory = spec.memory;
     domain.persistent = spec.persistent;
@@ -148,13 +150,11 @@ bool World::listened_to_on(const HostId& id) const {
 }
 
 void World::tell_outside(const HypervisorEvent& event) {
-    telling();
     for (const auto& [number, connected] : listeners_)
         if (!connected.on) connected.listener(event);
 }
 
 void World::tell_on_host(const HypervisorEvent& event) {
-    telling();
     for (const auto& [number, connected] : listeners_)
         if (connected.on == event.host) connected.listener(event);
 }
@@ -270,6 +270,7 @@ bool World::reaches(const HostId& from, const HostId& to) const {
 void World::power_off(const HostId& id) {
     SimHost& host = hosts_.at(id);
     if (!std::exchange(host.powered, false)) return;
+    ++switched_;
     after(silence_noticed, [this, id] {
         if (!hosts_.at(id).answers()) notice_down(id, "keepalive time-out");
     });
@@ -289,6 +290,7 @@ void World::power_off(const HostId& id) {
 void World::power_on(const HostId& id) {
     SimHost& host = hosts_.at(id);
     if (std::exchange(host.powered, true)) return;
+    ++switched_;
     host.libvirtd = true;
     host.seen_down = true;
     host.seen_down_on_host = false;  // whoever was connected there went with it
@@ -436,6 +438,7 @@ Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
     if (starting) starting(id, vm);
     Domain& started = hosts_.at(id).domains[vm];
     const VmSpec& spec = specs_.at(vm);
+    started.number = spec.number;
     started.name = spec.name;
     started.memory = spec.memory;
     started.dirty_mib_per_s = spec.dirty_mib_per_s;

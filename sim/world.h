@@ -22,6 +22,7 @@ namespace ballast::sim {
 
 /// What one host knows of one VM: a definition, a QEMU process, or both.
 struct Domain {
+    unsigned number = 0;  // of the VM: how many were built before it
     std::string name;
     Bytes memory;
     bool persistent = false;
@@ -63,6 +64,7 @@ struct SimHost {
 };
 
 struct VmSpec {
+    unsigned number = 0;  // given by add_vm
     std::string name;
     Bytes memory = gib(4);
     double dirty_mib_per_s = 50;
@@ -103,9 +105,11 @@ public:
     bool run_due();
     void after(Duration delay, std::function<void()> what);
     Instant now() const { return clock_.now(); }
-    /// How often it had something to say to anybody: whoever was told nothing since has nothing new to run.
-    std::uint64_t told() const { return told_; }
-    void telling() { ++told_; }
+    /// How many calls of migrations have returned: none since, and nobody has anything to run because of one.
+    std::uint64_t returned() const { return returned_; }
+    void returning() { ++returned_; }
+    /// How often a host was switched on or off.
+    std::uint64_t switched() const { return switched_; }
 
     // Looking.
     SimHost* host(const HostId& id);
@@ -209,7 +213,7 @@ private:
     std::set<VmId> may_be_off_, lost_power_, may_run_twice_;
     double lost_ = 0, doubled_ = 0;
     unsigned started_ = 0;
-    std::uint64_t told_ = 0;
+    std::uint64_t returned_ = 0, switched_ = 0;
 };
 
 }  // namespace ballast::sim

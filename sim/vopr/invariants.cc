@@ -14,28 +14,31 @@ namespace ballast::sim::vopr {
 
 namespace {
 // What only the leader may write.
-constexpr const char* of_the_leader[] = {
+constexpr std::string_view of_the_leader[] = {
     "/ballast/ops/", "/ballast/opvm/",        "/ballast/power/", "/ballast/powerlock/", "/ballast/target/",
     "/ballast/vms/", "/ballast/maintenance/", "/ballast/homes/", "/ballast/boots/",     "/ballast/settings/"};
-constexpr const char* ops_prefix = "/ballast/ops/";
-constexpr const char* vms_prefix = "/ballast/vms/";
-constexpr const char* lock_prefix = "/ballast/powerlock/";
-constexpr const char* power_prefix = "/ballast/power/";
+constexpr std::string_view ops_prefix = "/ballast/ops/";
+constexpr std::string_view vms_prefix = "/ballast/vms/";
+constexpr std::string_view lock_prefix = "/ballast/powerlock/";
+constexpr std::string_view power_prefix = "/ballast/power/";
 // By then whoever leads has noticed: longer than a failover waits.
 constexpr Duration surely_noticed = std::chrono::seconds{20};
 constexpr Duration watch_every = std::chrono::seconds{1};
 // A fault made it run twice: by then whoever leads has seen to it, had both hosts been cut off for as long as any is.
 constexpr Duration twice_at_most = std::chrono::minutes{45};
 
-bool begins(const std::string& key, const char* prefix) {
+bool begins(const std::string& key, std::string_view prefix) {
     return key.starts_with(prefix);
 }
 bool is_of_the_leader(const std::string& key) {
     return std::any_of(std::begin(of_the_leader), std::end(of_the_leader),
-                       [&](const char* prefix) { return begins(key, prefix); });
+                       [&](std::string_view prefix) { return begins(key, prefix); });
 }
-std::string after(const std::string& key, const char* prefix) {
-    return key.substr(std::string(prefix).size());
+std::string after(const std::string& key, std::string_view prefix) {
+    return key.substr(prefix.size());
+}
+std::string lock_of(const std::string& host) {
+    return std::string(lock_prefix) + host;
 }
 }  // namespace
 
@@ -48,9 +51,9 @@ struct Invariants::Author {
 
 Invariants::Invariants(Cluster& cluster, const Scenario& scenario) : cluster_(cluster) {
     for (const HostId& host : scenario.hosts) hosts_.push_back(cluster_.world.host(host));
-    for (const Guest& guest : scenario.guests) index_.emplace(guest.vm, index_.size());
-    twice_since_.resize(index_.size());
-    running_.resize(index_.size());
+    for (const Guest& guest : scenario.guests) numbers_.emplace(guest.vm, numbers_.size());
+    twice_since_.resize(numbers_.size());
+    running_.resize(numbers_.size());
     cluster_.store.committing = [this](const Transaction& transaction) { committing(transaction); };
     cluster_.world.starting = [this](const HostId& on, const VmId& vm) { starting(on, vm); };
     cluster_.world.going_down = [this](const HostId& host) { going_down(host); };
@@ -82,8 +85,8 @@ void Invariants::look_at(const Change& change, const Author& author) {
     if (put && begins(change.key, cluster::calls_prefix)) {
         const auto call = cluster::call_from(change.value);
         leads = leads || (call && call->claimed_by == 0);
+        if (call && call->claimed_by != 0) look_at_claim(change.key, *call);
     }
-    if (put && begins(change.key, cluster::calls_prefix)) look_at_claim(change);
     if (leads && !author.current)
         breaks("4: " + change.key + " is changed by " + (author.name.empty() ? "nobody" : author.name) +
                ", which does not lead");
@@ -95,17 +98,15 @@ void Invariants::look_at(const Change& change, const Author& author) {
 }
 
 // By a call that is claimed something begins: for whoever leads, and by whoever looks after the host.
-void Invariants::look_at_claim(const Change& change) {
-    const auto call = cluster::call_from(change.value);
-    if (!call || call->claimed_by == 0) return;
+void Invariants::look_at_claim(const std::string& key, const cluster::Call& call) {
     const auto& entries = cluster_.store.entries;
-    const std::string host = after(change.key, cluster::calls_prefix);
+    const std::string host = after(key, cluster::calls_prefix);
     const auto leader = entries.find(cluster::leader_key);
     const auto agent = entries.find(cluster::agents_prefix + host.substr(0, host.find('/')));
-    if (leader == entries.end() || leader->second.create_revision != call->term)
-        breaks("4: " + call->method + " is begun for a leader that does not lead any more");
-    if (agent == entries.end() || agent->second.create_revision != call->claimed_by)
-        breaks("10: " + call->method + " is begun by an agent that is not registered any more");
+    if (leader == entries.end() || leader->second.create_revision != call.term)
+        breaks("4: " + call.method + " is begun for a leader that does not lead any more");
+    if (agent == entries.end() || agent->second.create_revision != call.claimed_by)
+        breaks("10: " + call.method + " is begun by an agent that is not registered any more");
 }
 
 void Invariants::look_at_owner(const Change& change) {
@@ -176,7 +177,7 @@ void Invariants::look_at_lock(const Change& change) {
 void Invariants::look_at_registration(const Change& change) {
     if (cluster_.store.entries.contains(change.key)) return;
     const std::string host = after(change.key, cluster::agents_prefix);
-    const auto lock = cluster_.store.entries.find(lock_prefix + host);
+    const auto lock = cluster_.store.entries.find(lock_of(host));
     if (lock != cluster_.store.entries.end() && lock->second.value == to_string(PowerState::fencing))
         breaks("10: " + host + " is registered while it is being cut off");
 }
@@ -184,7 +185,7 @@ void Invariants::look_at_registration(const Change& change) {
 void Invariants::look_at_power(const Change& change) {
     const auto record = executor::power_record_from_json(boost::json::parse(change.value));
     if (!record) return breaks("7: " + change.key + " cannot be read");
-    const bool begins_now = !cluster_.store.entries.contains(lock_prefix + record->host.value);
+    const bool begins_now = !cluster_.store.entries.contains(lock_of(record->host.value));
     if (!begins_now || record->requested_by != "policy") return;
     if (record->state == PowerState::fencing) look_at_fencing(record->host);
     if (record->state == PowerState::switching_off) look_at_switching_off(record->host);
@@ -194,7 +195,7 @@ void Invariants::look_at_switching_off(const HostId& host) {
     static const policy::ConsolidationOptions options;
     unsigned stay = 0;
     for (const HostId& other : cluster_.world.hosts())
-        if (other != host && !cluster_.store.entries.contains(lock_prefix + other.value)) ++stay;
+        if (other != host && !cluster_.store.entries.contains(lock_of(other.value))) ++stay;
     if (stay < options.min_hosts_on)
         breaks("13: " + host.value + " is switched off by the policy, and " + std::to_string(stay) + " stay on");
 }
@@ -222,7 +223,7 @@ void Invariants::look_at_fencing(const HostId& cut_off) {
     std::size_t silent = 0, expected = 0;
     for (const HostId& host : cluster_.world.hosts()) {
         const bool worked_on = entries.contains("/ballast/maintenance/" + host.value);
-        if (entries.contains(lock_prefix + host.value) || (worked_on && !is_heard(host))) continue;
+        if (entries.contains(lock_of(host.value)) || (worked_on && !is_heard(host))) continue;
         ++expected;
         const auto since = silent_since_.find(host);
         if (!worked_on && !is_heard(host) && since != silent_since_.end() &&
@@ -263,7 +264,7 @@ void Invariants::watch_silence() {
 bool Invariants::is_claimed(const HostId& on, const VmId& vm) const {
     const auto& entries = cluster_.store.entries;
     const std::string prefix = cluster::calls_of(on);
-    for (auto at = entries.lower_bound(prefix); at != entries.end() && begins(at->first, prefix.c_str()); ++at) {
+    for (auto at = entries.lower_bound(prefix); at != entries.end() && begins(at->first, prefix); ++at) {
         const auto call = cluster::call_from(at->second.value);
         const auto* const named = call ? call->arguments.if_contains("vm") : nullptr;
         if (call && call->claimed_by != 0 && call->method == "start" && named != nullptr && named->is_string() &&
@@ -289,14 +290,12 @@ void Invariants::step() {
     bool twice = false;
     for (const SimHost* const host : hosts_)
         for (const auto& [vm, domain] : host->domains)
-            if (domain.runs() && ++running_[index_.at(vm)] > 1) twice = true;
-    if (!twice) {
-        std::fill(twice_since_.begin(), twice_since_.end(), Instant{});
-        return;
-    }
-    for (const auto& [vm, index] : index_) {
-        Instant& since = twice_since_[index];
-        if (running_[index] < 2)
+            if (domain.runs() && ++running_[domain.number] > 1) twice = true;
+    if (!twice && !was_twice_) return;
+    was_twice_ = twice;
+    for (const auto& [vm, number] : numbers_) {
+        Instant& since = twice_since_[number];
+        if (running_[number] < 2)
             since = {};
         else if (!cluster_.world.may_run_twice(vm))
             breaks("1: " + vm.value + " runs on two hosts");

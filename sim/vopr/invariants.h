@@ -10,6 +10,10 @@
 #include "sim/sim_cluster.h"
 #include "sim/vopr/scenario.h"
 
+namespace ballast::cluster {
+struct Call;
+}
+
 namespace ballast::sim::vopr {
 
 class Invariants {
@@ -42,7 +46,7 @@ private:
 
     void committing(const Transaction& transaction);
     void look_at(const Change& change, const Author& author);
-    void look_at_claim(const Change& change);
+    void look_at_claim(const std::string& key, const cluster::Call& call);
     void look_at_owner(const Change& change);
     void look_at_operation(const Change& change);
     void look_at_lock(const Change& change);
@@ -60,9 +64,10 @@ private:
 
     Cluster& cluster_;
     std::vector<const SimHost*> hosts_;
-    std::map<VmId, std::size_t> index_;
+    std::map<VmId, std::size_t> numbers_;  // in the order in which they are built
     std::vector<Instant> twice_since_;
     std::vector<unsigned> running_;
+    bool was_twice_ = false;                  // at the last step, any VM
     std::map<std::string, Seen> operations_;  // by key; those that have not ended
     std::map<HostId, unsigned> boots_at_fencing_;
     HostId leader_;

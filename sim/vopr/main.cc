@@ -1,12 +1,21 @@
 // ballast-vopr: looks for a seed under which a simulated cluster breaks one of its invariants, and plays scenarios that
 // people wrote. docs/simulator.md is its manual.
 #include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdlib>
 #include <iostream>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include "sim/vopr/play_scripts.h"
 #include "sim/vopr/script.h"
 #include "sim/vopr/search.h"
+
+// Asio asks for the frames of its coroutines by this, aligned as malloc aligns anyway; glibc takes its long way for
+// each.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+    return alignment <= alignof(std::max_align_t) ? std::malloc(size) : ::memalign(alignment, size);
+}
 
 namespace {
 

@@ -34,7 +34,7 @@ public:
                        return std::make_unique<Daemon>(context, cluster_.world, site_);
                    }),
           invariants_(with_hosts(scenario), scenario),
-          witness_(cluster_),
+          witness_(cluster_, script != nullptr),
           stage_{cluster_, witness_, scenario.hosts, [this] { return leader(); }, [this] { return leads(); }},
           expectations_(stage_, script == nullptr ? std::vector<Expectation>() : script->expectations) {
         cluster_.tracing = tracing;

@@ -6,7 +6,8 @@
 
 namespace ballast::sim::vopr {
 
-Witness::Witness(Cluster& cluster) : cluster_(cluster) {
+Witness::Witness(Cluster& cluster, bool watches) : cluster_(cluster) {
+    if (!watches) return;
     cluster.store.committing = [this, others = cluster.store.committing](const Transaction& transaction) {
         if (others) others(transaction);
         committing(transaction);

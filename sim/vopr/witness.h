@@ -17,7 +17,8 @@ namespace ballast::sim::vopr {
 class Witness {
 public:
     /// From now on, beside whoever listens already. Both as long as the other.
-    explicit Witness(Cluster& cluster);
+    /// Unless it watches, it hears of orders only.
+    explicit Witness(Cluster& cluster, bool watches = true);
     Witness(const Witness&) = delete;
     Witness& operator=(const Witness&) = delete;
 
