@@ -47,7 +47,7 @@ public:
           boot_id_(std::move(boot_id)),
           clock_(clock),
           crashes_(crashes),
-          io_(std::make_unique<boost::asio::io_context>()),
+          io_(std::make_unique<boost::asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE)),  // one thread: no locks
           store_(*io_, clock, data, crashes, link),
           hypervisor_(*io_, clock, world, crashes, host_) {}
     /// Coroutines under way use the store and the hypervisor until they are dropped.
