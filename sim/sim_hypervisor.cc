@@ -5,7 +5,6 @@
 namespace ballast::sim {
 
 namespace {
-constexpr Duration start_takes = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
 constexpr Duration call_takes{5};
 constexpr unsigned vcpus_at_most = 8;                         // of a VM that wants CPUs, whatever it wants just now
 constexpr Duration call_deadline = std::chrono::seconds{10};  // the adapter's default
@@ -197,7 +196,7 @@ Hypervisor::Task<void> SimHypervisor::start(StartRequest request) {
     const auto on = request.on;
     const auto reached = co_await reach(on);
     if (!reached) co_return reached.error();
-    co_await clock_.sleep_for(start_takes);
+    co_await clock_.sleep_for(world_.host(on)->starts_take);
     if (!answers(*world_.host(on))) co_return no_answer(on);
     auto started = world_.start(on, request.vm, request.persistent);
     const bool lost = co_await answer_is_lost(on);

@@ -94,6 +94,15 @@ LeaseId StoreData::lease_of(const std::string& key) const {
     return found == entries.end() ? 0 : found->second.lease;
 }
 
+void StoreData::replace(const std::map<std::string, std::string>& with, Instant now) {
+    leases.clear();
+    ++revision;
+    while (!entries.empty()) erase(std::string(entries.begin()->first));
+    for (const auto& [key, value] : with) put({Change::Kind::put, key, value, 0});
+    times.emplace_back(now, revision);
+    for (StoreClient* const client : clients) client->tell(now);
+}
+
 void StoreData::heal() {
     unavailable_until = full_until = {};
     leases_late = late = {};

@@ -52,6 +52,10 @@ struct StoreData {
     /// Watches that have not heard of the changes before the last one will not hear of them.
     void compact() { compacted = revision; }
 
+    /// In the place of all that is there, in one revision; leases are gone. As by etcdutl or by whoever restores a
+    /// backup.
+    void replace(const std::map<std::string, std::string>& with, Instant now);
+
     /// Nothing is wrong from now on. What is on its way still arrives.
     void heal();
 

@@ -316,6 +316,7 @@ void World::heal() {
         power_on(id);
         host.libvirtd = true;
         host.calls_time_out_until = {};
+        host.starts_take = SimHost{}.starts_take;
         if (!host.reachable) reconnect(id);
         notice_up(id);
         notice_up_on_host(id);

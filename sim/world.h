@@ -56,6 +56,7 @@ struct SimHost {
     Instant counted{};
     unsigned boots = 1;
     Instant calls_time_out_until{};
+    Duration starts_take = std::chrono::milliseconds{800};  // of a small guest, measured on QEMU 7.2
     std::map<VmId, Domain> domains;
     std::set<std::string> images;  // created for disks that are copied here
 

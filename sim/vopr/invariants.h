@@ -28,6 +28,8 @@ public:
     void step();
     /// Of guests, migrations aside.
     unsigned starts() const { return starts_; }
+    /// What was under way is gone from the store.
+    void restored() { operations_.clear(); }
     /// A person has answered for it that this host is off.
     void confirmed(const HostId& host) { confirmed_.insert(host); }
 

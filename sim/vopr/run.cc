@@ -2,6 +2,9 @@
 
 #include <set>
 
+#include "cluster/keys.h"
+#include "daemon/store_archive.h"
+#include "executor/power_journal.h"
 #include "sim/vopr/daemon.h"
 #include "sim/vopr/expect.h"
 #include "sim/vopr/invariants.h"
@@ -19,10 +22,19 @@ constexpr Duration quiet_within = 90min;
 constexpr Duration quiet_for = 40s;  // eight samples, three beats
 constexpr Duration look_every = 5s;
 constexpr std::uint64_t most_steps = 3'000'000;
+constexpr Duration looked_after_restore = 20s;  // by whoever has restored the store
 
 bool may_end(Fault fault) {
     return fault == Fault::guest_shuts_down || fault == Fault::guest_crashes || fault == Fault::io_error ||
            fault == Fault::post_copy_cut || fault == Fault::target_qemu_killed_after_start;
+}
+
+interchange::StoreBackup backup_of(const StoreData& store, Instant when) {
+    interchange::StoreBackup backup;
+    backup.at = "then";
+    for (const auto& [key, entry] : store.at(store.revision_at(when)))
+        if (entry.lease == 0 && !key.starts_with(cluster::cluster_prefix)) backup.entries[key] = entry.value;
+    return backup;
 }
 
 class Run {
@@ -111,11 +123,28 @@ private:
         invariants_.step();
         if (healed_) return;
         expectations_.step();
+        if (!at_fencing_.empty()) look_for_fencing();
         for (std::size_t i = 0; i < cues_.size(); ++i) {
             const Cue one = cues_[i];
             if (!one.when.at(stage_, one.when.asked).met) continue;
             cues_.erase(cues_.begin() + static_cast<std::ptrdiff_t>(i--));
             later(one.later, [this, event = one.event] { happen(event); });
+        }
+    }
+
+    // A host is being cut off: what waits for that happens once.
+    void look_for_fencing() {
+        const std::string prefix = executor::power_lock_key({});
+        const auto& entries = cluster_.store.entries;
+        for (auto at = entries.lower_bound(prefix); at != entries.end() && at->first.starts_with(prefix); ++at) {
+            if (at->second.value != to_string(PowerState::fencing)) continue;
+            for (Event event : std::exchange(at_fencing_, {})) {
+                event.kind =
+                    event.kind == Event::Kind::pause_fencing ? Event::Kind::pause_leader : Event::Kind::link_cut;
+                event.host = {whoever_leads};
+                later(event.late, [this, event] { happen(event); });
+            }
+            return;
         }
     }
 
@@ -173,6 +202,8 @@ private:
             case Kind::pause_at: cluster_.pause_at(e.host, e.count, e.lasts); return true;
             case Kind::pause: pause(e.host, e.lasts); return true;
             case Kind::pause_leader: pause(leading, e.lasts); return true;
+            case Kind::pause_fencing:
+            case Kind::link_cut_fencing: at_fencing_.push_back(e); return true;
             default: return false;
         }
     }
@@ -279,7 +310,7 @@ private:
         }
     }
 
-    // What is written only.
+    // What is written, most of it only.
     void happen_rarely(const Event& e) {
         using Kind = Event::Kind;
         World& world = cluster_.world;
@@ -298,6 +329,10 @@ private:
             case Kind::starts_fail:
                 world.broken.insert(host);
                 return later(e.lasts, [this, host] { cluster_.world.broken.erase(host); });
+            case Kind::starts_slow:
+                world.host(host)->starts_take = e.late;
+                return later(e.lasts, [this, host] { cluster_.world.host(host)->starts_take = SimHost{}.starts_take; });
+            case Kind::store_restored: return restore(e);
             case Kind::unwell:
                 site_.problems[host] = {{*health_source_from(e.word), "", e.word + " of " + host.value}};
                 return later(e.lasts, [this, host] { site_.problems[host].clear(); });
@@ -311,6 +346,33 @@ private:
                 return later(e.lasts, [this] { cluster_.world.disturb_events(0, 0); });
             default: return;
         }
+    }
+
+    // As docs/store.md wants it done.
+    void restore(const Event& e) {
+        const auto content = daemon::restorable(backup_of(cluster_.store, cluster_.clock.now() - e.late));
+        BALLAST_ASSERT(content);
+        for (const HostId& host : scenario_.hosts) cluster_.stop(host);
+        later(e.lasts, [this, entries = content->entries] {
+            if (healed_) return;
+            invariants_.restored();
+            cluster_.store.replace(entries, cluster_.clock.now());
+            // What does not run any more by then counts as shut down.
+            for (const Guest& guest : scenario_.guests)
+                if (cluster_.world.running_on(guest.vm).empty()) excused_.insert(guest.vm);
+            for (const HostId& host : scenario_.hosts) cluster_.start(host);
+            restored_ = true;
+            later(looked_after_restore, [this] { let_go_on(); });
+        });
+    }
+
+    void let_go_on() {
+        Daemon* const daemon = leader();
+        if (daemon != nullptr && !daemon->controller()->paused()) return;
+        Event go_on;
+        go_on.kind = Event::Kind::go_on;
+        order(go_on);
+        later(looked_after_restore, [this] { let_go_on(); });
     }
 
     void happen_by_order(const Event& e) {
@@ -384,6 +446,7 @@ private:
         Daemon* const daemon = leader();
         if (daemon == nullptr) return "6: nobody leads";
         daemon::Controller& controller = *daemon->controller();
+        if (restored_ && controller.paused()) return "6: Ballast stays paused";
         for (const HostId& host : scenario_.hosts)
             if (!controller.maintenance_by(host).empty()) end_maintenance(host);
         for (const Operation& op : controller.active())
@@ -397,8 +460,20 @@ private:
             if (on > 1 && !is_alarmed(controller, guest.vm)) return "1: " + guest.vm.value + " runs twice in the end";
             if (on == 0 && !excused_.contains(guest.vm) && !is_alarmed(controller, guest.vm))
                 return "3: " + guest.vm.value + " does not run, and nobody is told";
+            if (const auto where = left_on(guest.vm); where && on == 1 && !is_alarmed(controller, guest.vm))
+                return "1: " + guest.vm.value + " runs elsewhere, and will be started by " + where->value + " as well";
         }
         return "";
+    }
+
+    // Whose next boot would start it although it runs elsewhere.
+    std::optional<HostId> left_on(const VmId& vm) {
+        for (const HostId& host : scenario_.hosts) {
+            const auto& domains = cluster_.world.host(host)->domains;
+            const auto there = domains.find(vm);
+            if (there != domains.end() && !there->second.active() && there->second.autostart) return host;
+        }
+        return std::nullopt;
     }
 
     static bool is_alarmed(const daemon::Controller& controller, const VmId& vm) {
@@ -419,8 +494,9 @@ private:
     Stage stage_;
     Expectations expectations_;
     std::vector<Cue> cues_;
+    std::vector<Event> at_fencing_;
     std::set<VmId> excused_;  // their guest ended, or may have
-    bool healed_ = false;
+    bool healed_ = false, restored_ = false;
 };
 }  // namespace
 

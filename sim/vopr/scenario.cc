@@ -69,6 +69,10 @@ constexpr Draw draws[] = {
     {Kind::libvirtd_down, 0, "libvirtd of $h is down for $l"},
     {Kind::calls_time_out, 0, "calls to libvirtd of $h time out for $l"},
     {Kind::starts_fail, 0, "no guest can be started on $h for $l"},
+    {Kind::pause_fencing, 0, "when the leader cuts a host off the next time, it stands still $d later, for $l"},
+    {Kind::link_cut_fencing, 0, "when the leader cuts a host off the next time, it loses the store $d later, for $l"},
+    {Kind::starts_slow, 0, "each start of a guest on $h takes $d, for $l"},
+    {Kind::store_restored, 0, "the store is restored from a backup that is $d old, with no daemon running for $l"},
     {Kind::unwell, 0, "$h reports $w for $l"},
     {Kind::bmc_of_another, 0, "the BMC of $h is that of another machine for $l"},
     {Kind::button_ignored, 0, "the system of $h does not go down when asked to, for $l"},
@@ -80,7 +84,7 @@ constexpr Draw draws[] = {
 
 constexpr Duration settled = 30s;  // by then somebody leads, and what runs is on record
 // Of a hundred scenarios; the load is watched for minutes before a host is emptied.
-constexpr unsigned long_ones = 2, consolidating_ones = 4;
+constexpr unsigned long_ones = 2, consolidating_ones = 4, richer_ones = 30;
 
 // Not std::uniform_int_distribution: what that draws is up to the library.
 class Dice {
@@ -203,10 +207,45 @@ std::string to_string(const Scenario& scenario) {
                        (scenario.consolidates ? ", with consolidation\n" : "\n");
     for (const Guest& guest : scenario.guests)
         text += "  " + guest.vm.value + " on " + guest.on.value + ", " + std::to_string(guest.memory_gib) + " GiB" +
-                (guest.persistent ? "\n" : ", transient\n");
+                (guest.persistent ? "" : ", transient") + (guest.autostart ? ", autostart\n" : "\n");
     for (const Event& event : scenario.events)
         text += "  " + std::to_string(event.at.count()) + " ms " + to_string(event) + "\n";
     return text;
+}
+
+// With dice of its own, so that the others stay the stories they are.
+void enrich(Scenario& scenario) {
+    Dice dice(scenario.seed ^ 0x9e3779b97f4a7c15);
+    if (!dice.chance(richer_ones)) return;
+    const bool by_itself = dice.chance(40), restored = dice.chance(15), slow = dice.chance(50),
+               one_place = dice.chance(50);
+    for (Guest& guest : scenario.guests) guest.autostart = by_itself && guest.persistent && dice.chance(50);
+    const HostId place = dice.one_of(scenario.hosts);
+    for (Event& event : scenario.events)
+        if (one_place && event.other != place && dice.chance(50)) event.host = place;
+    for (const HostId& host : scenario.hosts) {
+        Event start;
+        start.kind = Kind::starts_slow;
+        start.at = settled;
+        start.host = host;
+        start.lasts = scenario.length;
+        start.late = dice.duration(1s, 30s);
+        if (slow && dice.chance(60)) scenario.events.push_back(start);
+    }
+    for (const Kind kind : {Kind::pause_fencing, Kind::link_cut_fencing}) {
+        Event in_mid_fencing;
+        in_mid_fencing.kind = kind;
+        in_mid_fencing.at = settled;
+        in_mid_fencing.late = dice.duration(0ms, 10s);
+        in_mid_fencing.lasts = dice.duration(10s, 60s);
+        if (dice.chance(40)) scenario.events.push_back(in_mid_fencing);
+    }
+    Event restore;
+    restore.kind = Kind::store_restored;
+    restore.at = settled + Duration(static_cast<Duration::rep>(dice.below((scenario.length - settled).count())));
+    restore.late = dice.duration(1s, restore.at);
+    restore.lasts = dice.duration(15s, 2min);
+    if (restored) scenario.events.push_back(restore);
 }
 
 Scenario draw(std::uint64_t seed) {
@@ -230,6 +269,7 @@ Scenario draw(std::uint64_t seed) {
         const auto before = scenario.events.empty() ? std::nullopt : std::optional(scenario.events.back().at);
         scenario.events.push_back(draw_event(scenario, dice, before));
     }
+    enrich(scenario);
     std::stable_sort(scenario.events.begin(), scenario.events.end(),
                      [](const Event& one, const Event& other) { return one.at < other.at; });
     return scenario;

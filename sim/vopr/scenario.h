@@ -40,6 +40,7 @@ struct Event {
         pause_leader,     // whoever leads, for `lasts`
         kill_leader_at,   // whoever leads, at its `count`-th call
         pause_leader_at,  // whoever leads, at its `count`-th call, for `lasts`
+        pause_fencing,    // whoever leads, `late` after it begins to cut a host off, for `lasts`
         // a host
         power_cut,  // for `lasts`
         cut_off,    // from every network, for `lasts`
@@ -48,10 +49,12 @@ struct Event {
         libvirtd_down,    // for `lasts`
         calls_time_out,   // for `lasts`
         starts_fail,      // of guests, for `lasts`
+        starts_slow,      // of guests: each takes `late`, for `lasts`
         unwell,           // `word` is reported of it, for `lasts`
         step_wall_clock,  // by `lasts`, which may be negative
         // one member's way to the store, for `lasts`
         link_cut,
+        link_cut_fencing,  // of whoever leads, `late` after it begins to cut a host off
         link_deaf,
         link_loses_replies,  // of `count` commits, which come `late`
         link_stale,          // reads are up to `late` old
@@ -68,6 +71,7 @@ struct Event {
         store_unavailable,  // for `lasts`
         store_full,         // for `lasts`
         store_loses_replies,
+        store_restored,  // from a backup that is `late` old; no daemon runs for `lasts`
         // BMCs, for `lasts`
         bmc_dead,
         bmc_lies,     // `count` readings

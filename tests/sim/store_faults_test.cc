@@ -281,3 +281,18 @@ TEST_CASE("Compaction ends the watches that are behind, and those only") {
     bench.change("e", "5");
     CHECK(bench.heard.size() == 3);
 }
+
+TEST_CASE("A store that is restored has what it is given, no leases, and a new revision; watches hear of both") {
+    Bench bench;
+    const auto lease = bench.wait(bench.mine.grant(10s));
+    bench.commit(bench.mine, {put("a", "1"), put("leased", "1", *lease)});
+    const Revision before = bench.data.revision;
+    bench.watch();
+    bench.data.replace({{"a", "0"}, {"b", "2"}}, bench.clock.now());
+    bench.run_ready();
+    CHECK(bench.heard == Lines{"a-", "leased-", "a=0", "b=2"});
+    CHECK(bench.data.revision == before + 1);
+    CHECK(bench.value(bench.mine, "a") == "0");
+    CHECK(bench.value(bench.mine, "leased") == "(absent)");
+    CHECK(bench.wait(bench.mine.keep_alive(*lease)).error().code == ErrorCode::not_found);
+}
