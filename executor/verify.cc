@@ -40,6 +40,15 @@ Duration must_hold(Verdict verdict, const Attempt& attempt, bool one_is_lost) {
     }
 }
 
+// It may be defined on a host that is lost: that is cleaned of it when it comes back.
+void is_left_on(VmRecords& records, const VmId& vm, const HostId& host) {
+    const VmRecord* const known = records.find(vm);
+    if (known == nullptr || std::find(known->left.begin(), known->left.end(), host) != known->left.end()) return;
+    VmRecord record = *known;
+    record.left.push_back(host);
+    records.set(std::move(record));
+}
+
 std::string how_it_failed(const Attempt& attempt) {
     if (!attempt.abort_reason.empty()) return attempt.abort_reason;
     if (attempt.call_returned && !attempt.call) return to_string(attempt.call.error());
@@ -206,6 +215,7 @@ boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bo
     if (paused_by_io_error(picture.source)) left += "; paused there by an IO error";
     std::string message = "stays on " + run->op.from.value + ": " + how_it_failed(run->attempt) + left;
     if (!picture.target) message += "; " + run->op.to.value + " was lost, but the guest never stopped for it";
+    if (run->op.persistent && is_lost(run->op.to)) is_left_on(records_, run->op.vm, run->op.to);
     const Attempt& attempt = run->attempt;
     const bool again = left.empty() && !run->cancelled() && attempt.abort_reason.empty() && attempt.call_returned &&
                        !attempt.alarmed && !run->notes.ran_on_both;
