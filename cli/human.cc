@@ -13,7 +13,7 @@ namespace {
 constexpr const char* unknown = "-";
 constexpr double busy = 0.80;  // policy::OverloadOptions::cpu as shipped
 constexpr double full = 0.95;
-constexpr int bar_width = 10;
+constexpr int load_bar_width = 10;
 
 Tone tone_of_load(double ratio) {
     if (ratio >= full) return Tone::bad;
@@ -86,7 +86,7 @@ Phrase load_percent(std::optional<double> ratio) {
 
 Phrase load_bar(std::optional<double> ratio, const Style& style) {
     if (!ratio) return unknown;
-    return Phrase(bar(*ratio, bar_width, style), tone_of_load(*ratio)).add(" ").add(load_percent(ratio));
+    return Phrase(bar(*ratio, load_bar_width, style), tone_of_load(*ratio)).add(" ").add(load_percent(ratio));
 }
 
 Tone tone_of_state(std::string_view state) {

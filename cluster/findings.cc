@@ -9,7 +9,7 @@ namespace ballast::cluster {
 namespace json = boost::json;
 
 namespace {
-constexpr Duration gather = std::chrono::milliseconds{200};  // of looks that end together
+constexpr Duration gather_findings = std::chrono::milliseconds{200};  // of looks that end together
 constexpr Duration retry = std::chrono::seconds{1};
 // Events are hints: what none told of is found by reading.
 constexpr Duration findings_read_again = std::chrono::seconds{10};
@@ -41,7 +41,7 @@ boost::asio::awaitable<void> FindingsTeller::run() {
             co_await clock_.sleep_for(pause);
         else if (!due_)
             co_await (wake_.async_wait(token) || clock_.sleep_for(pause));
-        co_await clock_.sleep_for(gather);
+        co_await clock_.sleep_for(gather_findings);
     }
 }
 
