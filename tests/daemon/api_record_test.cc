@@ -46,7 +46,7 @@ TEST_CASE("The overview has the other answers' facts at one moment, without the 
     CHECK(all.at("/hosts/0/vms") == bench.get("/v1/hosts/host1").at("/vms"));
     CHECK(all.at("/hosts/0/vms") == 1);
     CHECK(all.at("/hosts").as_array().size() == 2);
-    CHECK(all.at("/energy/hosts/0/watts") == 120);
+    CHECK(all.at("/energy/hosts/0/watts") == 120.0);
     CHECK(all.at("/plan/moves").is_array());
     CHECK_FALSE(all.at("/plan").as_object().contains("rejections"));
     CHECK(all.at("/operations/ended").as_array().empty());
