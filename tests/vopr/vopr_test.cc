@@ -21,7 +21,7 @@ TEST_CASE("What is drawn stays within what a scenario may be") {
         CHECK(scenario.guests.size() >= 3);
         CHECK(scenario.guests.size() <= 10);
         CHECK(scenario.events.size() >= 5);
-        CHECK(scenario.events.size() <= 40);
+        CHECK(scenario.events.size() <= 50);
         for (const Event& event : scenario.events) {
             CHECK(event.at < scenario.length);
             CHECK((event.host.value.empty() || event.host != event.other));  // empty: whoever leads, or the store
