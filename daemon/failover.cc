@@ -407,6 +407,12 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
 // nothing of a run before its own start then. Of a transient one it knows nothing in either case: whether its host was
 // booted has to be clear first. Or it was moved by hand, to a host that was not heard of since.
 boost::asio::awaitable<void> Failover::ask_for_vanished() {
+    for (const auto& [host, watch] : watches_) {
+        if (power_of(host) != PowerState::lost) continue;
+        booted_at_[host] = clock_.now();  // it boots before it is heard of again
+        for (auto& [vm, gone] : vanished_)
+            if (gone.maybe_on.contains(host)) gone.booted.insert(host);
+    }
     const auto vanished = vanished_;
     for (const auto& [vm, gone] : vanished) {
         const auto presence = co_await hypervisor_.presence(gone.from, vm);

@@ -368,10 +368,11 @@ private:
 
     void let_go_on() {
         Daemon* const daemon = leader();
-        if (daemon != nullptr && !daemon->controller()->paused()) return;
+        const bool goes_on = daemon != nullptr && !daemon->controller()->paused();
+        if (goes_on && healed_) return;  // before that, whoever leads may end before it has written that down
         Event go_on;
         go_on.kind = Event::Kind::go_on;
-        order(go_on);
+        if (!goes_on) order(go_on);
         later(looked_after_restore, [this] { let_go_on(); });
     }
 
