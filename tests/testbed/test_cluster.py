@@ -55,7 +55,7 @@ class Cluster(MembersTest):
         cut = time.monotonic()
         other = next(name for name in HOSTS if name != before)
         after = wait_until("another leader", lambda: self.leader_seen_by(other), lambda name: name not in ("", before), timeout=60)
-        print(f"(another leader after {time.monotonic() - cut:.1f} s) ", end="")
+        self.figures.append(f"another leader after {time.monotonic() - cut:.1f} s")
         network.join(named(before))
         asked = self.members[before]
         status = wait_until("the old one to answer again", lambda: self.status_of(asked), lambda found: found and found["leader"], timeout=90)
@@ -79,7 +79,7 @@ class Cluster(MembersTest):
         cut = time.monotonic()
         named(dead).kill()
         wait_until(f"{left} to run elsewhere", lambda: [host for host in where(left) if host != dead], timeout=120, step=0.2)
-        print(f"(elsewhere after {time.monotonic() - cut:.1f} s) ", end="")
+        self.figures.append(f"elsewhere after {time.monotonic() - cut:.1f} s")
         for name in homes:
             self.assert_runs_once(name)
         self.power_back(dead)

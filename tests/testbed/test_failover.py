@@ -37,7 +37,7 @@ class Failover(PowerTest):
         cut = time.monotonic()
         named("host2").kill()
         took = self.await_restart("pet", "web", than="host2", since=cut)
-        print(f"(elsewhere after {took:.1f} s) ", end="")
+        self.figures.append(f"elsewhere after {took:.1f} s")
         self.assertLess(took, _IN_TIME)
         self.assertEqual(self.state("host2"), "lost")
         self.assertTrue(any("bound is down since host2 was lost" in problem for problem in self.ballast.ctl("status")["problems"]))
@@ -52,7 +52,7 @@ class Failover(PowerTest):
         cut = time.monotonic()
         named("host2").kill()
         took = self.await_restart("pet", than="host2", since=cut)
-        print(f"(again after {took:.1f} s) ", end="")
+        self.figures.append(f"again after {took:.1f} s")
         self.assertLess(took, _IN_TIME)
         self.assert_runs_once("pet")
         self.assertTrue(self.ballast.power("host2")["quarantined"])  # twice within the hour: somebody has to look

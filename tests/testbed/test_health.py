@@ -49,7 +49,7 @@ class Degraded(ClusterTest):
         self.touch("host2", "the fan stands still")
         wait_until("the first migration", self.ballast.operations, timeout=INTERVAL + 5, step=0.05)
         took = time.monotonic() - began
-        print(f"(signal to first migration {took:.2f} s of {INTERVAL + 1:.0f} s) ", end="")
+        self.figures.append(f"signal to first migration {took:.2f} s of {INTERVAL + 1:.0f} s")
         self.assertLessEqual(took, INTERVAL + 1)
         wait_until("host2 to be empty", lambda: not where_on("host2", "pet", "web"), timeout=120)
         for operation in self.ballast.operations():

@@ -94,7 +94,7 @@ class Rolling(PowerTest):
         self.assertEqual((begun["hosts"], begun["left_out"][0]["host"]), (["host2", "host3"], "host1"))
         ended = self.ends()
         self.assertEqual((ended["state"], ended["done"]), ("done", 2), ended["message"])
-        print(f"({time.monotonic() - began:.0f} s for two hosts) ", end="")
+        self.figures.append(f"{time.monotonic() - began:.0f} s for two hosts")
         for host in ("host2", "host3"):
             self.assertNotEqual(named(host).boot_id(), before[host])
             self.assertFalse(self.ballast.hosts()[host]["maintenance"])

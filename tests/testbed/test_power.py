@@ -34,7 +34,7 @@ class Orders(PowerTest):
         began = time.monotonic()
         on = self.ballast.ctl("power", "on", "host3", "--wait", timeout=180)
         self.assertEqual(on["state"], "on", on["message"])
-        print(f"(boot {on['boot_ms'] / 1000:.1f} s, order to end {time.monotonic() - began:.1f} s) ", end="")
+        self.figures.append(f"boot {on['boot_ms'] / 1000:.1f} s, order to end {time.monotonic() - began:.1f} s")
         self.ballast.wait_watching(["host3"])
         self.move("pet", "host3")
         self.assert_runs_once("pet", "host3")

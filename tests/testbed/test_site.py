@@ -91,7 +91,7 @@ class Site(ClusterTest):
         self.ballast.kill()  # and another daemon goes on
         self.began = time.time()
         rate = self.copy_rate("pet", "host2")
-        print(f"({rate:.1f} MiB/s of {CAP}) ", end="")
+        self.figures.append(f"{rate:.1f} MiB/s of {CAP}")
         self.assertLess(rate, CAP * 1.3)
         wait_until("pet to be in site b", lambda: where("pet"), lambda hosts: hosts == ["host3"], timeout=60)
         self.assert_runs_once("pet", "host3")
