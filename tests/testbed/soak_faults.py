@@ -29,6 +29,7 @@ class Soak(PowerTest):
     homes = {"pet": "host2", "web": "host2", "db": "host3", "app": "host3"}
     mortal = ("host2", "host3")  # the hosts that faults are about
     to_come = ()
+    current = ""  # the fault of this round, in words
 
     def runTest(self):
         """Never called: main() drives it."""
@@ -292,6 +293,7 @@ class Soak(PowerTest):
         self.began = time.time()
         self.to_come = self.to_come or dice.sample(self.FAULTS, len(self.FAULTS))  # each once before any comes again
         fault = self.to_come.pop()
+        self.current = fault.__doc__
         boots = {host: named(host).boot_id() for host in self.mortal}
         start = time.monotonic()
         what, may_be_cut = fault(self, dice)

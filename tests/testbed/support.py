@@ -243,8 +243,7 @@ class ClusterTest(unittest.TestCase):
 
     def heal(self):
         """Takes back every fault, whatever the test left."""
-        off = [host for host in all_hosts() if not host.leader()]
-        for host in off:
+        for host in all_hosts():
             host.boot()
         for host in hosts_on():
             if network.is_cut(host):
@@ -257,7 +256,13 @@ class ClusterTest(unittest.TestCase):
                 network.limit(host, None)
         for one in bmc.all_bmcs():
             one.heal()
-        together(*[lambda host=host: host.wait(60) for host in all_hosts()])
+        together(*[lambda host=host: wait_until(f"libvirtd on {host.name} to answer", lambda: self._is_up(host), timeout=90) for host in all_hosts()])
+
+    @staticmethod
+    def _is_up(host):
+        """A BMC that takes its time may switch a host off that was just switched on."""
+        host.boot()
+        return host.answers()
 
 
 class PowerTest(ClusterTest):
