@@ -8,13 +8,13 @@
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <future>
 #include <grp.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/api_server.h"
+#include "tests/daemon/run_beside.h"
 #include "tests/support/fake_hypervisor.h"
 #include "tests/support/fake_power.h"
 #include "tests/support/fake_probe.h"
@@ -132,14 +132,7 @@ public:
     /// Runs the daemon until the client's work, in its own thread, is done.
     template <class Work>
     auto run(Work work) {
-        auto result = std::async(std::launch::async, std::move(work));
-        const auto give_up = std::chrono::steady_clock::now() + 60s;
-        while (result.wait_for(0s) != std::future_status::ready) {
-            BALLAST_ASSERT(std::chrono::steady_clock::now() < give_up);
-            io.restart();
-            io.run_for(5ms);
-        }
-        return result.get();
+        return test::run_beside(io, std::move(work));
     }
     Answer ask(const std::string& method, const std::string& target, const std::string& body = "") {
         return run([=, path = socket()] { return Client(path).ask(method, target, body); });

@@ -8,10 +8,10 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <sys/stat.h>
 
 #include "daemon/page_server.h"
+#include "tests/daemon/run_beside.h"
 
 namespace ballast::test {
 
@@ -122,14 +122,7 @@ struct Served {
     /// Serves until the work, in a thread of its own, is done.
     template <class Work>
     auto run(Work work) {
-        auto result = std::async(std::launch::async, std::move(work));
-        const auto give_up = std::chrono::steady_clock::now() + 60s;
-        while (result.wait_for(0s) != std::future_status::ready) {
-            BALLAST_ASSERT(std::chrono::steady_clock::now() < give_up);
-            io.restart();
-            io.run_for(2ms);
-        }
-        return result.get();
+        return test::run_beside(io, std::move(work));
     }
     /// Until it holds; false: it did not for ten seconds.
     bool until(const std::function<bool()>& holds) {
