@@ -31,6 +31,10 @@ std::vector<std::string> values_of(const std::set<HostId>& hosts) {
     for (const HostId& host : hosts) values.push_back(host.value);
     return values;
 }
+
+bool is_active(const Presence& presence) {
+    return presence.state == Presence::State::running || presence.state == Presence::State::paused;
+}
 }  // namespace
 
 Failover::Failover(boost::asio::any_io_executor asio, Clock& clock, Hypervisor& hypervisor, Probe& probe,
@@ -376,7 +380,10 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
         if (const auto move = moves_heard_.find(vm); move != moves_heard_.end()) move->second.from.reset();
         const VmRecord* known = records.find(vm);
         if (known == nullptr || (known->host == host && !known->down && !known->ended) || busy(vm)) continue;
-        belongs(vm, host, false);
+        if (known->host == host)
+            belongs(vm, host, false);
+        else if (asked_.insert(vm).second)
+            boost::asio::co_spawn(asio_, ask_new_owner(vm, host, known->generation), boost::asio::detached);
     }
     not_found_on(host, rebooted);
     const std::set<VmId> there(running.begin(), running.end());
@@ -403,6 +410,15 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
     }
 }
 
+// A sample may be from before the VM went to the host that it is known to be on, which may not answer since.
+boost::asio::awaitable<void> Failover::ask_new_owner(VmId vm, HostId host, std::uint64_t generation) {
+    const auto presence = co_await hypervisor_.presence(host, vm);
+    asked_.erase(vm);
+    const VmRecord* known = executor_.vms().find(vm);
+    const bool is_as_it_was = known != nullptr && known->generation == generation && !is_busy(vm);
+    if (is_as_it_was && power_of(host) == PowerState::on && presence && is_active(*presence)) belongs(vm, host, false);
+}
+
 // Who vanished without a word was shut down while nobody listened, or went down with its host, whose libvirt knows
 // nothing of a run before its own start then. Of a transient one it knows nothing in either case: whether its host was
 // booted has to be clear first. Or it was moved by hand, to a host that was not heard of since.
@@ -421,8 +437,7 @@ boost::asio::awaitable<void> Failover::ask_for_vanished() {
         const bool is_owned = known != nullptr && known->host == gone.from;
         const bool is_traceless = presence->state == Presence::State::absent;
         if (is_traceless && is_owned && questions_.boot_unclear(gone.from)) continue;
-        const bool active = presence->state == Presence::State::running || presence->state == Presence::State::paused;
-        if (active || !is_owned) {
+        if (is_active(*presence) || !is_owned) {
             vanished_.erase(vm);
             continue;
         }

@@ -178,7 +178,7 @@ private:
     boost::asio::awaitable<void> stop_source(RunPtr run);
     boost::asio::awaitable<void> end_double_run(RunPtr run);
     boost::asio::awaitable<bool> end_lost(RunPtr run, Picture picture, bool last_try);
-    Task<void> remove_old_definition(RunPtr run, Picture picture);
+    Task<void> remove_definition(HostId host, VmId vm, std::optional<Presence> presence);
     Task<HostId> find_elsewhere(RunPtr run);
     boost::asio::awaitable<void> measure(RunPtr run);
 

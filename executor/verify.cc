@@ -273,13 +273,13 @@ boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
     co_await hypervisor_.destroy(run->op.to, run->op.vm);
 }
 
-// It was handed over, and will be started elsewhere: here it would be started a second time one day. But a definition
-// that is kept nowhere else stays.
-Executor::Task<void> Executor::remove_old_definition(RunPtr run, Picture picture) {
-    const VmRecord* record = records_.find(run->op.vm);
-    const bool is_left = picture.source && picture.source->state == Presence::State::defined && !is_lost(run->op.from);
+// It will be started elsewhere: from what is left of it on the host that is not lost, it would be started a second time
+// one day. But a definition that is kept nowhere else stays.
+Executor::Task<void> Executor::remove_definition(HostId host, VmId vm, std::optional<Presence> presence) {
+    const VmRecord* record = records_.find(vm);
+    const bool is_left = presence && presence->state == Presence::State::defined && !is_lost(host);
     if (!is_left || record == nullptr || record->definition.empty()) co_return Result<void>();
-    co_return co_await hypervisor_.undefine(run->op.from, run->op.vm);
+    co_return co_await hypervisor_.undefine(host, vm);
 }
 
 boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
@@ -290,11 +290,14 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
         co_return true;
     }
     if (is_lost(run->op.from) || is_lost(run->op.to)) {
-        const HostId gone = is_lost(run->op.to) ? run->op.to : run->op.from;
-        const auto removed = co_await remove_old_definition(run, picture);
+        const bool target_is_lost = is_lost(run->op.to);
+        const HostId gone = target_is_lost ? run->op.to : run->op.from;
+        const HostId other = target_is_lost ? run->op.from : run->op.to;
+        const auto removed =
+            co_await remove_definition(other, run->op.vm, target_is_lost ? picture.source : picture.target);
         if (!removed && !last_try) co_return false;
         std::string message = gone.value + " was lost, and the guest with it";
-        if (!removed) message += "; a definition is left on " + run->op.from.value + ": " + to_string(removed.error());
+        if (!removed) message += "; a definition is left on " + other.value + ": " + to_string(removed.error());
         moved(run->op.vm, gone);  // it is that host's to be restarted with
         run->op.alarm = !removed;
         co_await transition(run, OperationState::cancelled, std::move(message));

@@ -462,17 +462,19 @@ private:
             if (on == 0 && !excused_.contains(guest.vm) && !is_alarmed(controller, guest.vm))
                 return "3: " + guest.vm.value + " does not run, and nobody is told";
             if (const auto where = left_on(guest.vm); where && on == 1 && !is_alarmed(controller, guest.vm))
-                return "1: " + guest.vm.value + " runs elsewhere, and will be started by " + where->value + " as well";
+                return "1: " + guest.vm.value + " runs elsewhere, and can be started by " + where->value + " as well";
         }
         return "";
     }
 
-    // Whose next boot would start it although it runs elsewhere.
+    // From which it could be started although it runs elsewhere. A store as it was before does not know all that was
+    // left: what an operator has to be told of then (preflight does) is no more than a definition.
     std::optional<HostId> left_on(const VmId& vm) {
         for (const HostId& host : scenario_.hosts) {
             const auto& domains = cluster_.world.host(host)->domains;
             const auto there = domains.find(vm);
-            if (there != domains.end() && !there->second.active() && there->second.autostart) return host;
+            if (there != domains.end() && !there->second.active() && (there->second.autostart || !restored_))
+                return host;
         }
         return std::nullopt;
     }

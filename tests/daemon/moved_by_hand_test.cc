@@ -87,6 +87,23 @@ TEST_CASE("A VM that is moved by hand to a host that dies before it was sampled 
     CHECK(bench.runs_on() != "host4");
 }
 
+TEST_CASE("A daemon that starts does not take a sample from before a VM moved for a move back") {
+    HandBench bench;
+    const FakeVm before = bench.web_on("host2");
+    bench.move_by_hand("web", "host4");
+    bench.arrives();
+    bench.leaves();
+    bench.pass(200ms);
+    REQUIRE(bench.owner() == "host4");
+    bench.die();
+    bench.host("host4").connection = Connection::down;
+    const bool is_back = GENERATE(false, true);
+    bench.host("host2").vms.emplace(moved, before).first->second.gone = !is_back;
+    bench.boot();
+    bench.pass(20s);
+    CHECK(bench.owner() == (is_back ? "host2" : "host4"));
+}
+
 TEST_CASE("What did not arrive is no end of a VM, and an arrival alone is no move") {
     HandBench bench;
     bench.arrives();

@@ -55,6 +55,24 @@ TEST_CASE("A source that handed its guest over to a host that is lost does not k
     }
 }
 
+TEST_CASE(
+    "A target on which the guest crashed just after it arrived does not keep its definition when the source is lost") {
+    FailoverLab lab;
+    lab.world.inject({"vm"}, sim::Fault::target_qemu_killed_after_start);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && !lab.domain("h2", "vm")->active(); }));
+    lab.world.power_off({"h1"});
+    lab.run_for(20s);
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.settle(5min));
+    CHECK(lab.record(*id).message == "h1 was lost, and the guest with it");
+    CHECK(lab.domain("h2", "vm") == nullptr);
+    REQUIRE(lab.start_on("vm", "h1", "h3"));
+    REQUIRE(lab.settle());
+    CHECK(lab.where("vm") == "h3");
+}
+
 TEST_CASE("Nothing is started while a host may have it that has not answered since the daemon's start") {
     FailoverLab lab;
     const bool lost_answered = GENERATE(true, false);

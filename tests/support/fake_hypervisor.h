@@ -20,6 +20,7 @@ struct FakeVm {
     int libvirt_id = 1;
     double cpu_cores = 0.1;  // used on average
     bool end_unknown = false;
+    bool gone = false;  // a reading from before shows it still
 };
 
 struct FakeHost {
@@ -223,7 +224,7 @@ private:
     FakeVm* find(const HostId& host, const VmId& vm) {
         auto& vms = hosts_by_id.at(host).vms;
         const auto found = vms.find(vm);
-        return found == vms.end() ? nullptr : &found->second;
+        return found == vms.end() || found->second.gone ? nullptr : &found->second;
     }
     static Presence::State state_of(const FakeVm& vm) {
         if (vm.state == VmState::running) return Presence::State::running;
