@@ -123,13 +123,13 @@ class Ballast:
 
     # -- configuring
 
-    def configure(self, policy, uris=None, sites=None, **options):
-        """Writes ballast.yaml for all hosts of the cluster, and the policy. `uris`: {host: other uri than tcp}; `sites`:
-        {host: site}."""
+    def configure(self, policy, uris=None, sites=None, without=(), **options):
+        """Writes ballast.yaml for all hosts of the cluster, but for those `without`, and the policy. `uris`: {host: other uri
+        than tcp}; `sites`: {host: site}."""
         settings = {"interval": "1s", "stale_after": "8s", "call_deadline": "5s", "log_level": "debug",
                     "health": "{probe: []}", **options}  # a container says what the machine around it is like
         lines = "".join(host_entry(host, self.host.name, (uris or {}).get(host.name), site=(sites or {}).get(host.name))
-                        for host in all_hosts())
+                        for host in all_hosts() if host.name not in without)
         text = "hosts:\n" + lines + "shared_storage: [/srv/vms]\n" + "".join(f"{key}: {value}\n" for key, value in settings.items())
         write_text(self.host.path("/etc/ballast/ballast.yaml"), text, 0o644)
         for name in os.listdir(self.host.path(_POLICY_DIR)):

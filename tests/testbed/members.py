@@ -47,14 +47,18 @@ class MembersTest(ClusterTest):
     def start_all(self, policy, **options):
         """An empty etcd, and all members without memory of earlier tests; returns once the hosts are sampled."""
         etcd.start_fresh()
-        urls = ", ".join(f'"{url}"' for url in etcd.endpoints())
         for member in self.members.values():
-            member.configure(policy, store=f"{{kind: etcd, endpoints: [{urls}], call_timeout: 3s}}",
-                             cluster=f"{{enabled: true, time_to_live: {TIME_TO_LIVE}s}}", **options)
+            self.configure(member, policy, **options)
         for member in self.members.values():
             member.forget()
             member.start()
         self.ballast.wait_watching()
+
+    def configure(self, member, policy, **options):
+        """Writes a member's files. `without`: hosts that are left out of them."""
+        urls = ", ".join(f'"{url}"' for url in etcd.endpoints())
+        member.configure(policy, store=f"{{kind: etcd, endpoints: [{urls}], call_timeout: 3s}}",
+                         cluster=f"{{enabled: true, time_to_live: {TIME_TO_LIVE}s}}", **options)
 
     def status_of(self, member):
         """What a member says of the cluster; None when it cannot just now."""

@@ -110,6 +110,35 @@ class Cluster(MembersTest):
         for name in homes:
             self.assert_runs_once(name)
 
+    def test_a_host_leaves_the_cluster_by_reload_and_comes_back_while_the_others_work(self):
+        self.guests(pet="host1")
+        self.start_all(OBSERVE)
+        gone = [name for name in self.followers() if name != "host1"][0]
+        other = [name for name in HOSTS if name not in ("host1", gone)][0]
+        self.members[gone].stop()
+        self.take_hosts([name for name in HOSTS if name != gone], without=(gone,))
+        hosts = wait_until("the list without it", self.ballast.hosts, lambda rows: gone not in rows, timeout=60)
+        self.assertEqual(sorted(hosts), sorted(["host1", other]))
+        self.ballast.wait_watching()
+        self.assertEqual(self.ballast.wait_for_end(self.ballast.migrate("pet", other))["state"], "done")
+        self.assert_runs_once("pet", other)
+        self.take_hosts([name for name in HOSTS if name != gone])
+        self.configure(self.members[gone], OBSERVE)
+        self.members[gone].start()
+        wait_until("its return", lambda: gone in self.ballast.hosts(), timeout=60)
+        self.ballast.wait_watching()
+        self.assertEqual(sorted(row["host"] for row in self.members[gone].ctl("cluster", "members")["members"]), sorted(HOSTS))
+        self.assertEqual(self.ballast.wait_for_end(self.ballast.migrate("pet", gone))["state"], "done")
+        self.assert_runs_once("pet", gone)
+
+    def take_hosts(self, names, **options):
+        """These members get the list anew, the leader last."""
+        leader = self.leader()
+        for name in names:
+            self.configure(self.members[name], OBSERVE, **options)
+        for name in sorted(names, key=lambda name: name == leader):
+            self.members[name].systemctl("reload", "ballastd")
+
     def test_a_reboot_of_a_followers_host_waits_until_the_leader_has_emptied_it_and_its_guests_come_home(self):
         for member in self.members.values():
             member.host.install(os.path.join(ballast.SOURCE, "systemd/logind-ballast.conf"), "/usr/lib/systemd/logind.conf.d/ballast.conf", 0o644)
