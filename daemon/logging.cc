@@ -79,7 +79,7 @@ void DecisionLog::configurations_differ(const std::vector<HostId>& members) {
     if (names.empty())
         spdlog::info("all members have the leader's configuration");
     else
-        spdlog::warn("the leader's configuration is in force, and another one have: {}", names);
+        spdlog::warn("the leader's configuration is in force; another one is on: {}", names);
 }
 
 void DecisionLog::health_changed(const HostId& host, const std::vector<HealthProblem>& problems) {
