@@ -65,6 +65,7 @@ public:
     void start();
 
     std::optional<Revision> incarnation() const { return registration_.incarnation(); }
+    std::optional<Instant> certain_until() const { return registration_.certain_until(); }
 
 private:
     boost::asio::awaitable<Answer> handle(Call call, Claim claim);

@@ -44,6 +44,8 @@ public:
 
     /// Its key's create revision while it is certain that it is ours. Changes with every registration.
     std::optional<Revision> incarnation() const { return key_.held(); }
+    /// Until when that is certain, unless the next beat is answered.
+    std::optional<Instant> certain_until() const { return key_.held() ? std::optional(key_.until()) : std::nullopt; }
 
 private:
     boost::asio::awaitable<Result<Hold>> try_once();

@@ -40,7 +40,7 @@ public:
           started_(clock.wall_now()),
           raw_store_(std::move(store)),
           store_watch_(watch_size(io, clock, *raw_store_)),
-          store_(*raw_store_),
+          store_(clock, *raw_store_),
           libvirt_(io.get_executor(), clock, own_links(), peers_of(configuration_.daemon)),
           broker_(configuration_.daemon.power.broker),
           member_(
@@ -144,6 +144,9 @@ private:
         state.registered = member_.incarnation().has_value();
         if (leader_.leader()) state.term = leader_.leader()->term;
         state.store_failures = store_.failures();
+        state.store_calls = store_.durations();
+        if (const auto until = member_.certain_until()) state.registration_left = *until - clock_.now();
+        state.time_to_live = configuration_.daemon.cluster.time_to_live;
         state.problems = findings_.problems();
         state.own = own_figures(configuration_.daemon.proc_path);
         return state;

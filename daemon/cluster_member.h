@@ -75,6 +75,8 @@ public:
     ApiAnswer answerer() { return api_.answerer(); }
     /// Of the own host's registration, while it is certain.
     std::optional<Revision> incarnation() const { return agent_.incarnation(); }
+    /// Until when it is certain, unless the next beat is answered.
+    std::optional<Instant> certain_until() const { return agent_.certain_until(); }
     /// How VMs leave the own host, whoever leads.
     Evacuation& evacuation() { return evacuation_; }
 

@@ -50,6 +50,16 @@ prometheus::MetricFamily counter(const char* name, std::optional<double> value) 
     return family;
 }
 
+prometheus::MetricFamily durations_family(const prometheus::ClientMetric& calls) {
+    auto family = metric_family("ballast_store_call_duration_seconds");
+    family.metric.push_back(calls);
+    return family;
+}
+
+std::optional<double> seconds_of(const std::optional<Duration>& duration) {
+    return duration ? std::optional(std::chrono::duration<double>(*duration).count()) : std::nullopt;
+}
+
 prometheus::MetricFamily pressure_family(const Pressure& pressure) {
     auto family = metric_family("ballast_own_pressure_ratio");
     const auto add = [&](const char* resource, const char* kind, const std::optional<double>& value) {
@@ -93,7 +103,10 @@ MetricFamilies member_metrics(const MemberState& state) {
     std::optional<double> term;
     if (state.term) term = static_cast<double>(*state.term);
     families.push_back(single("ballast_cluster_term", term));
+    families.push_back(single("ballast_cluster_registration_left_seconds", seconds_of(state.registration_left)));
+    families.push_back(single("ballast_cluster_time_to_live_seconds", seconds_of(state.time_to_live)));
     families.push_back(counter("ballast_store_failures_total", static_cast<double>(state.store_failures)));
+    families.push_back(durations_family(state.store_calls));
     families.push_back(problems_family(state.problems));
     families.push_back(pressure_family(state.own.pressure));
     families.push_back(counter("ballast_own_cpu_busy_seconds_total", state.own.cpu_busy_s));

@@ -28,7 +28,10 @@ struct MemberState {
     bool registered = false;
     std::optional<Revision> term;  // of the leader that it sees
     std::uint64_t store_failures = 0;
-    std::vector<HealthProblem> problems;  // of its own host
+    prometheus::ClientMetric store_calls{};     // their durations, a histogram
+    std::optional<Duration> registration_left;  // for how long it is certain, unless it is kept; absent: not registered
+    Duration time_to_live{};                    // of a registration that is not kept
+    std::vector<HealthProblem> problems;        // of its own host
     OwnFigures own;
 };
 

@@ -111,7 +111,7 @@ MetricFamilies Metrics::view_metrics(const MetricsView& view) const {
     const auto ahead = clock_.wall_now().time_since_epoch() - clock_.now().time_since_epoch();
     const auto wall_time_of = [ahead](Instant instant) { return WallTime(instant.time_since_epoch() + ahead); };
     MetricFamilies families = host_metrics(view.cycle, view.inventory, view.memory, wall_time_of);
-    append(families, power_metrics(view.inventory, view.power, view.energy));
+    append(families, power_metrics(view.inventory, view.power, view.energy, view.broker_problem));
     append(families, failover_metrics(view.vms_down, view.fencing_frozen));
     append(families, rolling_metrics(view.rolling));
     append(families, store_metrics(view.store_size));

@@ -31,6 +31,7 @@ struct MetricsView {
     bool fencing_frozen = false;  // too many hosts are silent for any of them to be cut off
     std::optional<RollingRun> rolling{};
     std::optional<Bytes> store_size{};  // nothing: not known
+    bool broker_problem = false;        // the power broker is wanted and does not answer
 };
 
 class Metrics {

@@ -112,6 +112,7 @@ const HostRow host_rows[] = {
     {"ballast_host_stale", [](const SeenHost& s) { return std::optional<double>(s.host.stale); }},
     {"ballast_host_maintenance", [](const SeenHost& s) { return std::optional<double>(s.host.maintenance); }},
     {"ballast_host_degraded", [](const SeenHost& s) { return std::optional<double>(s.view.state == "degraded"); }},
+    {"ballast_host_switchable", [](const SeenHost& s) { return std::optional<double>(s.host.power_managed); }},
     {"ballast_host_stranded_vms", [](const SeenHost& s) { return std::optional(s.stranded); }},
     {"ballast_host_last_sample_timestamp_seconds", [](const SeenHost& s) { return s.sampled; }},
     {"ballast_host_cpus", [](const SeenHost& s) { return positive(s.host.facts.cpus); }},
@@ -292,7 +293,7 @@ MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, cons
 }
 
 MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
-                             const std::vector<HostEnergy>& energy) {
+                             const std::vector<HostEnergy>& energy, bool broker_problem) {
     constexpr double joules_per_wh = 3600;
     auto states = metric_family("ballast_host_power"), alarms = metric_family("ballast_host_power_alarm"),
          watts = metric_family("ballast_host_watts"), used = metric_family("ballast_host_energy_used_joules_total"),
@@ -309,7 +310,8 @@ MetricFamilies power_metrics(const Inventory& inventory, const std::vector<Power
         add_counter(used, host, joules_per_wh * account.used_wh);
         add_counter(saved, host, joules_per_wh * account.saved_wh);
     }
-    return {std::move(states), std::move(alarms), std::move(watts), std::move(used), std::move(saved)};
+    return {std::move(states), std::move(alarms), std::move(watts),
+            std::move(used),   std::move(saved),  single("ballast_power_broker_problem", broker_problem)};
 }
 
 MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen) {

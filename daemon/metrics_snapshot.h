@@ -23,7 +23,7 @@ MetricFamilies host_metrics(const Cycle& cycle, const Inventory& inventory, cons
 
 /// Power and energy, of hosts that the inventory has.
 MetricFamilies power_metrics(const Inventory& inventory, const std::vector<PowerRecord>& power,
-                             const std::vector<HostEnergy>& energy);
+                             const std::vector<HostEnergy>& energy, bool broker_problem);
 
 MetricFamilies failover_metrics(std::size_t vms_down, bool fencing_frozen);
 

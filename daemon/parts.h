@@ -281,7 +281,8 @@ private:
                 controller_.vms_down().size(),
                 controller_.fencing_frozen(),
                 rolling_.run(),
-                store_watch_ ? store_watch_->size() : std::nullopt};
+                store_watch_ ? store_watch_->size() : std::nullopt,
+                !controller_.broker_problem().empty()};
     }
 
     Result<void> listen() {

@@ -20,6 +20,8 @@ daemon::MemberState follower() {
     state.registered = true;
     state.term = 42;
     state.store_failures = 3;
+    state.registration_left = 7500ms;
+    state.time_to_live = 10s;
     state.problems = {{HealthSource::disk, "sda", "sda says that it fails"}};
     state.own.memory = gib(16);
     return state;
@@ -34,6 +36,17 @@ struct ProcFolder {
         std::filesystem::temp_directory_path() / ("ballast-proc-" + std::to_string(::getpid()));
 };
 
+/// Answers a get after 0.3 s.
+struct SlowStore : ForwardingStore {
+    SlowStore(VirtualClock& clock, Store& store) : ForwardingStore(store), clock_(clock) {}
+    Task<std::optional<KeyValue>> get(std::string key) override {
+        clock_.advance(300ms);
+        auto answer = co_await store_.get(std::move(key));
+        co_return answer;
+    }
+    VirtualClock& clock_;
+};
+
 }  // namespace
 
 TEST_CASE("A member that does not lead says so, who it is and how it stands, and nothing of the cluster") {
@@ -41,6 +54,8 @@ TEST_CASE("A member that does not lead says so, who it is and how it stands, and
     CHECK(value_of(text, "ballast_leader") == 0);
     CHECK(value_of(text, "ballast_cluster_registered") == 1);
     CHECK(value_of(text, "ballast_cluster_term") == 42);
+    CHECK(value_of(text, "ballast_cluster_registration_left_seconds") == 7.5);
+    CHECK(value_of(text, "ballast_cluster_time_to_live_seconds") == 10);
     CHECK(value_of(text, "ballast_store_failures_total") == 3);
     CHECK(value_of(text, R"(ballast_own_host_info{host="host2"})") == 1);
     CHECK(value_of(text, R"(ballast_own_health_problems{source="disk"})") == 1);
@@ -55,7 +70,9 @@ TEST_CASE("A member that sees no leader has no term") {
     auto state = follower();
     state.term.reset();
     state.registered = false;
+    state.registration_left.reset();
     const std::string text = daemon::follower_text(state, {});
+    CHECK_FALSE(has_series(text, "ballast_cluster_registration_left_seconds"));
     CHECK_FALSE(has_series(text, "ballast_cluster_term"));
     CHECK(value_of(text, "ballast_cluster_registered") == 0);
 }
@@ -87,7 +104,8 @@ TEST_CASE("What the kernel says of the own machine is read, and what it does not
 
 TEST_CASE("Calls that the store does not answer are counted, those that it refuses are not") {
     MemoryStore memory;
-    daemon::CountedStore store(memory);
+    VirtualClock clock;
+    daemon::CountedStore store(clock, memory);
     boost::asio::io_context io;
     const auto ask = [&] {
         boost::asio::co_spawn(io, store.get("/a"), boost::asio::detached);
@@ -103,4 +121,23 @@ TEST_CASE("Calls that the store does not answer are counted, those that it refus
     memory.failure = Error{ErrorCode::invalid, "store", "too large"};
     ask();
     CHECK(store.failures() == 1);
+    CHECK(store.durations().histogram.sample_count == 6);
+}
+
+TEST_CASE("Calls of the store are timed, each from when it was asked to its answer") {
+    MemoryStore memory;
+    VirtualClock clock;
+    SlowStore slow(clock, memory);
+    daemon::CountedStore store(clock, slow);
+    boost::asio::io_context io;
+    boost::asio::co_spawn(io, store.get("/a"), boost::asio::detached);
+    io.run();
+    const prometheus::ClientMetric calls = store.durations();
+    CHECK(calls.histogram.sample_count == 1);
+    CHECK(calls.histogram.sample_sum == Approx(0.3));
+    auto state = follower();
+    state.store_calls = calls;
+    const std::string text = daemon::follower_text(state, {});
+    CHECK(value_of(text, R"(ballast_store_call_duration_seconds_bucket{le="0.25"})") == 0);
+    CHECK(value_of(text, R"(ballast_store_call_duration_seconds_bucket{le="0.5"})") == 1);
 }

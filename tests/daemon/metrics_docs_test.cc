@@ -47,8 +47,8 @@ std::string full_scrape() {
     daemon::Metrics& metrics = *made;
     metrics.operation_changed(ended_operation(OperationState::done));
     metrics.beside([] {
-        daemon::MemberState state{
-            {"host1"}, true, true, 42, 1, {}, {{0.1, 0.2, 0.05, 0.3, 0.15}, 12.5, gib(16), gib(8)}};
+        daemon::MemberState state{{"host1"}, true, true, 42, 1,
+                                  {},        7s,   10s,  {}, {{0.1, 0.2, 0.05, 0.3, 0.15}, 12.5, gib(16), gib(8)}};
         return daemon::member_metrics(state);
     });
     return metrics.text();

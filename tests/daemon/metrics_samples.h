@@ -32,6 +32,7 @@ struct MetricsSample {
     std::vector<Operation> active;
     std::vector<PowerRecord> power = {switched("host1")};
     RollingRun rolling = rolling_run();
+    bool broker_problem = false;
     std::vector<HostEnergy> energy = {
         {HostId{"host1"}, {}, 10, 5, 100, 120.0, EnergySource::bmc, EnergySource::bmc, 0}};
 
@@ -103,7 +104,8 @@ struct MetricsSample {
     /// Told nothing yet.
     std::unique_ptr<daemon::Metrics> silent_metrics() const {
         const auto look = [this] {
-            return daemon::MetricsView{cycle, inventory, memory, active, power, energy, 2, false, rolling, mib(80)};
+            return daemon::MetricsView{cycle, inventory, memory,  active,  power,         energy,
+                                       2,     false,     rolling, mib(80), broker_problem};
         };
         return std::make_unique<daemon::Metrics>(options, clock, look);
     }

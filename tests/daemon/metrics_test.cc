@@ -46,6 +46,18 @@ TEST_CASE("A cycle sets mode, pause, times and the hosts' figures in base units"
     CHECK(value_of(text, R"(ballast_hosts{state="draining"})") == 0);
 }
 
+TEST_CASE("Whose power can be switched is shown, and a power broker that does not answer") {
+    MetricsSample sample;
+    sample.inventory.hosts[HostId{"host1"}].power_managed = true;
+    std::string text = sample.text();
+    CHECK(value_of(text, R"(ballast_host_switchable{host="host1"})") == 1);
+    CHECK(value_of(text, R"(ballast_host_switchable{host="host2"})") == 0);
+    CHECK(value_of(text, "ballast_power_broker_problem") == 0);
+    sample.broker_problem = true;
+    text = sample.text();
+    CHECK(value_of(text, "ballast_power_broker_problem") == 1);
+}
+
 TEST_CASE("What was not measured has no series") {
     MetricsSample sample;
     Host& host = sample.inventory.hosts[HostId{"host1"}];
