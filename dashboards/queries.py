@@ -1,4 +1,4 @@
-"""Reads the queries out of the dashboards and alert rules, for `check` and `verify`. Standard library only."""
+"""Reads the queries out of the dashboards and alert rules, for `check`, `verify` and `render`. Standard library only."""
 import json
 import pathlib
 import re
@@ -7,6 +7,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 RULES = FOLDER / "prometheus" / "ballast.rules.yml"
 # What Grafana puts in for its own variables, with a scrape every 15 s.
 BUILT_IN = {"__rate_interval": "5m", "__interval": "1m", "__range": "6h"}
+VALUES_OF = re.compile(r"label_values\((.*), (\w+)\)")
 HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 SELECTOR = re.compile(r"\b((?:ballast|process)_\w+|up(?=\{))\s*(\{[^}]*\})?")
@@ -24,16 +25,29 @@ def panel_queries(dashboard):
             yield panel["title"], target["expr"]
 
 
+def reason_for_nothing(panel):
+    """Why the panel may be empty on a healthy cluster, as Grafana shows it in place of data; "" when it may not."""
+    return panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")
+
+
+def variable_queries(dashboard):
+    """(variable, expression whose series have the values it offers) of every variable that asks Prometheus."""
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            selector, label = VALUES_OF.fullmatch(variable["definition"]).groups()
+            yield variable, f"count by ({label}) ({selector})"
+
+
 def panels(dashboard):
     for panel in dashboard["panels"]:
         yield panel
         yield from panel.get("panels", [])
 
 
-def expanded(expression, rate_interval=None):
-    """The expression as Grafana would send it with "All" chosen everywhere."""
-    built_in = dict(BUILT_IN, **({"__rate_interval": rate_interval, "__range": rate_interval} if rate_interval else {}))
-    return VARIABLE.sub(lambda name: built_in.get(name[1], ".*"), expression)
+def expanded(expression, **values):
+    """The expression as Grafana would send it: with these values of variables, and "All" chosen for the others."""
+    known = BUILT_IN | values
+    return VARIABLE.sub(lambda name: known.get(name[1], ".*"), expression)
 
 
 def selectors(expression):
