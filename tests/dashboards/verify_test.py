@@ -8,6 +8,8 @@ import importlib.util
 import json
 import pathlib
 import re
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -156,6 +158,16 @@ class Rendering(unittest.TestCase):
             self.assertIn("host1", text)
             self.assertIsNone(re.search(r"\bnan\b", text.lower()))
             self.assertIn("not by Grafana", text)
+
+    @unittest.skipUnless(shutil.which("chromium"), "chromium is missing (tools/packages build)")
+    def test_a_picture_is_a_png_of_the_whole_dashboard(self):
+        with tempfile.TemporaryDirectory() as folder, serving(rich=True) as url:
+            out = pathlib.Path(folder) / "out.png"
+            done = run("render", "--row", "Where it was", "ballast-vm", url, str(out))
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            head = out.read_bytes()[:24]
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(struct.unpack(">II", head[16:]), (1040, 20 + 9 * 24))  # a title, and panels of 8 units
 
     def test_a_panel_without_data_says_why(self):
         text = self.drawn("ballast-vm", False)

@@ -3,6 +3,7 @@
 import os
 import time
 
+from dashboards import METRICS, Scraped
 from members import HOSTS, MembersTest
 from support import AUTOMATIC, OBSERVE, SLOW, ballast, named, network, wait_until, where
 
@@ -13,6 +14,10 @@ HOME = AUTOMATIC + "maintenance: {return_home: true}\n"
 HEALTH = ("{probe: [], interval: 2s, clear_after: 2, checks: [{name: touched, command: [/bin/sh, -c, "
           "'if [ -e /etc/unwell ]; then cat /etc/unwell; exit 1; fi']}]}")
 HEALTH_ACTS = FAILOVER + "health: {check: evacuate}\n"
+
+# The guest has no disk and no network and moves before its first quarter of a minute is over, and no host has a BMC that tells.
+NO_BROKER = {"ballast-vm.json: Disks", "ballast-vm.json: Network", "ballast-vm.json: Moves", "ballast-vm.json: Arrivals by host, in this time range",
+             "ballast-energy.json: Power alarms", "ballast-energy.json: Draw", "ballast-energy.json: Draw of each host", "ballast-host.json: Draw"}
 
 
 class Cluster(MembersTest):
@@ -27,7 +32,8 @@ class Cluster(MembersTest):
 
     def test_any_member_answers_and_acts(self):
         self.guests(pet="host2")
-        self.start_all(OBSERVE)
+        self.start_all(OBSERVE, metrics=METRICS)
+        scraped = Scraped(self, [named(name) for name in HOSTS])
         for name in HOSTS:
             self.assertEqual(sorted(self.members[name].hosts()), sorted(HOSTS))
         asked = self.members[self.followers()[0]]
@@ -35,6 +41,7 @@ class Cluster(MembersTest):
         ended = asked.wait_for_end(asked.migrate("pet", "host3"))
         self.assertEqual((ended["state"], where("pet")), ("done", ["host3"]), ended["message"])
         self.assertIn(f"@{asked.host.name}", ended["requested_by"])
+        scraped.assert_every_query_answers(NO_BROKER)
 
     def test_the_leader_is_killed_in_mid_migration_and_the_work_goes_on(self):
         self.guests(pet="host2")

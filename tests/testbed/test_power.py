@@ -2,6 +2,7 @@
 
 import time
 
+from dashboards import METRICS, Scraped
 from support import OBSERVE, PowerTest, ballast, bmc, named, wait_until
 
 # Acts within seconds, on what it sees now.
@@ -13,13 +14,20 @@ consolidation: {enabled: true, watch: 0s, min_hosts_on: 2, min_time_on: 0s, min_
 _ANOTHER_DAY = time.strftime("%a", time.gmtime(time.time() + 3 * 86400)).lower()
 ALL_DAY = QUIET.replace("enabled: true, watch", f'windows: [{{name: night, times: ["{_ANOTHER_DAY} 00:00-00:01"]}}], enabled: true, watch')
 
+# A single daemon has no members; the guest has no disk and no network.
+SINGLE = {f"ballast-cluster.json: {title}" for title in (
+    "Registered", "Lead changes", "Least time left", "Store failures", "Registered as the agent of its host", "Time left of the registrations",
+    "Lead changes, an hour", "Versions and resources", "Time of a call", "Calls", "Calls that failed", "Size of etcd's database", "CPU busy",
+    "Memory in use", "Pressure")} | {"ballast-vm.json: Disks", "ballast-vm.json: Network"}
+
 
 class Orders(PowerTest):
     """What an operator orders."""
 
     def test_a_drill_proves_that_a_host_can_be_woken_and_then_it_goes_off_and_comes_back(self):
         self.guests(pet="host2")
-        self.start()
+        self.start(metrics=METRICS)
+        scraped = Scraped(self, [named("host1")])
         before = named("host3").boot_id()
         self.assertFalse(self.ballast.power("host3")["proven"])
         drilled = self.ballast.ctl("power", "drill", "host3", "--force", "--wait", timeout=180)
@@ -38,6 +46,7 @@ class Orders(PowerTest):
         self.ballast.wait_watching(["host3"])
         self.move("pet", "host3")
         self.assert_runs_once("pet", "host3")
+        scraped.assert_every_query_answers(SINGLE)
 
     def test_neither_a_host_with_a_guest_nor_the_daemons_own_goes_off_whatever_is_forced(self):
         self.guests(pet="host2")
