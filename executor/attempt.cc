@@ -21,6 +21,7 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
     run->attempt = Attempt();
     run->notes.post_copy = run->notes.stopped_source = false;
     ++run->op.attempt;
+    run->op.progress.reset();
     auto ready = co_await prepare(run);
     if (ready && !run->cancelled()) {
         run->op.state = OperationState::running;

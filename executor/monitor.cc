@@ -25,6 +25,9 @@ bool call_was_forgotten(Attempt& attempt, bool job, Instant now) {
 
 // How far the copies of its disks are: predictions do not tell, as nobody knows what the line carries.
 void Executor::tell(Run& run, const MigrationProgress& progress) {
+    if (progress.total != Bytes{})
+        run.op.progress = {progress.total, progress.processed, progress.remaining, progress.iteration,
+                           progress.throughput_mib_per_s};
     if (run.op.disks.empty() || progress.phase != MigrationPhase::copying || run.op.alarm) return;
     if (progress.disk_total == Bytes{}) return;
     run.op.message =

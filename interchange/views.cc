@@ -169,6 +169,16 @@ json::object decisions(const Plan& plan, const VmNames& names) {
             {"imbalance_after", number(plan.score_after)}};
 }
 
+static json::value progress(const Operation& operation) {
+    if (operation.state != OperationState::running || !operation.progress) return nullptr;
+    const Progress& now = *operation.progress;
+    return json::object{{"total_bytes", now.total.count},
+                        {"processed_bytes", now.processed.count},
+                        {"remaining_bytes", now.remaining.count},
+                        {"iteration", now.iteration},
+                        {"throughput_mib_per_s", number(now.throughput_mib_per_s)}};
+}
+
 json::object operation(const Operation& operation, WallTime now) {
     return {{"id", operation.id.value},
             {"vm", operation.vm.value},
@@ -184,6 +194,7 @@ json::object operation(const Operation& operation, WallTime now) {
             {"attempt", operation.attempt},
             {"prediction", prediction(operation.prediction)},
             {"outcome", outcome(operation.outcome)},
+            {"progress", progress(operation)},
             {"message", operation.message},
             {"alarm", operation.alarm},
             {"memory_bytes", operation.memory.count},

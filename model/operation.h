@@ -36,6 +36,14 @@ struct Outcome {
     std::optional<Bytes> disk{};  // of what was transferred
 };
 
+/// How far a running migration is, as its source said last. Memory that is written meanwhile is sent again, so that
+/// `remaining` may grow. Not journalled.
+struct Progress {
+    Bytes total, processed, remaining;  // memory and disks that are copied along
+    unsigned iteration = 0;             // passes over memory
+    std::optional<double> throughput_mib_per_s;
+};
+
 struct Operation {
     OperationId id;
     VmId vm;
@@ -50,13 +58,14 @@ struct Operation {
     unsigned attempt = 0;  // 1 on the first run
     Prediction prediction;
     std::optional<Outcome> outcome;
-    std::string message;             // how it ended or what it waits for, for people
-    bool alarm = false;              // a person has to look: message says at what
-    bool persistent = false;         // the VM's definition is kept on disk, and moves with it
-    bool autostart = false;          // carried over: it does not travel with a migration
-    Bytes memory;                    // the VM's memory, for the deadline
-    std::vector<std::string> disks;  // names of those that are copied along: the target does not see them
-    Bytes disk;                      // capacity of these, for the deadline
+    std::optional<Progress> progress{};  // while it runs
+    std::string message;                 // how it ended or what it waits for, for people
+    bool alarm = false;                  // a person has to look: message says at what
+    bool persistent = false;             // the VM's definition is kept on disk, and moves with it
+    bool autostart = false;              // carried over: it does not travel with a migration
+    Bytes memory;                        // the VM's memory, for the deadline
+    std::vector<std::string> disks;      // names of those that are copied along: the target does not see them
+    Bytes disk;                          // capacity of these, for the deadline
     WallTime created{};
     WallTime updated{};
     std::optional<WallTime> started;  // of the last attempt

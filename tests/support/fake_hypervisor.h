@@ -169,7 +169,7 @@ public:
     }
     Task<void> migrate(MigrationRequest request) override {
         last_migration = request;
-        migrating_.insert(request.vm);
+        migrating_[request.vm] = clock_.now();
         const Duration time = migration_time;
         co_await clock_.sleep_for(time);
         migrating_.erase(request.vm);
@@ -182,7 +182,17 @@ public:
     }
     Task<MigrationProgress> progress(HostId, VmId vm) override {
         MigrationProgress progress;
-        if (migrating_.contains(vm)) progress.phase = MigrationPhase::copying;
+        const auto under_way = migrating_.find(vm);
+        if (under_way == migrating_.end()) co_return progress;
+        progress.phase = MigrationPhase::copying;
+        progress.elapsed = clock_.now() - under_way->second;
+        progress.total = gib(4);
+        const auto whole = static_cast<std::uint64_t>(std::max<Duration>(migration_time, Duration{1}).count());
+        const auto gone = std::min(static_cast<std::uint64_t>(progress.elapsed.count()), whole);
+        progress.processed = Bytes{progress.total.count / whole * gone};
+        progress.remaining = Bytes{progress.total.count - progress.processed.count};
+        progress.iteration = 1;
+        progress.throughput_mib_per_s = progress.total.mib() * 1000 / static_cast<double>(whole);
         co_return progress;
     }
     Task<MigrationProgress> completed(HostId, VmId) override {
@@ -272,7 +282,8 @@ private:
 
     Clock& clock_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
-    std::set<VmId> migrating_, aborted_;
+    std::map<VmId, Instant> migrating_;
+    std::set<VmId> aborted_;
 };
 
 }  // namespace ballast::test
