@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "daemon/app.h"
+#include "daemon/libvirt_look.h"
 #include "daemon/store_tools.h"
 
 namespace {
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
     std::string config_file = "/etc/ballast/ballast.yaml";
     bool check = false;
     std::string backup, restore, move;
+    std::vector<std::string> uris;
     app.add_option("-c,--config", config_file, "The daemon's configuration file")->capture_default_str();
     app.add_flag("--check", check, "Check the configuration and the policy, then exit");
     app.add_option("--backup-store", backup, "Write what the store holds into a file, then exit")->type_name("FILE");
@@ -31,8 +33,10 @@ int main(int argc, char** argv) {
         ->type_name("FILE");
     app.add_option("--move-store", move, "Move the store to the one that this new configuration names, then exit")
         ->type_name("FILE");
+    app.add_option("--look-at", uris, "Say as JSON whether libvirt answers at these URIs, then exit")->type_name("URI");
     app.set_version_flag("--version", std::string("ballastd ") + BALLAST_VERSION);
     CLI11_PARSE(app, argc, argv);
+    if (!uris.empty()) return ballast::daemon::look_at(uris);
     if (!backup.empty()) return ballast::daemon::back_up_store(config_file, backup);
     if (!restore.empty()) return ballast::daemon::restore_store(config_file, restore);
     if (!move.empty()) return ballast::daemon::move_store(config_file, move);
