@@ -30,6 +30,9 @@ public:
 /// Talks HTTP over a unix socket, one connection a call; each call blocks for at most a minute.
 std::unique_ptr<Api> connect_by_socket(std::string path);
 
+/// What `http://ADDRESS:PORT TARGET` answers, for the metrics; within 10 s.
+Result<std::string> fetch_text(const std::string& address_and_port, const std::string& target);
+
 /// "a/b c" -> "a%2Fb%20c": one segment of a target or a value of its query [RFC 3986, 2.3].
 std::string url_encoded(std::string_view text);
 

@@ -6,7 +6,10 @@
 #include <ostream>
 
 #include "cli/commands.h"
-#include "config/text.h"
+#include "cli/doctor.h"
+#include "cli/init.h"
+#include "cli/spec.h"
+#include "cli/watch.h"
 
 namespace ballast::cli {
 
@@ -20,9 +23,11 @@ constexpr const char* footer = R"(Exit codes:
   2  wrong usage, or a file that is not valid
   3  ended, but not everything was done
   4  the daemon cannot be reached
+  130  ended by Ctrl-C; what was asked for goes on
 
+-o json|yaml, --socket, --color and --no-headers go with every verb: ballastctl --help.
 BALLAST_SOCKET names another socket, NO_COLOR switches colours off.
-Every verb has its own --help; see also docs/ballastctl.md.)";
+Every verb has its own --help; see also ballastctl(1).)";
 
 constexpr const char* what_if_help =
     "Suppose it first: maintenance HOST [to-site SITE], lose HOST, add-host 32cpu,256GiB, remove-host HOST; several "
@@ -56,9 +61,10 @@ struct Said {
     bool wait = false, force = false, defaults = false;
     bool stopped = false, once = false;
     std::string config = default_config;
+    std::string watch;  // seconds
+    InitWish init;
+    DoctorWish doctor;
 };
-
-using Action = std::function<Exit(Session&)>;
 
 // Builds the verbs onto CLI11 and remembers which one was chosen. Lives until the parse has run.
 class CommandLine {
@@ -70,6 +76,10 @@ public:
     CLI::App& app() { return app_; }
     const Said& said() const { return said_; }
     const Action& action() const { return action_; }
+    /// Whether --watch was said, with seconds or without.
+    bool watches() const {
+        return std::any_of(watches_.begin(), watches_.end(), [](const CLI::Option* o) { return o->count() > 0; });
+    }
 
 private:
     void add_global_options();
@@ -87,7 +97,9 @@ private:
     void add_acting();
     void add_mode();
     void add_policy();
+    void add_first_steps();
     void add_helpers();
+    CLI::App* watched(CLI::App* verb);
     CLI::App* verb(CLI::App& parent, const std::string& name, const std::string& help, Action action);
     CLI::App* group_of_verbs(const std::string& name, const std::string& help);
     void positional(CLI::App* verb, const std::string& kind, const std::string& help);
@@ -95,6 +107,7 @@ private:
     CLI::App app_{"Shows and steers ballastd, the balancer of virtual machines.", "ballastctl"};
     Said said_;
     Action action_;
+    std::vector<CLI::Option*> watches_;
 };
 
 CommandLine::CommandLine() {
@@ -113,6 +126,7 @@ CommandLine::CommandLine() {
     add_acting();
     add_mode();
     add_policy();
+    add_first_steps();
     add_helpers();
 }
 
@@ -144,6 +158,15 @@ CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, const std
     return added;
 }
 
+// A verb that looks, and may look again and again.
+CLI::App* CommandLine::watched(CLI::App* verb) {
+    watches_.push_back(
+        verb->add_option("-w,--watch", said_.watch, "Look again every so many seconds (2), until q or Ctrl-C")
+            ->expected(0, 1)
+            ->type_name("SECONDS"));
+    return verb;
+}
+
 CLI::App* CommandLine::group_of_verbs(const std::string& name, const std::string& help) {
     CLI::App* added = app_.add_subcommand(name, help);
     added->require_subcommand(1)->fallthrough();
@@ -155,19 +178,20 @@ void CommandLine::positional(CLI::App* verb, const std::string& kind, const std:
 }
 
 void CommandLine::add_looking() {
-    verb(app_, "status", "The cluster at a glance, and what to do next", status);
+    watched(verb(app_, "status", "The cluster at a glance, and what to do next", status));
     CLI::App* live = verb(app_, "top", "The cluster live: what is wrong, what moves and why, and the load",
                           [this](Session& s) { return top(s, said_.once); });
     live->add_flag("--once", said_.once, "Print one frame and end");
-    verb(app_, "hosts", "The hosts and their load", hosts);
+    watched(verb(app_, "hosts", "The hosts and their load", hosts));
     CLI::App* listing = verb(app_, "vms", "The VMs and where they run", [this](Session& session) {
         return vms(session, said_.host.empty() ? std::nullopt : std::optional(said_.host));
     });
-    listing->add_option("--host", said_.host, "Only those of this host")->type_name("HOST");
+    watched(listing)->add_option("--host", said_.host, "Only those of this host")->type_name("HOST");
     add_plan();
     CLI::App* past = verb(app_, "history", "Migrations, predicted and measured",
                           [this](Session& s) { return history(s, said_.limit); });
-    past->add_option("-n,--limit", said_.limit, "How many of the ended ones")
+    watched(past)
+        ->add_option("-n,--limit", said_.limit, "How many of the ended ones")
         ->check(CLI::Range(1, 500))
         ->type_name("N")
         ->capture_default_str();
@@ -181,8 +205,8 @@ void CommandLine::add_looking() {
 void CommandLine::add_plan() {
     CLI::App* dry_run = verb(app_, "plan", "What would be done now, why, and what was rejected",
                              [this](Session& s) { return plan(s, said_.what_if); });
-    dry_run->add_option("--what-if", said_.what_if, what_if_help)->type_name("TEXT");
-    verb(app_, "capacity", "The room that is left, and whether any one host may fail", capacity);
+    watched(dry_run)->add_option("--what-if", said_.what_if, what_if_help)->type_name("TEXT");
+    watched(verb(app_, "capacity", "The room that is left, and whether any one host may fail", capacity));
 }
 
 void CommandLine::add_records() {
@@ -218,14 +242,14 @@ void CommandLine::add_records() {
 
 void CommandLine::add_explain() {
     CLI::App* group = group_of_verbs("explain", "Why something is moved, and why not");
-    positional(verb(*group, "vm", "Why a VM stays or where it could go",
-                    [this](Session& s) { return explain_vm(s, said_.name); }),
+    positional(watched(verb(*group, "vm", "Why a VM stays or where it could go",
+                            [this](Session& s) { return explain_vm(s, said_.name); })),
                "VM", "Name or UUID");
-    positional(verb(*group, "host", "Why a host is overloaded or not, and what would change it",
-                    [this](Session& s) { return explain_host(s, said_.name); }),
+    positional(watched(verb(*group, "host", "Why a host is overloaded or not, and what would change it",
+                            [this](Session& s) { return explain_host(s, said_.name); })),
                "HOST", "Name of the host");
-    positional(verb(*group, "cycle", "What one planning cycle saw, wanted and did",
-                    [this](Session& s) { return explain_cycle(s, said_.name); }),
+    positional(watched(verb(*group, "cycle", "What one planning cycle saw, wanted and did",
+                            [this](Session& s) { return explain_cycle(s, said_.name); })),
                "CYCLE", "Its id, or last");
 }
 
@@ -246,12 +270,12 @@ void CommandLine::add_maintenance() {
         one->add_option("HOST", said_.maintenance.hosts, "Names of the hosts")->type_name("");
         one->add_option("--site", said_.maintenance.site, "All hosts of this site")->type_name("SITE");
     }
-    verb(*group, "list", "Hosts in maintenance and how far they are", maintenance_list);
+    watched(verb(*group, "list", "Hosts in maintenance and how far they are", maintenance_list));
 }
 
 void CommandLine::add_power() {
     CLI::App* group = group_of_verbs("power", "Switch hosts off and on through their BMCs");
-    verb(*group, "list", "Which hosts can be switched, and how their power stands", power_list);
+    watched(verb(*group, "list", "Which hosts can be switched, and how their power stands", power_list));
     const auto add = [&](const std::string& action, const std::string& help) {
         CLI::App* added = verb(*group, action, help, [this, action](Session& session) {
             return power(session, {said_.name, action, said_.force, said_.wait});
@@ -265,15 +289,15 @@ void CommandLine::add_power() {
     for (CLI::App* order : {off, drill})
         order->add_flag("--force", said_.force, "Though the policy wants it on (never while a VM is on it)");
     for (CLI::App* order : {off, drill, on}) order->add_flag("--wait", said_.wait, "Until it is done");
-    verb(app_, "energy", "What the hosts draw, and what switching them off saved", energy);
+    watched(verb(app_, "energy", "What the hosts draw, and what switching them off saved", energy));
     add("release", "You have looked: end the host's alarm or quarantine");
 }
 
 void CommandLine::add_cluster() {
     CLI::App* group = group_of_verbs("cluster", "Several daemons, one on each host");
-    verb(*group, "status", "Which hosts' daemons are there, and which one leads", cluster_status);
-    verb(*group, "members", "The daemons that are registered: versions, boots, since when", cluster_members);
-    verb(*group, "leader", "Which one leads; exit code 1 when nobody does", cluster_leader);
+    watched(verb(*group, "status", "Which hosts' daemons are there, and which one leads", cluster_status));
+    watched(verb(*group, "members", "The daemons that are registered: versions, boots, since when", cluster_members));
+    watched(verb(*group, "leader", "Which one leads; exit code 1 when nobody does", cluster_leader));
     verb(*group, "transfer-leader", "Have another member lead", transfer_leader);
     add_backups(*group);
 }
@@ -314,7 +338,7 @@ void CommandLine::add_backups(CLI::App& group) {
 
 void CommandLine::add_fence() {
     CLI::App* group = group_of_verbs("fence", "Hosts that do not answer any more");
-    verb(*group, "list", "How the power of all hosts stands", power_list);
+    watched(verb(*group, "list", "How the power of all hosts stands", power_list));
     const auto add = [&](const std::string& name, const std::string& action, const std::string& help) {
         CLI::App* added = verb(*group, name, help, [this, action](Session& session) {
             return power(session, {said_.name, action, false, said_.wait});
@@ -359,6 +383,7 @@ void CommandLine::add_rolling() {
     verb(*group, "stop", "Stop once what is under way with a host has ended", rolling_stop);
     for (CLI::App* one : {group, now, again})
         one->add_flag("--wait", said_.wait, "Until it is done, or has stopped (exit 3)");
+    watched(now)->get_option("--watch")->excludes("--wait");
 }
 
 void CommandLine::add_acting() {
@@ -404,6 +429,42 @@ void CommandLine::add_policy() {
     show->add_flag("--defaults", said_.defaults, "The shipped defaults; needs no daemon");
 }
 
+void CommandLine::add_first_steps() {
+    CLI::App* first = verb(app_, "init", "Write a first configuration from what is found here and a few questions",
+                           [this](Session& s) { return init(s, this_machine(), said_.init); });
+    InitWish& wish = said_.init;
+    first->add_option("--into", wish.directory, "Where ballast.yaml and policy.d are written")
+        ->type_name("DIR")
+        ->capture_default_str();
+    first->add_option("--host", wish.hosts, "A host: a libvirt URI, a name, or NAME=URI; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("HOST");
+    first->add_option("--shared", wish.shared, "A path that all hosts share; may be repeated; none: \"\"")
+        ->allow_extra_args(false)
+        ->type_name("DIR");
+    first->add_option("--etcd", wish.etcd, "URL of a member of etcd, in place of the embedded store; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("URL");
+    first->add_flag("--cluster", wish.cluster, "A daemon on each of the hosts, which meet in that etcd");
+    first->add_option("--mode", wish.mode, "observe (the default), confirm or automatic")
+        ->check(CLI::IsMember({"observe", "confirm", "automatic"}))
+        ->type_name("MODE");
+    first->add_flag("-y,--yes", wish.yes, "Ask nothing: what is found here, and what these options say");
+    first->add_flag("--force", wish.force, "Replace files that are there, which are kept as *.old");
+
+    CLI::App* checks =
+        verb(app_, "doctor", "Check the daemon, its surroundings and this machine; collect what helps to help",
+             [this](Session& s) {
+                 said_.doctor.config = said_.config;
+                 return doctor(s, said_.doctor);
+             });
+    checks->add_option("--bundle", said_.doctor.bundle, "Write what supporters need into this .tar.gz, without secrets")
+        ->type_name("FILE");
+    checks->add_option("--config", said_.config, "The daemon's configuration")
+        ->type_name("FILE")
+        ->capture_default_str();
+}
+
 // CLI11 sees all that follows "--" as arguments, so half-typed options pass through.
 void CommandLine::add_helpers() {
     CLI::App* script = verb(app_, "completion", "Print the completion script for a shell", [this](Session& session) {
@@ -421,56 +482,10 @@ void CommandLine::add_helpers() {
     hidden->add_option("WORD", said_.words, "")->type_name("");
 }
 
-// What an argument or an option's value is called says what it names.
-Argument argument_of(const CLI::Option& option) {
-    static const std::map<std::string, Kind> kinds = {
-        {"HOST", Kind::host}, {"VM", Kind::vm}, {"ID", Kind::operation}, {"FILE", Kind::file}};
-    static const std::map<std::string, std::vector<std::string>> words = {
-        {"FORM", {"table", "json", "yaml"}},   {"WHEN", {"auto", "always", "never"}},
-        {"HOW", {"power", "command", "none"}}, {"MODE", {"observe", "confirm", "automatic", "policy"}},
-        {"SHELL", {"bash", "zsh", "fish"}},    {"CYCLE", {"last"}}};
-    const std::string type = option.get_type_name();  // "FORM:{table,json,yaml}"
-    const std::string name = option.get_positional() ? option.get_single_name() : type.substr(0, type.find(':'));
-    const bool repeats = option.get_items_expected_max() > 1;
-    if (option.get_items_expected_max() == 0) return {};
-    if (const auto found = kinds.find(name); found != kinds.end()) return {found->second, {}, repeats};
-    if (const auto found = words.find(name); found != words.end()) return {Kind::word, found->second, repeats};
-    return {Kind::any, {}, repeats};
-}
-
-std::vector<std::string> names_of(const CLI::Option& option) {
-    std::vector<std::string> names;
-    for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : option.get_snames()) names.push_back("-" + name);
-    return names;
-}
-
-VerbSpec spec_of(const CLI::App& app) {
-    VerbSpec spec{app.get_name(), {}, {}, {}};
-    for (const CLI::Option* option : app.get_options()) {
-        if (option->get_positional())
-            spec.arguments.push_back(argument_of(*option));
-        else
-            spec.options.push_back({names_of(*option), argument_of(*option)});
-    }
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
-        if (!verb->get_group().empty()) spec.verbs.push_back(spec_of(*verb));
-    return spec;
-}
-
-// CLI11 says "The following argument was not expected"; people want to know what they probably meant.
-std::string advice_for(const std::vector<std::string>& words) {
-    const VerbSpec root = verbs();
-    std::vector<std::string> names;
-    for (const VerbSpec& verb : root.verbs) names.push_back(verb.name);
-    for (const std::string& word : words) {
-        if (word.starts_with('-')) continue;
-        if (std::find(names.begin(), names.end(), word) != names.end()) return "";
-        const auto meant = config::did_you_mean(word, names);
-        return "there is no verb " + word +
-               (meant ? "; did you mean " + *meant + "?" : "; ballastctl --help lists them");
-    }
-    return "";
+std::string joined(const std::vector<std::string>& words) {
+    std::string text = "ballastctl";
+    for (const std::string& word : words) text += " " + word;
+    return text;
 }
 }  // namespace
 
@@ -493,15 +508,20 @@ Exit run(const std::vector<std::string>& words, Terminal& terminal, const Connec
         terminal.out << version.what() << "\n";
         return Exit::ok;
     } catch (const CLI::ParseError& error) {
-        const std::string advice = advice_for(words);
-        return complain(advice.empty() ? error.what() : advice);
+        const std::string advice = advice_for(verbs(), words);
+        return complain(advice.empty() ? error.what() + std::string("; --help behind the verb says how") : advice);
     }
+    const auto every = watch_interval(line.said().watch.empty() ? "2" : line.said().watch);
+    if (line.watches() && !every)
+        return complain(
+            "--watch: " + line.said().watch +
+            " is no number of seconds from 0.5 to 3600; what is watched comes before it: explain vm web1 --watch");
     const Said& said = line.said();
     apply(colours.at(said.colour), terminal);
     terminal.out_style.headers = !said.no_headers;
     const auto api = connect(said.socket);
     Session session(*api, terminal, formats.at(said.format));
-    const Exit exit = line.action()(session);
+    const Exit exit = line.watches() ? watch(session, line.action(), {*every, joined(words)}) : line.action()(session);
     // A full disk must not pass for success: what was printed may be all that somebody wanted.
     if (terminal.out.flush()) return exit;
     session.complain("ballastctl: the output could not be written");

@@ -6,6 +6,7 @@
 #include "cli/follow.h"
 #include "cli/human.h"
 #include "cli/names.h"
+#include "cli/progress_line.h"
 #include "cli/views/views.h"
 #include "config/load.h"
 #include "config/render.h"
@@ -15,14 +16,6 @@ namespace ballast::cli {
 namespace {
 std::string under(std::string_view route, std::string_view name) {
     return std::string(route) + url_encoded(name);
-}
-
-// People who empty a host in mode observe would wait for ever.
-void warn_if_nothing_moves(Session& session) {
-    const auto status = session.try_fetch("/v1/status");
-    if (!status || !status->ok() || !session.for_people()) return;
-    if (const std::string hint = why_nothing_moves(status->body); !hint.empty())
-        session.say(Phrase(hint, Tone::notice));
 }
 
 Exit each(Session& session, const std::vector<std::string>& operations, const std::string& verb) {
@@ -37,9 +30,8 @@ Exit each(Session& session, const std::vector<std::string>& operations, const st
         if (answer.exit == Exit::unreachable) break;
     }
     if (answers.empty()) return worst;
-    const value printed = operations.size() == 1 ? answers.front() : value(answers);
-    session.print(printed, [&](const value&, Page& page) {
-        for (const value& operation : answers) show_operation(operation, page);
+    session.print(object{{"operations", answers}}, [](const value& body, Page& page) {
+        for (const value& operation : list(body, "operations")) show_operation(operation, page);
     });
     return worst;
 }
@@ -99,8 +91,13 @@ Exit maintenance_list(Session& session) {
 }
 
 Exit preflight(Session& session, const std::optional<std::string>& host) {
-    const Fetched answer = session.fetch(host ? under("/v1/preflight?host=", *host) : "/v1/preflight");
-    if (!answer) return answer.exit;
+    ProgressLine line(session);
+    line.show(Phrase(" asking the hosts, which may take a minute ...", Tone::faint), "");
+    const auto said = session.try_fetch(host ? under("/v1/preflight?host=", *host) : "/v1/preflight");
+    line.clear();
+    if (!said) return session.report(said.error());
+    if (!said->ok()) return session.report(*said);
+    const Answer& answer = *said;
     session.print(answer.body, show_preflight);
     return text(answer.body, "status") == "problem" ? Exit::partly : Exit::ok;
 }
@@ -117,17 +114,36 @@ Exit energy(Session& session) {
     return session.show("/v1/energy", show_energy);
 }
 
+namespace {
+// A daemon that runs alone does not know these routes.
+Fetched ask_cluster(Session& session, const Result<Answer>& answer) {
+    if (!answer) return {nullptr, session.report(answer.error())};
+    if (answer->ok()) return {answer->body, Exit::ok};
+    if (text(at(answer->body, "error"), "code") != "not_found") return {nullptr, session.report(*answer)};
+    session.complain(Phrase("ballastctl: ", Tone::bad)
+                         .add("this daemon runs alone: ballast.yaml says nothing of `cluster: {enabled: true}`"));
+    session.complain("What a single daemon sees: ballastctl status. Several, one on each host: docs/cluster.md.");
+    return {nullptr, Exit::failed};
+}
+
+Exit show_of_cluster(Session& session, const View& view) {
+    const Fetched answer = ask_cluster(session, session.try_fetch("/v1/cluster"));
+    if (answer) session.print(answer.body, view);
+    return answer.exit;
+}
+}  // namespace
+
 Exit cluster_status(Session& session) {
-    return session.show("/v1/cluster", show_cluster);
+    return show_of_cluster(session, show_cluster);
 }
 
 Exit cluster_members(Session& session) {
-    return session.show("/v1/cluster", show_members);
+    return show_of_cluster(session, show_members);
 }
 
 // Failed when nobody leads, for scripts that wait for one.
 Exit cluster_leader(Session& session) {
-    const Fetched answer = session.fetch("/v1/cluster");
+    const Fetched answer = ask_cluster(session, session.try_fetch("/v1/cluster"));
     if (!answer) return answer.exit;
     const std::string leader = text(answer.body, "leader");
     object about{{"leader", at(answer.body, "leader")}, {"term", at(answer.body, "term")}};
@@ -138,7 +154,7 @@ Exit cluster_leader(Session& session) {
 }
 
 Exit transfer_leader(Session& session) {
-    const Fetched answer = session.post("/v1/cluster/transfer", object{});
+    const Fetched answer = ask_cluster(session, session.api().call(Method::post, "/v1/cluster/transfer", object{}));
     if (!answer) return answer.exit;
     session.print(answer.body, [](const value& body, Page& page) {
         page.say(text(body, "leader_was") + " hands the lead over: `ballastctl cluster status` says to whom.");
@@ -197,79 +213,6 @@ Exit rolling_resume(Session& session, bool skip, WaitWish wish) {
 
 Exit rolling_stop(Session& session) {
     return rolling(session, object{{"action", "stop"}}, WaitWish{});
-}
-
-namespace {
-
-// Those that are named, and those of the site.
-std::optional<std::vector<std::string>> hosts_of(Session& session, const MaintenanceWish& wish) {
-    std::vector<std::string> hosts = wish.hosts;
-    if (wish.site.empty() && hosts.empty()) session.complain("Name a host, or a site by --site.");
-    if (wish.site.empty()) return hosts.empty() ? std::nullopt : std::optional(hosts);
-    const Fetched answer = session.fetch("/v1/hosts");
-    if (!answer) return std::nullopt;
-    const std::size_t named = hosts.size();
-    for (const value& host : list(answer.body, "hosts"))
-        if (text(host, "site") == wish.site && std::find(hosts.begin(), hosts.end(), text(host, "id")) == hosts.end())
-            hosts.push_back(text(host, "id"));
-    if (hosts.size() > named) return hosts;
-    session.complain("No host is of site " + wish.site + ".");
-    return std::nullopt;
-}
-
-Exit enter(Session& session, const std::string& host, const MaintenanceWish& wish) {
-    object order{{"on", true}};
-    if (!wish.to_site.empty()) order["to_site"] = wish.to_site;
-    const Fetched answer = session.post(under("/v1/maintenance/", host), order);
-    if (!answer) return answer.exit;
-    if (wish.wait) return Exit::ok;
-    const std::string where = wish.to_site.empty() ? "" : " for site " + wish.to_site;
-    session.print(answer.body, [&](const value&, Page& page) {
-        page.say(Phrase(host, Tone::strong)
-                     .add(" is in maintenance: no VM comes, and those it has are to leave" + where + "."));
-        page.say(
-            Phrase("How far it is: ballastctl maintenance list. What keeps it: ballastctl explain host " + host + ".",
-                   Tone::faint));
-    });
-    return Exit::ok;
-}
-
-Exit leave(Session& session, const std::string& host) {
-    const Fetched answer = session.post(under("/v1/maintenance/", host), object{{"on", false}});
-    if (!answer) return answer.exit;
-    session.print(answer.body, [&](const value& body, Page& page) {
-        const auto returning = whole(body, "returning");
-        page.say(Phrase(host, Tone::strong)
-                     .add(" left maintenance and takes VMs again. ")
-                     .add(returning > 0 ? counted(returning, "VM that left it comes", "VMs that left it come") +
-                                              " back as far as nothing speaks against it."
-                                        : "Nothing moves back just for that."));
-    });
-    return Exit::ok;
-}
-
-}  // namespace
-
-// All of them first: VMs must not go to a host that is to be left as well.
-Exit maintenance_enter(Session& session, const MaintenanceWish& wish) {
-    const auto hosts = hosts_of(session, wish);
-    if (!hosts) return Exit::failed;
-    for (const std::string& host : *hosts)
-        if (const Exit exit = enter(session, host, wish); exit != Exit::ok) return exit;
-    Exit worst = Exit::ok;
-    if (!wish.wait) warn_if_nothing_moves(session);
-    if (wish.wait)
-        for (const std::string& host : *hosts)
-            if (const Exit exit = follow_evacuation(session, host); exit != Exit::ok) worst = exit;
-    return worst;
-}
-
-Exit maintenance_leave(Session& session, const MaintenanceWish& wish) {
-    const auto hosts = hosts_of(session, wish);
-    if (!hosts) return Exit::failed;
-    for (const std::string& host : *hosts)
-        if (const Exit exit = leave(session, host); exit != Exit::ok) return exit;
-    return Exit::ok;
 }
 
 Exit migrate(Session& session, const MigrateWish& wish) {

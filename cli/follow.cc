@@ -1,11 +1,14 @@
 #include "cli/follow.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 
 #include "cli/human.h"
 #include "cli/progress_line.h"
 #include "cli/views/parts.h"
 #include "cli/views/views.h"
+#include "model/units.h"
 
 namespace ballast::cli {
 
@@ -16,11 +19,15 @@ constexpr int patience_looks = 30;
 // A plan made just before a sample may look stuck for a moment: it counts when seen this often in a row.
 constexpr int stuck_looks = 3;
 constexpr int bar_width = 20;
+constexpr int looks_before_told = 5;
+constexpr Duration least_to_judge_by = std::chrono::seconds{2};
+
+using Clock = std::chrono::steady_clock;
 
 // Looks again and again. A missing answer is borne for a while, a refusal is not.
 class Watcher {
 public:
-    explicit Watcher(Session& session) : session_(session) {}
+    Watcher(Session& session, ProgressLine& line) : session_(session), line_(line) {}
 
     /// The body, or nothing while the daemon is away; `failure` is set when looking on makes no sense.
     std::optional<value> look(const std::string& target) {
@@ -30,18 +37,33 @@ public:
             return std::move(answer->body);
         }
         const bool may_come_back = !answer || answer->status == 503;
-        if (may_come_back && ++missed_ < patience_looks) return std::nullopt;
+        if (may_come_back && ++missed_ < patience_looks) {
+            if (missed_ > looks_before_told)
+                line_.show(Phrase(" the daemon does not answer; waiting", Tone::notice), "away");
+            return std::nullopt;
+        }
+        line_.finish();
         failure = session_.fetch(target).exit;  // once more, to have it reported
         return std::nullopt;
     }
     void wait() { session_.terminal().wait(look_every_ms); }
+    Duration watched() const { return std::chrono::duration_cast<Duration>(Clock::now() - begun_); }
 
     Exit failure = Exit::ok;
 
 private:
     Session& session_;
+    ProgressLine& line_;
     int missed_ = 0;
+    const Clock::time_point begun_ = Clock::now();
 };
+
+// ", about 4 min left" when so much of it took so long; nothing while that is a guess.
+std::string time_left(double done, Duration took) {
+    if (done <= 0 || done >= 1 || took < least_to_judge_by) return "";
+    const double left = static_cast<double>(took.count()) * (1 - done) / done;
+    return ", about " + to_string(Duration(static_cast<Duration::rep>(left) / 1000 * 1000)) + " left";
+}
 
 bool all_waiting(const array& operations) {
     return std::all_of(operations.begin(), operations.end(),
@@ -65,14 +87,51 @@ std::string moving(const array& operations) {
     return names.empty() ? "" : "; moving " + names;
 }
 
-Phrase evacuation_line(const value& explained, std::int64_t initial, const Style& style) {
+// What all of them send together, where that is known.
+std::string rate_of(const array& operations) {
+    double sum = 0;
+    for (const value& operation : operations)
+        sum += number(at(operation, "progress"), "throughput_mib_per_s").value_or(0);
+    return sum > 0 ? " at " + fixed(sum, 0) + " MiB/s" : "";
+}
+
+Phrase evacuation_line(const value& explained, std::int64_t initial, Duration watched, const Style& style) {
     const auto left = whole(at(explained, "host"), "vms");
     const auto total = std::max<std::int64_t>(initial, 1);
     const double done = 1.0 - static_cast<double>(left) / static_cast<double>(total);
     return Phrase(" " + text(at(explained, "host"), "id") + " ", Tone::strong)
         .add(bar(done, bar_width, style))
         .add(" " + std::to_string(initial - left) + " of " + counted(initial, "VM has left", "VMs have left") +
-             moving(list(explained, "operations")));
+             time_left(done, watched) + moving(list(explained, "operations")) + rate_of(list(explained, "operations")));
+}
+
+// Hosts that are done; the one under way counts as nothing yet.
+Phrase rolling_line(const value& run, const Style& style) {
+    const auto hosts = static_cast<double>(std::max<std::size_t>(list(run, "hosts").size(), 1));
+    const double done = static_cast<double>(whole(run, "done")) / hosts;
+    std::string left;
+    if (const auto began = seconds_since(text(run, "started"))) left = time_left(done, *began);
+    return Phrase(" " + bar(done, bar_width, style) + " ").add(rolling_phrase(run)).add(left);
+}
+
+// By what the same took the last time.
+Phrase power_line(const value& host, Duration watched, const Style& style) {
+    const bool down = text(host, "state") != "switching_on";
+    const auto took = number(host, down ? "shutdown_ms" : "boot_ms");
+    Phrase phrase(" " + text(host, "host") + " ", Tone::strong);
+    if (!took || *took <= 0) return phrase.add(text(host, "message") + ", for " + to_string(watched) + " now");
+    const double done = std::min(static_cast<double>(watched.count()) / *took, 0.99);
+    return phrase.add(bar(done, bar_width, style) + " " + text(host, "message") + ", " + to_string(watched) +
+                      " of about " + duration(host, down ? "shutdown_ms" : "boot_ms"));
+}
+
+// What makes another line of it in a file.
+std::string tenth_of(const value& operation) {
+    const value& progress = at(operation, "progress");
+    const double total = number(progress, "total_bytes").value_or(0);
+    if (total <= 0) return "";
+    return fixed(10 - std::ceil(10 * number(progress, "remaining_bytes").value_or(0) / total), 0) + " " +
+           text(progress, "iteration");
 }
 
 array about_the_vm(const array& stays) {
@@ -82,20 +141,20 @@ array about_the_vm(const array& stays) {
     return kept.empty() ? stays : kept;
 }
 
+void show_those_left(const value& explained, Page& page) {
+    if (const array& leaves = list(explained, "leaves"); !leaves.empty()) show_moves(leaves, page);
+    if (const array& stays = list(explained, "stays"); !stays.empty()) show_rejections(about_the_vm(stays), page);
+}
+
 void name_those_left(Session& session, const value& explained) {
-    session.print(explained, [](const value& body, Page& page) {
-        if (const array& leaves = list(body, "leaves"); !leaves.empty()) show_moves(leaves, page);
-        if (const array& stays = list(body, "stays"); !stays.empty()) show_rejections(about_the_vm(stays), page);
-    });
+    if (session.for_people()) session.print(explained, show_those_left);
 }
 
 Exit end_of_evacuation(Session& session, const std::string& host, Evacuation how, const value& explained,
                        const value& status) {
     switch (how) {
         case Evacuation::emptied:
-            session.print(explained, [&](const value&, Page& page) {
-                page.say(Phrase(host, Tone::strong).add(" is empty. ").add("It can be worked on.", Tone::good));
-            });
+            session.say(Phrase(host, Tone::strong).add(" is empty. ").add("It can be worked on.", Tone::good));
             return Exit::ok;
         case Evacuation::called_off:
             session.complain(host + " is not in maintenance any more: somebody called it off.");
@@ -126,21 +185,21 @@ Evacuation judge(const value& explained, const value& status) {
     return nothing_leaves && !stays.empty() && all_final_reasons(stays) ? Evacuation::stuck : Evacuation::going_on;
 }
 
-Exit follow_evacuation(Session& session, const std::string& host) {
-    Watcher watcher(session);
+Fetched follow_evacuation(Session& session, const std::string& host) {
     ProgressLine line(session);
+    Watcher watcher(session, line);
     std::int64_t initial = -1;
     int stuck = 0;
     bool asked = false;
     for (;; watcher.wait()) {
         const auto explained = watcher.look("/v1/explain/host/" + url_encoded(host));
         const auto status = explained ? watcher.look("/v1/status") : std::nullopt;
-        if (watcher.failure != Exit::ok) return watcher.failure;
+        if (watcher.failure != Exit::ok) return {nullptr, watcher.failure};
         if (!explained || !status) continue;
         initial = std::max(initial, whole(at(*explained, "host"), "vms"));
         const auto left = whole(at(*explained, "host"), "vms");
         const array& operations = list(*explained, "operations");
-        line.show(evacuation_line(*explained, initial, session.terminal().out_style),
+        line.show(evacuation_line(*explained, initial, watcher.watched(), session.terminal().out_style),
                   std::to_string(left) + moving(operations));
         const Evacuation how = judge(*explained, *status);
         if (how == Evacuation::needs_approval && !asked) {
@@ -153,20 +212,21 @@ Exit follow_evacuation(Session& session, const std::string& host) {
             (how == Evacuation::stuck && stuck < stuck_looks))
             continue;
         line.finish();
-        return end_of_evacuation(session, host, how, *explained, *status);
+        const Exit exit = end_of_evacuation(session, host, how, *explained, *status);
+        return {*explained, exit};
     }
 }
 
 Exit follow_rolling(Session& session) {
-    Watcher watcher(session);
     ProgressLine line(session);
+    Watcher watcher(session, line);
     for (;; watcher.wait()) {
         const auto answer = watcher.look("/v1/rolling");
         if (watcher.failure != Exit::ok) return watcher.failure;
         if (!answer) continue;
         const value& run = at(*answer, "rolling");
         if (text(run, "state") == "running") {
-            line.show(Phrase(" ").add(rolling_phrase(run)), text(run, "host") + text(run, "step"));
+            line.show(rolling_line(run, session.terminal().out_style), text(run, "host") + text(run, "step"));
             continue;
         }
         line.finish();
@@ -176,8 +236,8 @@ Exit follow_rolling(Session& session) {
 }
 
 Exit follow_operation(Session& session, const std::string& id) {
-    Watcher watcher(session);
     ProgressLine line(session);
+    Watcher watcher(session, line);
     for (;; watcher.wait()) {
         const auto operation = watcher.look("/v1/operations/" + url_encoded(id));
         if (watcher.failure != Exit::ok) return watcher.failure;
@@ -192,13 +252,13 @@ Exit follow_operation(Session& session, const std::string& id) {
                       .add(state_phrase(state))
                       .add(" ")
                       .add(progress(*operation, session.terminal().out_style).full),
-                  state);
+                  state + " " + tenth_of(*operation));
     }
 }
 
 Exit follow_power(Session& session, const std::string& host, const std::function<bool(const value&)>& as_wanted) {
-    Watcher watcher(session);
     ProgressLine line(session);
+    Watcher watcher(session, line);
     for (;; watcher.wait()) {
         const auto power = watcher.look("/v1/power");
         if (watcher.failure != Exit::ok) return watcher.failure;
@@ -207,7 +267,7 @@ Exit follow_power(Session& session, const std::string& host, const std::function
             if (text(one, "host") != host) continue;
             const std::string state = text(one, "state");
             if ((state.starts_with("switching") || state == "fencing") && !flag(one, "alarm")) {
-                line.show(Phrase(" " + host + " ", Tone::strong).add(text(one, "message")), text(one, "message"));
+                line.show(power_line(one, watcher.watched(), session.terminal().out_style), text(one, "message"));
                 continue;
             }
             line.finish();

@@ -28,8 +28,9 @@ Evacuation judge(const value& explained_host, const value& status);
 std::string why_nothing_moves(const value& status);
 
 /// Until the host is empty (ok), only immovable VMs are left or nothing may move them (partly, they are named), or
-/// somebody takes it out of maintenance (failed). Bears a daemon that restarts meanwhile.
-Exit follow_evacuation(Session& session, const std::string& host);
+/// somebody takes it out of maintenance (failed). Bears a daemon that restarts meanwhile. The body is ExplainHost as it
+/// is then, which is shown here to people only; null when the daemon does not say.
+Fetched follow_evacuation(Session& session, const std::string& host);
 
 /// Until the rolling run is done (ok) or has stopped (partly).
 Exit follow_rolling(Session& session);

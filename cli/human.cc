@@ -60,6 +60,14 @@ std::string local_time(const std::string& rfc3339) {
     return text;
 }
 
+std::optional<Duration> seconds_since(const std::string& rfc3339) {
+    std::tm parts{};
+    if (!strptime(rfc3339.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts)) return std::nullopt;
+    const std::time_t ago = std::time(nullptr) - timegm(&parts);
+    if (ago < 0) return std::nullopt;
+    return std::chrono::seconds(ago);
+}
+
 std::string arrow(const Style& style) {
     return style.unicode ? " → " : " -> ";
 }

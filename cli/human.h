@@ -7,6 +7,7 @@
 
 #include "cli/json_read.h"
 #include "cli/phrase.h"
+#include "model/units.h"
 
 namespace ballast::cli {
 
@@ -24,6 +25,9 @@ std::int64_t whole(const value& from, std::string_view key);
 
 /// "2026-11-22 10:15" in local time from RFC 3339; the text itself when it is something else.
 std::string local_time(const std::string& rfc3339);
+
+/// How long ago that was by this machine's clock; nothing when it is no time, or lies ahead.
+std::optional<Duration> seconds_since(const std::string& rfc3339);
 
 /// "host1 → host2", with "->" in ASCII.
 std::string arrow(const Style& style);

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/human.h"
+#include "cli/progress_line.h"
 #include "cli/views/views.h"
 #include "config/load.h"
 
@@ -17,6 +18,7 @@ namespace ballast::cli {
 
 namespace {
 using interchange::TrialFigures;
+constexpr int bar_width = 20;
 
 Result<std::vector<std::string>> history_files(const std::string& directory) {
     std::error_code error;
@@ -56,13 +58,21 @@ Exit policy_test(Session& session, const std::vector<std::string>& files, const 
         return Exit::usage;
     }
     interchange::PolicyTrial trial(*loaded);
+    ProgressLine line(session);
+    std::size_t read_parts = 0;
     for (const std::string& part : *parts) {
+        const double done = static_cast<double>(read_parts++) / static_cast<double>(parts->size());
+        line.show(Phrase(" " + bar(done, bar_width, session.terminal().out_style) + " file " +
+                         std::to_string(read_parts) + " of " + std::to_string(parts->size()) + " of the history"),
+                  "");
         std::ifstream in(part, std::ios::binary);
         const std::string text{std::istreambuf_iterator<char>(in), {}};
         const auto read = interchange::read_history(text, [&](const auto& snapshot) { trial.add(snapshot); });
+        if (!in.is_open() || !read.problem.empty()) line.clear();
         if (!in.is_open()) session.complain(part + ": " + std::strerror(errno));
         if (!read.problem.empty()) session.complain_diagnostic(part + ": ends early: " + read.problem);
     }
+    line.clear();
     const auto& report = trial.report();
     session.print(object{{"covered_ms", report.covered.count()},
                          {"snapshots", report.snapshots},

@@ -24,6 +24,11 @@ void ProgressLine::show(const Phrase& phrase, const std::string& key) {
     last_key_ = key;
 }
 
+void ProgressLine::clear() {
+    if (drawn_) session_.terminal().out << redraw << std::flush;
+    drawn_ = false;
+}
+
 void ProgressLine::finish() {
     if (drawn_) session_.terminal().out << "\n" << std::flush;
     drawn_ = false;

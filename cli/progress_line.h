@@ -14,10 +14,13 @@ public:
     ProgressLine& operator=(const ProgressLine&) = delete;
     ~ProgressLine() { finish(); }
 
-    /// `key` is what makes it a different line for a file: figures that always change stay out of it.
+    /// `key` is what makes it a different line for a file: figures that always change stay out of it. Empty:
+    /// it is for terminals only.
     void show(const Phrase& phrase, const std::string& key);
     /// What follows starts on a line of its own.
     void finish();
+    /// What follows takes its place.
+    void clear();
 
 private:
     Session& session_;

@@ -151,6 +151,10 @@ Exit write(Session& session, const std::string& file, const std::string& text) {
     session.complain(Phrase("ballastctl: ", Tone::bad).add(file + ": " + std::strerror(errno)));
     return Exit::failed;
 }
+
+object written_file(const std::string& file, const Record& record) {
+    return {{"file", file}, {"hosts", record.inventory.hosts.size()}, {"vms", record.inventory.vms.size()}};
+}
 }  // namespace
 
 Exit record(Session& session, const std::string& file, bool anonymise) {
@@ -164,12 +168,13 @@ Exit record(Session& session, const std::string& file, bool anonymise) {
     }
     if (anonymise) *read = interchange::anonymised(std::move(*read));
     const Exit written = write(session, file, interchange::to_text(*read));
-    if (written == Exit::ok && file != "-")
-        session.say(Phrase(file, Tone::strong)
-                        .add(": " + read->cycle + " with " + std::to_string(read->inventory.hosts.size()) +
-                             " hosts and " + std::to_string(read->inventory.vms.size()) +
-                             " VMs. Look at it again with: ballastctl replay " + file));
-    return written;
+    if (written != Exit::ok || file == "-") return written;
+    session.print(written_file(file, *read), [&](const value& body, Page& page) {
+        page.say(Phrase(file, Tone::strong)
+                     .add(": " + read->cycle + " with " + text(body, "hosts") + " hosts and " + text(body, "vms") +
+                          " VMs. Look at it again with: ballastctl replay " + file));
+    });
+    return Exit::ok;
 }
 
 Exit replay(Session& session, const ReplayWish& wish) {
@@ -204,7 +209,14 @@ Exit import_hbal(Session& session, const std::vector<std::string>& files, const 
     Record record;
     record.written_by = "ballastctl " BALLAST_VERSION;
     record.inventory = interchange::to_inventory(*cluster, files.size() > 1);
-    return write(session, into, interchange::to_text(record));
+    const Exit written = write(session, into, interchange::to_text(record));
+    if (written != Exit::ok || into == "-") return written;
+    session.print(written_file(into, record), [&](const value& body, Page& page) {
+        page.say(Phrase(into, Tone::strong)
+                     .add(": " + text(body, "hosts") + " hosts and " + text(body, "vms") +
+                          " VMs. Plan with it: ballastctl replay " + into));
+    });
+    return Exit::ok;
 }
 
 }  // namespace ballast::cli

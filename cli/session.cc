@@ -77,6 +77,8 @@ Fetched Session::ask(Method method, const std::string& target, const value& body
 void Session::print(const value& body, const View& view) {
     if (format_ == Format::json) {
         terminal_.out << to_pretty_json(body);
+    } else if (format_ == Format::json_line) {
+        terminal_.out << to_json_line(body);
     } else if (format_ == Format::yaml) {
         terminal_.out << to_yaml(body);
     } else {

@@ -21,7 +21,7 @@ enum class Exit {
     unreachable = 4,  // no daemon answers
 };
 
-enum class Format { table, json, yaml };
+enum class Format { table, json, yaml, json_line };  // the last one: a document a line, for --watch
 
 using View = std::function<void(const value&, Page&)>;
 
@@ -38,6 +38,7 @@ public:
 
     Terminal& terminal() { return terminal_; }
     Api& api() { return api_; }
+    Format format() const { return format_; }
     bool for_people() const { return format_ == Format::table; }
 
     /// Asks; a failure is reported on stderr.

@@ -1,9 +1,11 @@
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
 #include <chrono>
+#include <cstdlib>
 
 #include "cli/api.h"
 
@@ -16,7 +18,8 @@ namespace http = beast::http;
 using boost::system::error_code;
 using Stream = beast::basic_stream<asio::local::stream_protocol>;
 
-constexpr std::chrono::seconds patience{60};            // longer than any call of the daemon on its own account
+constexpr std::chrono::seconds patience{60};  // longer than any call of the daemon on its own account
+constexpr std::chrono::seconds text_patience{10};
 constexpr std::uint64_t largest_answer = 256ULL << 20;  // some 10,000 VMs with everything known about them
 
 http::verb verb_of(Method method) {
@@ -106,6 +109,38 @@ private:
 
 std::unique_ptr<Api> connect_by_socket(std::string path) {
     return std::make_unique<SocketApi>(std::move(path));
+}
+
+Result<std::string> fetch_text(const std::string& address_and_port, const std::string& target) {
+    const auto colon = address_and_port.rfind(':');
+    std::string address = address_and_port.substr(0, colon);
+    if (address == "0.0.0.0" || address.empty() || address == "[::]") address = "127.0.0.1";
+    std::erase_if(address, [](char c) { return c == '[' || c == ']'; });
+    asio::io_context io;
+    beast::tcp_stream stream(io);
+    stream.expires_after(text_patience);
+    error_code error;
+    const auto finish = [&](error_code e, std::size_t = 0) { error = e; };
+    const auto ip = asio::ip::make_address(address, error);
+    const int port = colon == std::string::npos ? 0 : std::atoi(address_and_port.c_str() + colon + 1);
+    if (error || port <= 0) return Error{ErrorCode::invalid, address_and_port, "is no address and port"};
+    stream.async_connect(asio::ip::tcp::endpoint(ip, static_cast<unsigned short>(port)), finish);
+    io.run();
+    if (error) return Error{code_of(error), address_and_port, error.message()};
+    io.restart();
+    http::request<http::string_body> request{http::verb::get, target, 11};
+    request.set(http::field::host, address_and_port);
+    request.keep_alive(false);
+    http::async_write(stream, request, finish);
+    io.run();
+    io.restart();
+    beast::flat_buffer buffer;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(largest_answer);
+    http::async_read(stream, buffer, parser, finish);
+    io.run();
+    if (error) return Error{code_of(error), address_and_port, error.message()};
+    return parser.release().body();
 }
 
 std::string url_encoded(std::string_view text) {

@@ -2,9 +2,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <unistd.h>
 
+#include "cli/child.h"
 #include "cli/commands.h"
 #include "interchange/store_backup.h"
 
@@ -36,15 +36,6 @@ bool write_whole(const std::string& file, const std::string& text) {
     return written && closed && ::rename(unfinished.c_str(), file.c_str()) == 0;
 }
 
-// Beside this program in a build, in sbin where it is installed.
-std::string daemon_beside_this() {
-    std::error_code failure;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-    for (const auto& place : {self.parent_path() / "ballastd", self.parent_path().parent_path() / "sbin" / "ballastd"})
-        if (std::filesystem::exists(place, failure)) return place;
-    return "/usr/sbin/ballastd";
-}
-
 }  // namespace
 
 Exit store_backup(Session& session, const std::string& file) {
@@ -64,14 +55,17 @@ Exit store_backup(Session& session, const std::string& file) {
         return Exit::ok;
     }
     if (!write_whole(file, *text)) return failed(session, file + ": " + std::strerror(errno));
-    session.say(Phrase(file, Tone::strong)
-                    .add(" is a backup of " + backup->store + ": " + std::to_string(backup->entries.size()) +
-                         " entries. It comes back with: ballastctl store restore " + file));
+    session.print(object{{"file", file}, {"store", backup->store}, {"entries", backup->entries.size()}},
+                  [&](const value& body, Page& page) {
+                      page.say(Phrase(file, Tone::strong)
+                                   .add(" is a backup of " + backup->store + ": " + cli::text(body, "entries") +
+                                        " entries. It comes back with: ballastctl store restore " + file));
+                  });
     return Exit::ok;
 }
 
 Exit instead_run_daemon(Session& session, const DaemonWish& wish) {
-    const std::string program = daemon_beside_this();
+    const std::string program = daemon_program();
     session.terminal().out << std::flush;
     ::execl(program.c_str(), program.c_str(), "--config", wish.config.c_str(), wish.option.c_str(), wish.file.c_str(),
             nullptr);

@@ -70,6 +70,9 @@ std::string scalar(const json::value& value) {
     return value.is_string() ? quoted(view(value.get_string())) : json::serialize(value);
 }
 
+// In one line below this depth.
+constexpr int one_line = -1;
+
 void write_json(const json::value& value, int depth, std::string& out);
 
 template <class Range, class Write>
@@ -77,22 +80,24 @@ void write_members(const Range& range, char open, char close, int depth, std::st
     out += open;
     bool first = true;
     for (const auto& member : range) {
-        out += (first ? "\n" : ",\n") + indent(depth + 1);
+        out += first ? "" : depth == one_line ? ", " : ",";
+        if (depth != one_line) out += "\n" + indent(depth + 1);
         write(member);
         first = false;
     }
-    if (!first) out += "\n" + indent(depth);
+    if (!first && depth != one_line) out += "\n" + indent(depth);
     out += close;
 }
 
 void write_json(const json::value& value, int depth, std::string& out) {
+    const int below = depth == one_line ? one_line : depth + 1;
     if (const auto* object = value.if_object())
         write_members(*object, '{', '}', depth, out, [&](const auto& member) {
             out += quoted(view(member.key())) + ": ";
-            write_json(member.value(), depth + 1, out);
+            write_json(member.value(), below, out);
         });
     else if (const auto* array = value.if_array())
-        write_members(*array, '[', ']', depth, out, [&](const auto& member) { write_json(member, depth + 1, out); });
+        write_members(*array, '[', ']', depth, out, [&](const auto& member) { write_json(member, below, out); });
     else
         out += scalar(value);
 }
@@ -154,6 +159,12 @@ void write_yaml(const json::value& value, int depth, std::string& out) {
 std::string to_pretty_json(const json::value& value) {
     std::string out;
     write_json(value, 0, out);
+    return out + "\n";
+}
+
+std::string to_json_line(const json::value& value) {
+    std::string out;
+    write_json(value, one_line, out);
     return out + "\n";
 }
 

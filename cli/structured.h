@@ -8,6 +8,8 @@
 namespace ballast::cli {
 
 std::string to_pretty_json(const boost::json::value& value);
+/// In one line, with its end.
+std::string to_json_line(const boost::json::value& value);
 std::string to_yaml(const boost::json::value& value);
 
 }  // namespace ballast::cli

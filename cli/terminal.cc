@@ -13,7 +13,7 @@
 namespace ballast::cli {
 
 namespace {
-constexpr int least_width = 40;  // below this, wrapping makes things worse
+constexpr int narrowest = 40;  // below this, wrapping makes things worse
 
 std::string_view environment(const char* name) {
     const char* value = std::getenv(name);
@@ -28,7 +28,7 @@ int width_of(int descriptor) {
         width = std::atoi(columns.data());
     else if (isatty(descriptor) && ioctl(descriptor, TIOCGWINSZ, &size) == 0)
         width = size.ws_col;
-    return width <= 0 ? 0 : std::max(width, least_width);
+    return width <= 0 ? 0 : std::max(width, narrowest);
 }
 
 Style style_of(int descriptor) {
@@ -48,7 +48,8 @@ Terminal standard_terminal() {
             style_of(STDOUT_FILENO),
             style_of(STDERR_FILENO),
             isatty(STDOUT_FILENO) && environment("TERM") != "dumb",
-            wait};
+            wait,
+            isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? &std::cin : nullptr};
 }
 
 void apply(ColourWish wish, Terminal& terminal) {

@@ -17,6 +17,8 @@ struct Terminal {
     bool live = false;  // out is a terminal: progress may redraw its line
     /// Waits between two looks at something that is under way.
     std::function<void(int milliseconds)> wait;
+    /// Where a person answers questions; null when nobody does (a pipe, a script).
+    std::istream* answers = nullptr;
 };
 
 enum class ColourWish { automatic, always, never };

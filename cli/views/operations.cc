@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cmath>
 
 #include "cli/human.h"
 #include "cli/views/parts.h"
 #include "cli/views/views.h"
+#include "model/units.h"
 
 namespace ballast::cli {
 
@@ -49,12 +51,33 @@ void sentence(const value& operation, Page& page) {
 }
 }  // namespace
 
+// "1.2 GiB of 4 GiB, 112 MiB/s, about 25 s left". A pass over memory sends again what the guest wrote during the one
+// before.
+static Cell copied(const value& progress, double total, const Style& style) {
+    const double left = number(progress, "remaining_bytes").value_or(0);
+    const double ratio = std::clamp(1 - left / total, 0.0, 0.99);
+    const auto rate = number(progress, "throughput_mib_per_s");
+    std::string pace, ends;
+    if (rate && *rate > 0) {
+        pace = ", " + fixed(*rate, 0) + " MiB/s";
+        const double seconds = left / (*rate * 1024 * 1024);
+        ends = ", about " + to_string(Duration(static_cast<Duration::rep>(std::ceil(seconds)) * 1000)) + " left";
+    }
+    const auto pass = whole(progress, "iteration");
+    const std::string amount = to_string(Bytes{static_cast<std::uint64_t>(std::max(total - left, 0.0))}) + " of " +
+                               bytes(progress, "total_bytes") + (pass > 1 ? ", pass " + std::to_string(pass) : "");
+    return {Phrase(bar(ratio, progress_width, style)).add(" " + amount + pace + ends), percent(ratio) + ends};
+}
+
 Cell progress(const value& operation, const Style& style) {
+    const value& measured = at(operation, "progress");
+    if (const double total = number(measured, "total_bytes").value_or(0); total > 0)
+        return copied(measured, total, style);
     const std::string state = text(operation, "state");
     const auto elapsed = number(operation, "elapsed_ms");
     const auto expected = number(at(operation, "prediction"), "duration_ms");
     if (!elapsed || !expected || *expected <= 0 || state == "waiting" || state == "planned") return Phrase();
-    // Time is all there is to go by; a migration is done when it is done, so the bar never says so before.
+    // Time is all there is to go by here; a migration is done when it is done, so the bar never says so before.
     const double ratio = std::min(*elapsed / *expected, 0.99);
     const std::string times =
         duration(operation, "elapsed_ms") + " of about " + duration(at(operation, "prediction"), "duration_ms");

@@ -37,7 +37,7 @@ void show_active(const array& operations, Page& page);
 void show_ended(const array& operations, Page& page);
 /// The cycles an explanation lists.
 void show_mentions(const array& cycles, Page& page);
-/// "████░░ 12 s of about 42 s"; empty before it runs.
+/// "████░░ 1.2 GiB of 4 GiB, 112 MiB/s, about 25 s left", by time where nobody measured; empty before it runs.
 Cell progress(const value& operation, const Style& style);
 
 }  // namespace ballast::cli

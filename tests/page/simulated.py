@@ -9,11 +9,11 @@ import time
 class Cluster:
     """Serves from the start until stop(); start() again takes the same port."""
 
-    def __init__(self, program, hosts=3, calm=False):
+    def __init__(self, program, hosts=3, calm=False, power=False):
         self.folder = tempfile.TemporaryDirectory(prefix="ballast-seen-")
         self.socket = os.path.join(self.folder.name, "run", "ballast.sock")
         self.port = 0
-        self.command = [program, "--hosts", str(hosts), "--socket", self.socket] + (["--calm"] if calm else [])
+        self.command = [program, "--hosts", str(hosts), "--socket", self.socket] + (["--calm"] if calm else []) + (["--power"] if power else [])
         self.start()
 
     def start(self):

@@ -1,8 +1,8 @@
 // A daemon on simulated hosts, with its control socket and its page: what the tests of the page and of `ballastctl top`
 // look at. Time is virtual, begins an hour after the start of the cluster, and goes on as fast as the real one.
-//   ballast-page-cluster --hosts N --socket FILE --page ADDRESS:PORT [--calm]
-// All but a calm cluster has an overloaded host, moves under way, a clock that is wrong and, from five hosts on, one
-// that is off.
+//   ballast-page-cluster --hosts N --socket FILE --page ADDRESS:PORT [--calm] [--power]
+// With --power all hosts have BMCs, one more, spare, has no VMs, and rolling reboots are possible. All but a calm
+// cluster has an overloaded host, moves under way, a clock that is wrong and, from five hosts on, one that is off.
 #include <CLI/CLI.hpp>
 #include <boost/asio.hpp>
 #include <cmath>
@@ -29,7 +29,7 @@ constexpr double cores = 16;
 struct Wanted {
     unsigned hosts = 3;
     std::string socket, page;
-    bool calm = false;
+    bool calm = false, power = false;
 };
 
 HostId name_of(unsigned i) {
@@ -41,8 +41,14 @@ double load_of(unsigned host) {
     return 0.45 + 0.25 * std::sin(host * 2.4);
 }
 
-config::DaemonOptions options_for(unsigned hosts) {
+config::DaemonOptions options_for(unsigned hosts, bool power) {
     config::DaemonOptions options;
+    if (power) {
+        config::HostOptions spare;
+        spare.id = {"spare"};
+        spare.uri = "qemu+tls://spare/system";
+        options.hosts.push_back(spare);
+    }
     for (unsigned i = 0; i < hosts; ++i) {
         config::HostOptions host;
         host.id = name_of(i);
@@ -56,15 +62,20 @@ class Cluster {
 public:
     explicit Cluster(const Wanted& wanted) : wanted_(wanted) {
         for (unsigned i = 0; i < wanted.hosts; ++i) add_host(i);
+        if (wanted.power) add_power();
         daemon::ControllerListener listener;
         listener.cycle_ended = [this](const Cycle&) { tell(); };
         listener.operation_changed = [this](const Operation&) { tell(); };
-        controller_.emplace(io_.get_executor(), clock_, hypervisor_, power_, probe_, store_, options_for(wanted.hosts),
-                            listener);
+        controller_.emplace(io_.get_executor(), clock_, hypervisor_, power_, probe_, store_,
+                            options_for(wanted.hosts, wanted.power), listener);
+        if (wanted.power)
+            rolling_.emplace(io_.get_executor(), clock_, hypervisor_, store_, *controller_, run_nothing,
+                             [this](const RollingRun&) { tell(); });
         daemon::ApiOptions options;
         options.socket = wanted.socket;
         daemon::ApiHooks hooks;
         hooks.energy = [this] { return energy(); };
+        if (rolling_) hooks.rolling = &*rolling_;
         api_.emplace(io_.get_executor(), *controller_, clock_, options, std::move(hooks));
     }
 
@@ -117,6 +128,21 @@ private:
         }
     }
 
+    static boost::asio::awaitable<Result<executor::CommandEnd>> run_nothing(std::vector<std::string>, Duration) {
+        co_return executor::CommandEnd{};
+    }
+
+    // What is switched off answers no more, and what is switched on does a while later.
+    void add_power() {
+        hypervisor_.add_host("spare", cores, gib(64));
+        for (const auto& [id, host] : hypervisor_.hosts_by_id) power_.add_host(id.value);
+        power_.on_change = [this](const HostId& id, Power now) {
+            const bool up = now == Power::on;
+            hypervisor_.hosts_by_id.at(id).connection = up ? Connection::up : Connection::down;
+            hypervisor_.tell({up ? HypervisorEvent::Kind::connected : HypervisorEvent::Kind::disconnected, id, {}, ""});
+        };
+    }
+
     // Some moves that ended, then a host that is too busy, so that there are some under way.
     void begin_troubles() {
         for (unsigned k = 0; k < 3; ++k) move_by_operator("vm2-" + std::to_string(k), "host3");
@@ -166,6 +192,7 @@ private:
     test::FakeProbe probe_{clock_};
     test::MemoryStore store_;
     std::optional<daemon::Controller> controller_;
+    std::optional<daemon::RollingService> rolling_;
     std::optional<daemon::ApiServer> api_;
 };
 
@@ -178,6 +205,7 @@ int main(int argc, char** argv) {
     app.add_option("--socket", wanted.socket, "The control socket")->required();
     app.add_option("--page", wanted.page, "ADDRESS:PORT of the page; port 0 takes a free one")->required();
     app.add_flag("--calm", wanted.calm, "Without troubles");
+    app.add_flag("--power", wanted.power, "With BMCs, and a host without VMs");
     CLI11_PARSE(app, argc, argv);
     return Cluster(wanted).run();
 }
