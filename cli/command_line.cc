@@ -482,9 +482,14 @@ void CommandLine::add_helpers() {
     hidden->add_option("WORD", said_.words, "")->type_name("");
 }
 
-std::string joined(const std::vector<std::string>& words) {
+// What is watched, as it was typed, but for the watching.
+std::string title_of(const std::vector<std::string>& words) {
     std::string text = "ballastctl";
-    for (const std::string& word : words) text += " " + word;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const bool alone = words[i] == "-w" || words[i] == "--watch";
+        if (alone && i + 1 < words.size() && watch_interval(words[i + 1])) ++i;
+        if (!alone && !words[i].starts_with("--watch=")) text += " " + words[i];
+    }
     return text;
 }
 }  // namespace
@@ -521,7 +526,8 @@ Exit run(const std::vector<std::string>& words, Terminal& terminal, const Connec
     terminal.out_style.headers = !said.no_headers;
     const auto api = connect(said.socket);
     Session session(*api, terminal, formats.at(said.format));
-    const Exit exit = line.watches() ? watch(session, line.action(), {*every, joined(words)}) : line.action()(session);
+    const Exit exit =
+        line.watches() ? watch(session, line.action(), {*every, title_of(words)}) : line.action()(session);
     // A full disk must not pass for success: what was printed may be all that somebody wanted.
     if (terminal.out.flush()) return exit;
     session.complain("ballastctl: the output could not be written");

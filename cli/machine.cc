@@ -33,7 +33,9 @@ Result<value> look_at_libvirt(const std::vector<std::string>& uris) {
     if (!said) return said.error();
     boost::system::error_code error;
     value read = boost::json::parse(said->out, error);
-    if (error) return Error{ErrorCode::corrupt, command.front(), said->err.empty() ? "says nothing" : said->err};
+    if (error)
+        return Error{ErrorCode::corrupt, command.front(),
+                     said->err.empty() ? "says nothing" : said->err.substr(0, said->err.find('\n'))};
     return read;
 }
 }  // namespace

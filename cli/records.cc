@@ -119,6 +119,7 @@ object head(const Record& record) {
 Exit show_supposed(Session& session, const Replay& replay, const std::string& what_if) {
     auto supposed = views::plan_if(what_if, replay.seen());
     if (!supposed) return complain(session, supposed.error());
+    (*supposed)["mode"] = to_string(replay.cycle.mode);
     (*supposed)["replay"] = head(replay.record);
     session.print(*supposed, show_replay);
     return Exit::ok;

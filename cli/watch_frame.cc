@@ -54,6 +54,7 @@ std::vector<std::string> watch_frame(const WatchShown& shown, const Style& style
                                Tone::faint)
                             .truncated_to(width, style.unicode)
                             .render(style));
+    if (rows > 0 && frame.size() > static_cast<std::size_t>(rows)) frame.resize(static_cast<std::size_t>(rows));
     return frame;
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("All hosts of a site enter maintenance, and those that are named besid
     CHECK(requests[2] == R"(POST /v1/maintenance/h1 {"on":true,"to_site":"c"})");
     CHECK(requests[3] == R"(POST /v1/maintenance/h3 {"on":true,"to_site":"c"})");
     Run nobody;
-    CHECK(nobody({"maintenance", "enter"}) != 0);
+    CHECK(nobody({"maintenance", "enter"}) == 2);
+    CHECK(has(nobody.err.str(), "--site"));
     CHECK(nobody.requests().empty());
 }
 
@@ -150,6 +151,52 @@ TEST_CASE("Several operations are each tried, and one failure shows in the exit 
     CHECK(ballastctl({"approve", "op-1", "op-2"}) == 1);
     CHECK(ballastctl.requests().size() == 2);
     CHECK(has(ballastctl.out.str(), "planned"));
+}
+
+TEST_CASE("Programs get one document of the same shape, however many were named") {
+    for (const std::vector<std::string>& ids : std::vector<std::vector<std::string>>{{"op-1"}, {"op-1", "op-2"}}) {
+        Run ballastctl;
+        for (const std::string& id : ids)
+            ballastctl.api.answers["POST /v1/operations/" + id + "/cancel"] = {{200, operation("cancelled")}};
+        std::vector<std::string> words = {"cancel", "-o", "json"};
+        words.insert(words.end(), ids.begin(), ids.end());
+        CHECK(ballastctl(words) == 0);
+        CHECK(json::parse(ballastctl.out.str()).at("operations").as_array().size() == ids.size());
+    }
+    Run hosts;
+    for (const std::string host : {"h1", "h2"})
+        hosts.api.answers["POST /v1/maintenance/" + host] = {
+            {200, json::object{{"host", host}, {"maintenance", true}}}};
+    CHECK(hosts({"maintenance", "enter", "h1", "h2", "-o", "json"}) == 0);
+    CHECK(json::parse(hosts.out.str()).at("hosts").at(1).at("host") == "h2");
+}
+
+TEST_CASE("A verb or an option that nobody knows is answered with what was probably meant") {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+        {{"-o", "json", "stauts"}, "there is no verb stauts; did you mean status?"},
+        {{"maintenance", "entr", "h1"}, "there is no verb maintenance entr; did you mean enter?"},
+        {{"maintenance", "enter", "h1", "--wiat"},
+         "ballastctl maintenance enter has no option --wiat; did you mean --wait?"},
+        {{"status", "--colour", "never"}, "did you mean --color?"},
+        {{"power", "xyzzy"}, "ballastctl power --help lists them"},
+        {{"migrate", "web1"}, "--to is required"},
+    };
+    for (const auto& [words, said] : cases) {
+        Run ballastctl;
+        CHECK(ballastctl(words) == 2);
+        INFO(ballastctl.err.str());
+        CHECK(has(ballastctl.err.str(), said));
+        CHECK(ballastctl.requests().empty());
+    }
+}
+
+TEST_CASE("A daemon that runs alone has no cluster, which is said as it is") {
+    for (const std::string verb : {"status", "members", "leader"}) {
+        Run ballastctl;
+        CHECK(ballastctl({"cluster", verb}) == 1);
+        CHECK(has(ballastctl.err.str(), "this daemon runs alone"));
+        CHECK(ballastctl.out.str().empty());
+    }
 }
 
 TEST_CASE("A failed reload prints every diagnostic unwrapped, says that nothing changed, and ends with 2") {

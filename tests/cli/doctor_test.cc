@@ -1,5 +1,6 @@
 #include "cli/doctor.h"
 
+#include <unistd.h>
 #include <zlib.h>
 
 #include "cli/bundle.h"

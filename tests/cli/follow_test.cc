@@ -154,5 +154,45 @@ TEST_CASE("On a terminal progress redraws one line, and programs get the final a
     program.live = true;
     set_up(program, {evacuating(1, running(), {}, {}), evacuating(0, {}, {}, {})}, acting("automatic"));
     CHECK(program({"maintenance", "enter", "host1", "--wait", "-o", "json"}) == 0);
-    CHECK(at(at(boost::json::parse(program.out.str()), "host"), "vms") == 0);
+    const value ended = boost::json::parse(program.out.str());
+    REQUIRE(list(ended, "hosts").size() == 1);
+    CHECK(at(at(list(ended, "hosts")[0], "host"), "vms") == 0);
+}
+
+TEST_CASE(
+    "A migration that is measured shows bytes, rate, pass and what is left, each tenth as a line of its own on a "
+    "pipe") {
+    const auto at_bytes = [](std::uint64_t left, int pass) {
+        value one = operation("running", false);
+        one.as_object()["progress"] = object{{"total_bytes", 4ULL << 30},
+                                             {"processed_bytes", (4ULL << 30) - left},
+                                             {"remaining_bytes", left},
+                                             {"iteration", pass},
+                                             {"throughput_mib_per_s", 128}};
+        return Answer{200, one};
+    };
+    Run ballastctl;
+    ballastctl.api.answers["POST /v1/migrate"] = {{202, operation("planned", false)}};
+    ballastctl.api.answers["GET /v1/operations/op-000000000042"] = {at_bytes(3ULL << 30, 1),
+                                                                    at_bytes((3ULL << 30) - 1, 1),
+                                                                    at_bytes(1ULL << 30, 2),
+                                                                    {200, operation("done", true)}};
+    CHECK(ballastctl({"migrate", "web1", "--to", "host2", "--wait"}) == 0);
+    const std::string out = ballastctl.out.str();
+    INFO(out);
+    CHECK(has(out, "1 GiB of 4 GiB, 128 MiB/s, about 24 s left"));
+    CHECK(has(out, "3 GiB of 4 GiB, pass 2, 128 MiB/s, about 8 s left"));
+    CHECK(out.find("1 GiB of") == out.rfind("1 GiB of"));
+    CHECK_FALSE(has(out, "\x1b"));
+}
+
+TEST_CASE("While the daemon is away a wait says so, and its error begins on a line of its own") {
+    Run ballastctl;
+    ballastctl.live = true;
+    ballastctl.api.answers["POST /v1/migrate"] = {{202, operation("planned", false)}};
+    ballastctl.api.answers["GET /v1/operations/op-000000000042"] = {{200, operation("running", false)}, {503, {}}};
+    CHECK(ballastctl({"migrate", "web1", "--to", "host2", "--wait"}) == 1);
+    CHECK(has(ballastctl.out.str(), "the daemon does not answer; waiting"));
+    CHECK(ballastctl.out.str().ends_with("\n"));
+    CHECK(has(ballastctl.err.str(), "HTTP status 503"));
 }

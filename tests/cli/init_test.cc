@@ -1,6 +1,7 @@
 #include "cli/init.h"
 
 #include <regex>
+#include <unistd.h>
 
 #include "cli/whole_file.h"
 #include "config/load.h"
@@ -53,7 +54,9 @@ struct Begun {
     std::string file(const std::string& name) const { return read_if_there(folder + "/" + name); }
     std::string daemon() const { return file("ballast.yaml"); }
 
-    const std::string folder = (fs::temp_directory_path() / ("ballast-init-" + std::to_string(::getpid()))).string();
+    static inline int begun = 0;
+    const std::string folder =
+        fs::temp_directory_path() / ("ballast-init-" + std::to_string(::getpid()) + "-" + std::to_string(++begun));
     Machine machine;
     InitWish wish;
     Format format = Format::table;

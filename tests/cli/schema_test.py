@@ -236,6 +236,7 @@ def real(folder):
     daemon = Daemon(folder, "hosts:", f'  - {{name: {name}, uri: "test:///default"}}')
     try:
         ask = Asked(daemon.socket, "real")
+        eventually(lambda: ask("vms")["vms"], "the VM of libvirt's test driver is seen")
         look_at(ask, "test", name)
         ask("preflight", status=(0, 3))
         ask("store backup", str(folder / "backup.json"))
