@@ -33,7 +33,7 @@ class Home(ClusterTest):
         self.ballast.wait_watching()
         self.assertIn("comes back when that is over", self.ballast.ctl("explain", "vm", "one")["verdict"])
         left = self.ballast.ctl("maintenance", "leave", "host2")
-        self.assertEqual(left["returning"], 2)
+        self.assertEqual([host["returning"] for host in left["hosts"]], [2])
         for vm in ("one", "two"):
             wait_until(f"{vm} to be at home", lambda vm=vm: where(vm), lambda hosts: hosts == ["host2"], timeout=120)
         self.assert_stays_true("other stays", lambda: where("other") == ["host3"], 5)
