@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What the programs' --help names is in their manual pages, and the other way round; and bash offers every verb and option.
+"""What the programs' --help names is in their manual pages, and the other way round; bash offers every verb and option; and
+the commands that the documentation shows are there.
 
     documented.py MANUAL_FOLDER PROGRAM...        MANUAL_FOLDER has the pages as docs/man/generate writes them; - for none
 """
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = {"ballastd": 8, "ballast-powerd": 8, "ballast-health": 8, "ballastctl": 1, "ballast-sim": 1}
 failures = []
 
@@ -58,6 +60,31 @@ def check_completion(program, verbs):
             failures.append(f"bash does not offer {sorted(missing)} behind {' '.join(verb)}")
 
 
+def shown_commands(name):
+    """Triples of page, line and words of each command of the program that is shown as code."""
+    for page in sorted([SOURCE / "README.md", *SOURCE.glob("docs/*.md"), *SOURCE.glob("docs/man/*.md")]):
+        fenced = False
+        for number, line in enumerate(page.read_text(encoding="utf-8").split("\n"), 1):
+            fenced ^= line.lstrip().startswith("```")
+            pieces = [line] if fenced or line.startswith("    ") else re.findall(r"`([^`]*)`", line)
+            for piece in pieces:
+                for said_there in re.findall(rf"(?:^|[\s(]){name} ((?:[^\s|;&#()]+ ?)+)", piece):
+                    yield page.name, number, said_there.split()
+
+
+def check_commands(name, verbs):
+    known = dict(verbs)
+    for page, number, words in shown_commands(name):
+        verb, rest = (), [word.strip("[],.:") for word in words]
+        while rest and verb + (rest[0],) in known:
+            verb += (rest.pop(0),)
+        if len(known) > 1 and not verb and rest and re.fullmatch(r"[a-z][a-z-]+", rest[0]) and rest[0] not in ("completion", "help"):
+            failures.append(f"{page}:{number}: {name} has no verb {rest[0]}")
+        for option in (word for word in rest if re.fullmatch(r"--[a-z-]+", word)):
+            if option not in known[verb] | known[()]:
+                failures.append(f"{page}:{number}: {name} {' '.join(verb)} has no option {option}")
+
+
 def main(manual, programs):
     looked_at = 0
     for program in programs:
@@ -66,6 +93,7 @@ def main(manual, programs):
         looked_at += len(verbs)
         if manual != "-":
             check_manual(pathlib.Path(manual) / f"{name}.{SECTIONS[name]}", name, verbs)
+        check_commands(name, verbs)
         if name == "ballastctl":
             check_completion(program, verbs)
     if looked_at < len(programs) + 20:
