@@ -55,6 +55,8 @@ std::string shown(const std::vector<std::string>& path) {
 
 // Routes that begin alike, else the beginnings of all.
 std::string hint(const std::vector<Route>& routes, const std::vector<std::string>& path) {
+    if (path.size() > 1 && path[1] == "cluster")  // a member answers these itself
+        return "this daemon looks after its hosts alone: `cluster` is not enabled in its ballast.yaml";
     std::string alike;
     std::set<std::string> beginnings;
     for (const Route& route : routes) {

@@ -186,6 +186,7 @@ TEST_CASE("An unknown subject is 404, an unknown route too but with a hint") {
     CHECK(bench.get("/v1/explain/web1").message().find("GET /v1/explain/vm/{vm}") != std::string::npos);
     CHECK(bench.get("/").message().find("/v1/status") != std::string::npos);
     CHECK(bench.get("/v2/hosts").status == 404);
+    CHECK(bench.get("/v1/cluster").message().find("alone: `cluster` is not enabled") != std::string::npos);
     CHECK(bench.get("/v1/hosts//").status == 404);
 }
 
