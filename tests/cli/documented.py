@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What the programs' --help names is in their manual pages, and the other way round; bash offers every verb and option; and
-the commands that the documentation shows are there.
+the commands and files that the documentation shows are valid.
 
     documented.py MANUAL_FOLDER PROGRAM...        MANUAL_FOLDER has the pages as docs/man/generate writes them; - for none
 """
@@ -8,6 +8,8 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
+import textwrap
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = {"ballastd": 8, "ballast-powerd": 8, "ballast-health": 8, "ballastctl": 1, "ballast-sim": 1}
@@ -85,6 +87,39 @@ def check_commands(name, verbs):
                 failures.append(f"{page}:{number}: {name} {' '.join(verb)} has no option {option}")
 
 
+# What a block of a page leaves to its reader: the machine it is for, hosts that stand elsewhere, and files of others.
+LEFT_OPEN = re.compile(r"none of the `hosts` is called|names the host `")
+OF_OTHERS = re.compile(r"^(# prometheus.yml|theme:)")
+
+
+def problems_of(folder, program, block, *words):
+    """What the program says against a file with the block; empty when nothing."""
+    file = pathlib.Path(folder) / "shown.yaml"
+    file.write_text(block, encoding="utf-8")
+    done = subprocess.run([program, *words, str(file)], capture_output=True, text=True, check=False, timeout=60)
+    return [] if done.returncode == 0 else done.stderr.strip().split("\n")
+
+
+def check_files(ballastd, ballastctl):
+    """Every YAML block is a policy, or a daemon's file."""
+    checked = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for page in sorted([SOURCE / "README.md", *SOURCE.glob("docs/*.md")]):
+            text = page.read_text(encoding="utf-8")
+            for found in re.finditer(r"^( *)```yaml\n(.*?)^ *```", text, re.M | re.S):
+                block = textwrap.dedent(found.group(2))
+                if OF_OTHERS.match(block):
+                    continue
+                checked += 1
+                as_policy = problems_of(folder, ballastctl, block, "policy", "check")
+                as_daemon = problems_of(folder, ballastd, block + "\npolicy_dir: /nonexistent\n", "--check", "--config")
+                if as_policy and any(not LEFT_OPEN.search(problem) for problem in as_daemon):
+                    failures.append(f"{page.name}:{text.count(chr(10), 0, found.start()) + 1}: neither a policy ({as_policy[0]}) "
+                                    f"nor a daemon's file ({as_daemon[0]})")
+    if checked < 20:
+        failures.append(f"only {checked} files were found in the documentation, which cannot be all")
+
+
 def main(manual, programs):
     looked_at = 0
     for program in programs:
@@ -96,6 +131,8 @@ def main(manual, programs):
         check_commands(name, verbs)
         if name == "ballastctl":
             check_completion(program, verbs)
+    paths = {pathlib.Path(program).name: program for program in programs}
+    check_files(paths["ballastd"], paths["ballastctl"])
     if looked_at < len(programs) + 20:
         failures.append(f"only {looked_at} verbs were found, which cannot be all")
     print("\n".join(failures) or f"{looked_at} verbs of {len(programs)} programs are documented and completed")
