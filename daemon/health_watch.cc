@@ -16,6 +16,14 @@ constexpr Duration smart_interval = std::chrono::minutes{5};
 constexpr std::size_t most_faults = 3;
 constexpr Duration fault_window = std::chrono::minutes{10};
 
+// A shell's 127 says that there is no such program [POSIX.1-2017, Shell and Utilities, 2.8.2].
+std::string how_it_failed(const service::Ended& ended) {
+    const std::string complaint = service::last_line(ended.complaint);
+    return "exit status " + std::to_string(*ended.exit_code) +
+           (complaint.empty() ? "" : ", " + health::tidy(complaint)) +
+           (*ended.exit_code == 127 ? "; is Ballast installed there?" : "");
+}
+
 }  // namespace
 
 HealthWatch::HealthWatch(asio::any_io_executor executor, Clock& clock, Runner runner,
@@ -73,8 +81,7 @@ asio::awaitable<void> HealthWatch::probe_for(HostId host, bool smart) {
     const auto ended = co_await runner_(std::move(*command));
     const std::string origin = smart ? "disks" : "probe";
     std::string why = no_answer(ended, options_.deadline);
-    if (why.empty() && ended->exit_code != 0)
-        why = "exit status " + std::to_string(*ended->exit_code) + ", " + health::tidy(ended->complaint);
+    if (why.empty() && ended->exit_code != 0) why = how_it_failed(*ended);
     if (why.empty())
         take_report(watched, origin, ended->output, begun);
     else

@@ -203,7 +203,7 @@ TEST_CASE("The probe's report is taken: at once what destroys data, the second t
 }
 
 TEST_CASE("A probe that fails or prints nonsense is unread, with the reason") {
-    for (const auto& [answer, words] : {std::pair{ended(127, ""), "exit status 127"},
+    for (const auto& [answer, words] : {std::pair{ended(127, ""), "exit status 127; is Ballast installed there?"},
                                         {ended(0, "Last login: today"), "no JSON"},
                                         {ended(0, "{\"format\": 99}"), "another format"}}) {
         Lab lab;
