@@ -338,6 +338,19 @@ TEST_CASE("Obstacles of the past end") {
     CHECK(cluster.refusals("a", "host2").empty());
 }
 
+TEST_CASE("Of several past moves the one that holds a VM for the longest is told, once") {
+    Cluster cluster = free_to_go();
+    cluster.moved("a", "host3", "host1", 20min);
+    cluster.moved("a", "host3", "host1", 5min);
+    cluster.moved("a", "host3", "host1", 100min, true, true);
+    cluster.moved("a", "host1", "host2", 3min, false);
+    cluster.moved("a", "host1", "host2", 2min, false);
+    const auto refusals = cluster.refusals("a", "host2");
+    REQUIRE(refusals.size() == 2);
+    CHECK(refusals[0].detail == "moved 5 min ago (waits 30 min)");
+    CHECK(refusals[1].detail == "moving it there failed or was declined 2 min ago (waits 5 min)");
+}
+
 TEST_CASE("Paths are compared by folder, and nothing leads out of a shared folder") {
     Cluster cluster = free_to_go();
     auto& files = cluster.guest("a").facts.requirements.files;
