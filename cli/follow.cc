@@ -266,7 +266,9 @@ Exit follow_power(Session& session, const std::string& host, const std::function
         for (const value& one : list(*power, "hosts")) {
             if (text(one, "host") != host) continue;
             const std::string state = text(one, "state");
-            if ((state.starts_with("switching") || state == "fencing") && !flag(one, "alarm")) {
+            // A lost host stays so until it is back, also while it is switched on.
+            const bool passes = state.starts_with("switching") || state == "fencing" || state == "lost";
+            if (passes && !as_wanted(one) && !flag(one, "alarm")) {
                 line.show(power_line(one, watcher.watched(), session.terminal().out_style), text(one, "message"));
                 continue;
             }

@@ -142,6 +142,22 @@ TEST_CASE("Waiting for a migration ends with 0 when it is done and with 1 when i
     }
 }
 
+TEST_CASE("Waiting for a lost host to be switched on ends when it is back, or with 1 at an alarm") {
+    const auto power = [](const std::string& state, const std::string& message, bool alarm) {
+        const object host{{"host", "h2"}, {"state", state}, {"message", message}, {"alarm", alarm}};
+        return object{{"problem", ""}, {"hosts", array{host}}};
+    };
+    const auto waited = [&](const object& last) {
+        Run ballastctl;
+        const object lost = power("lost", "is lost; it is switched on again", false);
+        ballastctl.api.answers["POST /v1/power/h2"] = {{200, list(lost, "hosts")[0]}};
+        for (const object& look : {lost, lost, last}) ballastctl.api.answers["GET /v1/power"].push_back({200, look});
+        return ballastctl({"power", "on", "h2", "--wait"});
+    };
+    CHECK(waited(power("on", "is back", false)) == 0);
+    CHECK(waited(power("lost", "is lost, and cannot be switched on again: no answer", true)) == 1);
+}
+
 TEST_CASE("On a terminal progress redraws one line, and programs get the final answer only") {
     for (const bool live : {true, false}) {
         Run ballastctl;
