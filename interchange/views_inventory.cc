@@ -19,17 +19,22 @@ json::array sorted(const Strings& values) {
     return each(values, [](const auto& value) { return json::value(value); });
 }
 
+// Of a host that was never measured nothing is known: a zero would pass for an idle one.
+json::value seen_of(const Host& host, const HostView* view, double HostView::*figure) {
+    return view != nullptr && host.sampled_at ? number(view->*figure) : json::value();
+}
+
 json::object cpu(const Host& host, const HostView* view) {
     return {{"capacity_cores", number(host.facts.cpus)},
             {"used_cores", number(host.load.cpu_used_cores)},
-            {"demand_ratio", view ? number(view->cpu_demand) : json::value()},
-            {"ready_ratio", view ? number(view->ready) : json::value()}};
+            {"demand_ratio", seen_of(host, view, &HostView::cpu_demand)},
+            {"ready_ratio", seen_of(host, view, &HostView::ready)}};
 }
 
 json::object memory(const Host& host, const HostView* view) {
     return {{"total_bytes", host.facts.memory_total.count},
             {"available_bytes", bytes(host.load.memory_available)},
-            {"demand_ratio", view ? number(view->memory_demand) : json::value()}};
+            {"demand_ratio", seen_of(host, view, &HostView::memory_demand)}};
 }
 
 json::object pressure(const Pressure& pressure) {
@@ -149,8 +154,11 @@ json::array problems(const Seen& seen) {
         if (op.alarm) out.emplace_back(told(op));
     for (const Operation& op : seen.ended)
         if (op.alarm && seen.wall_now - op.updated < alarms_shown) out.emplace_back(told(op));
-    for (const PowerRecord& power : seen.power)
-        if (power.alarm) out.emplace_back(power.host.value + ": " + power.message);
+    for (const PowerRecord& power : seen.power) {
+        const json::value alarm(power.host.value + ": " + power.message);
+        const bool told_of = std::find(out.begin(), out.end(), alarm) != out.end();  // as what is wrong with its host
+        if (power.alarm && !told_of) out.push_back(alarm);
+    }
     for (const std::string& note : seen.last_cycle.notes) out.emplace_back(note);
     if (!seen.last_cycle.plan.brake.empty()) out.emplace_back(seen.last_cycle.plan.brake);
     return out;

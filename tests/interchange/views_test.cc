@@ -21,10 +21,11 @@ struct Look {
     std::deque<Cycle> cycles;
     std::vector<Operation> active;
     std::deque<Operation> ended;
+    std::vector<PowerRecord> power;
 
     views::Seen seen() const {
-        return {cluster.inventory, cluster.memory, cluster.options, last, cycles, active, ended,
-                cluster.now,       WallTime{}};
+        return {cluster.inventory, cluster.memory, cluster.options, last, cycles, active, ended, cluster.now,
+                WallTime{},        power};
     }
     json::object explained(const std::string& vm) {
         return views::explain_vm(seen(), cluster.guest(vm), cluster.plan());
@@ -223,6 +224,31 @@ TEST_CASE("A host's power is told as it is now, not as the last cycle saw it") {
     CHECK(views::host(look.seen(), host).at("state") == "switching_off");
     host.power = PowerState::off;
     CHECK(views::host(look.seen(), host).at("state") == "off");
+}
+
+TEST_CASE("Of a host that was never measured no figure is told") {
+    Look look;
+    Host& host = look.cluster.host("h1");
+    look.cluster.tick();
+    look.last.plan = look.cluster.plan();
+    CHECK_FALSE(views::host(look.seen(), host).at("cpu").at("demand_ratio").is_null());
+    host.sampled_at.reset();
+    CHECK(views::host(look.seen(), host).at("cpu").at("demand_ratio").is_null());
+    CHECK(views::host(look.seen(), host).at("memory").at("demand_ratio").is_null());
+}
+
+TEST_CASE("An alarm of a host's power that is its problem as well is told once") {
+    Look look;
+    look.cluster.host("h1").power = PowerState::fencing;
+    look.cluster.at("h1").problem = "cannot be cut off";
+    look.power.resize(1);
+    look.power[0].host = {"h1"};
+    look.power[0].alarm = true;
+    look.power[0].message = "cannot be cut off";
+    const auto problems = [&] { return json::serialize(views::cluster(look.seen()).at("problems")); };
+    CHECK(problems() == R"(["h1: cannot be cut off"])");
+    look.power[0].message = "did not come in 3 tries";
+    CHECK(problems() == R"(["h1: cannot be cut off","h1: did not come in 3 tries"])");
 }
 
 TEST_CASE("A host's problems are told with what the policy makes of them, and what holds that back") {
