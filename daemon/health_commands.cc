@@ -58,10 +58,15 @@ std::string no_answer(const Result<service::Ended>& ended, Duration deadline) {
     return {};
 }
 
+std::string failure_of(const service::Ended& ended) {
+    const std::string complaint = health::tidy(service::last_line(ended.complaint));
+    return "exit status " + std::to_string(*ended.exit_code) + (complaint.empty() ? "" : ", " + complaint);
+}
+
 std::optional<HealthProblem> verdict_of(const config::HealthCheck& check, const service::Ended& ended) {
     if (ended.exit_code == 0) return std::nullopt;
     std::string said = first_line(ended.output);
-    if (said.empty()) said = "exit status " + std::to_string(*ended.exit_code);
+    if (said.empty()) said = failure_of(ended);
     return HealthProblem{HealthSource::check, check.name, check.name + ": " + said};
 }
 

@@ -22,6 +22,9 @@ service::Command check_command(const config::HealthCheck& check, const config::H
 /// Why nothing can be said after this end; empty when it ended by itself and in time.
 std::string no_answer(const Result<service::Ended>& ended, Duration deadline);
 
+/// Its exit status, and the last line that it complained with. Requires: it has answered.
+std::string failure_of(const service::Ended& ended);
+
 /// What the check says. Requires: it has answered. Nothing: the host is well.
 std::optional<HealthProblem> verdict_of(const config::HealthCheck& check, const service::Ended& ended);
 

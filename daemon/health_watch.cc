@@ -18,10 +18,7 @@ constexpr Duration fault_window = std::chrono::minutes{10};
 
 // A shell's 127 says that there is no such program [POSIX.1-2017, Shell and Utilities, 2.8.2].
 std::string how_it_failed(const service::Ended& ended) {
-    const std::string complaint = service::last_line(ended.complaint);
-    return "exit status " + std::to_string(*ended.exit_code) +
-           (complaint.empty() ? "" : ", " + health::tidy(complaint)) +
-           (*ended.exit_code == 127 ? "; is Ballast installed there?" : "");
+    return failure_of(ended) + (*ended.exit_code == 127 ? "; is Ballast installed there?" : "");
 }
 
 }  // namespace

@@ -90,6 +90,9 @@ TEST_CASE("A check says well by 0, and why not by its first line") {
     CHECK(*verdict_of(check, ended(1, "\n  on battery\nfor 3 min\n")) ==
           HealthProblem{HealthSource::check, "ups", "ups: on battery"});
     CHECK(verdict_of(check, ended(3, ""))->text == "ups: exit status 3");
+    service::Ended refused = ended(255, "");
+    refused.complaint = "Warning: added\nroot@h1: Permission denied (publickey).\r\n";
+    CHECK(verdict_of(check, refused)->text == "ups: exit status 255, root@h1: Permission denied (publickey).");
     CHECK(verdict_of(check, ended(1, std::string(5000, 'x')))->text.size() < 250);
     CHECK(verdict_of(check, ended(1, "\x1b[2J\xff"))->text == "ups: ?[2J?");
 }
