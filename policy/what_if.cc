@@ -133,9 +133,10 @@ Result<void> add_host(const Supposition& one, Hypothesis& out, Instant now) {
     return {};
 }
 
-void lose(Host& host, Hypothesis& out) {
+void lose(Host& host, Hypothesis& out, Instant now) {
     if (host.lost) return;
     host.lost = true;
+    host.power_since = now;  // whoever left it before was not started elsewhere for this
     host.connection = Connection::down;
     out.assumptions.push_back(host.id.value + " is lost with everything that runs on it");
 }
@@ -150,7 +151,7 @@ Result<void> apply(const Supposition& one, Hypothesis& out, Instant now) {
     const auto host = out.inventory.hosts.find(one.host);
     if (host == out.inventory.hosts.end()) return Error{ErrorCode::not_found, one.host.value, "there is no such host"};
     if (one.kind == Kind::lose) {
-        lose(host->second, out);
+        lose(host->second, out, now);
         return {};
     }
     if (!one.to_site.empty() && !has_site(out.inventory, one.to_site))

@@ -104,6 +104,19 @@ TEST_CASE("A supposed loss is planned like a real one") {
     CHECK(cluster.plan().restarts[0].reason == plan.restarts[0].reason);
 }
 
+TEST_CASE("Who left a host before its supposed loss was not started elsewhere for it") {
+    Cluster cluster = small_cluster();
+    cluster.at("h2").power_since = cluster.now - 1h;
+    cluster.moved("a", "h2", "h1", 10min);
+    const Plan plan = plan_of(cluster, supposing(cluster, "lose h2"));
+    REQUIRE(plan.restarts.size() == 2);
+    const auto is_of_h2 = [](const Finding& finding) { return finding.host == HostId{"h2"}; };
+    const auto found = std::find_if(plan.findings.begin(), plan.findings.end(), is_of_h2);
+    REQUIRE(found != plan.findings.end());
+    CHECK(found->text.find("were started elsewhere") == std::string::npos);
+    CHECK(found->text.find("was started elsewhere") == std::string::npos);
+}
+
 TEST_CASE("Two hosts lost together leave room for the VMs of both only once") {
     Cluster cluster = small_cluster();
     cluster.guest("a").facts.memory = cluster.guest("b").facts.memory = gib(20);
