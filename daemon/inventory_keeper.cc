@@ -279,7 +279,7 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
                 vm.facts_revision = facts->second.revision;
                 vm.facts_known = true;
             }
-            if (owner != owners_.end()) vm.started_at = owner->second.since;
+            if (owner != owners_.end() && owner->second.since != Instant{}) vm.started_at = owner->second.since;
         }
     for (const Operation& op : active) {
         if (op.state == OperationState::waiting) continue;

@@ -75,7 +75,7 @@ public:
 private:
     struct Owner {
         HostId host;
-        Instant since;
+        Instant since;  // zero: since before this daemon began
         Instant last_seen;
     };
     struct KnownFacts {

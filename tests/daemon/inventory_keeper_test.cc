@@ -70,6 +70,16 @@ TEST_CASE("a vm counts as running twice once both hosts were sampled again, not 
     CHECK(keeper.running_on(k2).size() == 1);
 }
 
+TEST_CASE("since when a vm is on its host is known of one that was seen to come, not of one that was there before") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.presume(kept_vm, k1, "web", std::nullopt);
+    keeper.sampled(k1, sample_with(0, true));
+    CHECK_FALSE(keeper.build(at(1), {}).vms.at(kept_vm).started_at);
+    keeper.sampled(k1, sample_with(2, false));
+    keeper.sampled(k2, sample_with(3, true));
+    CHECK(keeper.build(at(4), {}).vms.at(kept_vm).started_at == at(3));
+}
+
 TEST_CASE("what is known of a vm that is nowhere any more is forgotten, and of one that moved is kept") {
     InventoryKeeper keeper = keeper_of_two();
     keeper.sampled(k1, sample_with(0, true));
