@@ -258,7 +258,12 @@ def timeseries(panel, answers, size, start, end):
 
 
 def _rows_of(lines, width):
-    return max(1, min(3, math.ceil(sum(30 + 6.6 * len(name) for name, _ in lines) / width)))
+    """How many lines a legend below the plot takes, at most three."""
+    rows, used = 1, 0.0
+    for name, _ in lines:
+        wide = 26 + 6.6 * len(name)
+        rows, used = (rows + 1, wide) if used and used + wide > width else (rows, used + wide)
+    return min(3, rows)
 
 
 def _usual_step(lines):
