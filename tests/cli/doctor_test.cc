@@ -101,9 +101,9 @@ TEST_CASE("Secrets are taken out of text in every form in which they are written
         line += "\"name" + std::to_string(i) + "\": \"value\", \"password\": \"" + secret(i) + "\", ";
     CHECK_FALSE(has(without_secrets(line + "\"end\": 1}"), planted));
     CHECK_FALSE(has(without_secrets("token=" + std::string(5000, 'a') + secret(1)), planted));
-    for (std::size_t filled = 1900; filled < 2200; filled += 7)
+    for (std::size_t filled = 400; filled < 600; filled += 7)
         CHECK_FALSE(
-            has(without_secrets(std::string(filled, 'x') + " --password " + secret(1) + " " + std::string(3000, 'y')),
+            has(without_secrets(std::string(filled, 'x') + " --password " + secret(1) + " " + std::string(600, 'y')),
                 planted));
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("Secrets that files tell are taken out wherever else they stand") {
 TEST_CASE("A bundle's archive is one that tar reads: names, sizes, sums and blocks") {
     const auto packed =
         to_tar_gz({{"a/one.txt", "one\n"}, {"a/empty", ""}, {"a/large", std::string(1500, 'x')}}, 1'700'000'000);
-    REQUIRE(packed);
+    REQUIRE(packed.has_value());
     const std::string tar = unzipped(*packed);
     CHECK(tar.size() == 512 * (2 + 1 + 4 + 2));
     CHECK(tar.substr(0, 10) == std::string("a/one.txt\0", 10));
@@ -144,7 +144,7 @@ TEST_CASE("A bundle's archive is one that tar reads: names, sizes, sums and bloc
     for (std::size_t i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(tar[i]);
     CHECK(std::stoul(tar.substr(148, 6), nullptr, 8) == sum);
     CHECK(tar.substr(512, 4) == "one\n");
-    CHECK_FALSE(to_tar_gz({{std::string(101, 'n'), ""}}, 0));
+    CHECK_FALSE(to_tar_gz({{std::string(101, 'n'), ""}}, 0).has_value());
 }
 
 TEST_CASE(
@@ -179,7 +179,7 @@ TEST_CASE(
     options.metrics_listen.clear();
     const auto bundle =
         collect(session, {folder / "ballast.yaml", ""}, options, object{{"checks", array{"token=" + secret(20)}}});
-    REQUIRE(bundle);
+    REQUIRE(bundle.has_value());
     const std::string tar = unzipped(bundle->bytes);
     for (const char* name : {"about.txt", "doctor.json", "config/ballast.yaml", "config/policy.d/10-policy.yaml",
                              "api/status.json", "api/policy.json", "missing.txt", "journal.txt"})
