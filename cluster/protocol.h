@@ -20,8 +20,11 @@ struct Protocols {
     friend bool operator==(const Protocols&, const Protocols&) = default;
 };
 
+/// From this one on agents compress what they migrate, and resume it after the network failed in post-copy.
+inline constexpr int knows_compression = 2;
+
 /// This version's.
-inline constexpr Protocols own_protocols{1, 1};
+inline constexpr Protocols own_protocols{1, 2};
 
 /// The newest that both speak.
 inline std::optional<int> common(const Protocols& a, const Protocols& b) {

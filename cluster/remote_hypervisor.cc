@@ -260,7 +260,16 @@ Hypervisor::Task<void> RemoteHypervisor::can_accept(MigrationRequest request, st
 }
 Hypervisor::Task<void> RemoteHypervisor::migrate(MigrationRequest request) {
     const Duration within = request.give_up_after + beyond;
-    return change(request.from, "migrate", to_json(request).as_object(), within);
+    json::object order = to_json(request).as_object();
+    if (const auto spoken = protocol(request.from); spoken && *spoken < knows_compression) {
+        if (!request.compression.empty() || request.resume_post_copy)
+            co_return Error{ErrorCode::refused, request.from.value,
+                            "its daemon is of an older version, which knows neither compression nor how to resume "
+                            "post-copy: upgrade it"};
+        order.erase("compression");
+        order.erase("resume_post_copy");
+    }
+    co_return co_await change(request.from, "migrate", std::move(order), within);
 }
 Hypervisor::Task<MigrationProgress> RemoteHypervisor::progress(HostId host, VmId vm) {
     return look<MigrationProgress>(std::move(host), "progress", about(vm));

@@ -71,10 +71,12 @@ struct Described<MigrationRequest> {
         field("post_copy", &T::post_copy),
         field("tls", &T::tls),
         field("parallel_connections", &T::parallel_connections),
+        field("compression", &T::compression),
         field("bandwidth_mib_per_s", &T::bandwidth_mib_per_s),
         field("max_downtime_ms", &T::max_downtime),
         field("give_up_after_ms", &T::give_up_after),
         field("disks", &T::disks),
+        field("resume_post_copy", &T::resume_post_copy),
     };
 };
 template <>

@@ -17,6 +17,7 @@ namespace {
 using policy::AdmissionOptions;
 using policy::BalanceOptions;
 using policy::BetweenSitesOptions;
+using policy::Compression;
 using policy::ConsolidationOptions;
 using policy::CooldownOptions;
 using policy::CpuMethod;
@@ -371,6 +372,21 @@ void add_migration(Rows& rows, const std::string& key, Codec<V> codec, V Migrati
         option<Options>("migration." + key, std::move(codec), field(&Options::migration, member), std::move(doc)));
 }
 
+constexpr Compression compressions[] = {Compression::none, Compression::xbzrle, Compression::mt, Compression::zlib,
+                                        Compression::zstd};
+
+Codec<Compression> compression() {
+    std::vector<std::string> words;
+    for (const Compression method : compressions) words.push_back(to_string(method));
+    return converted<Compression, std::string>(
+        choice(words),
+        [](const std::string& word) {
+            const auto named = [&](Compression method) { return to_string(method) == word; };
+            return *std::find_if(std::begin(compressions), std::end(compressions), named);
+        },
+        [](const Compression& value) { return to_string(value); });
+}
+
 void add_migration_speed(Rows& rows) {
     // 1 MiB/s to 100 GiB/s: below, no VM ever arrives; above, no network card exists.
     add_migration(rows, "bandwidth", or_word(rate(1, 102400), "unlimited"), &MigrationOptions::bandwidth_mib_per_s,
@@ -384,10 +400,20 @@ void add_migration_speed(Rows& rows) {
                   "slow the guest down when it writes memory faster than the network carries it");
     add_migration(rows, "post_copy", boolean(), &MigrationOptions::post_copy,
                   "allow the switch to post-copy as a last resort; a network failure then pauses the guest");
+    add_migration(rows, "post_copy_passes", or_word(count(1, 100), "after_steps"), &MigrationOptions::post_copy_passes,
+                  "passes over the memory after which it switches; after_steps: when all of `downtime_steps` are used");
+    add_migration<std::optional<Duration>>(
+        rows, "post_copy_after", or_word(duration(seconds{1}, hours{24}), "never"), &MigrationOptions::post_copy_after,
+        "time after which it switches, once one pass is done; never: however long it takes");
     add_migration(rows, "tls", boolean(), &MigrationOptions::tls,
                   "encrypt the migration stream; the hosts need certificates for it");
     add_migration(rows, "parallel_connections", count(0, 16), &MigrationOptions::parallel_connections,
                   "connections of one migration; 0 is one ordinary stream");
+    add_migration(rows, "compression", compression(), &MigrationOptions::compression,
+                  "of what is sent: xbzrle and mt for one stream, zlib and zstd for several connections");
+    add_migration(
+        rows, "copy_disks", boolean(), &MigrationOptions::copy_disks,
+        "disks that are not on shared storage are copied when an operator moves their VM or empties its host");
 }
 
 void add_migration_patience(Rows& rows) {
@@ -432,6 +458,22 @@ Constraint<Options> no_parallel_post_copy() {
                 if (!options.migration.post_copy || options.migration.parallel_connections == 0) return std::nullopt;
                 return "`migration.post_copy` and `migration.parallel_connections` exclude each other; set one of them "
                        "only";
+            }};
+}
+
+// QEMU refuses mt with multifd, which passes over xbzrle [7.2 migration.c, multifd.c]; zlib and zstd are multifd's.
+Constraint<Options> compression_fits() {
+    return {{"migration.compression", "migration.parallel_connections"},
+            [](const Options& options) -> std::optional<std::string> {
+                const Compression method = options.migration.compression;
+                const bool parallel = options.migration.parallel_connections > 0;
+                const bool for_parallel = method == Compression::zlib || method == Compression::zstd;
+                if (method == Compression::none || parallel == for_parallel) return std::nullopt;
+                if (parallel)
+                    return "`migration.compression: " + to_string(method) +
+                           "` works on one stream only; with `migration.parallel_connections` use zlib or zstd";
+                return "`migration.compression: " + to_string(method) +
+                       "` works on several connections only; set `migration.parallel_connections`, or use xbzrle or mt";
             }};
 }
 
@@ -497,7 +539,7 @@ const Table<Options>& policy_table() {
          below_is_less("overload.memory_pressure", &Options::overload, &OverloadOptions::memory_pressure),
          below_is_less("overload.swap", &Options::overload, &OverloadOptions::swap, write_rate),
          below_is_less("balance.imbalance", &Options::balance, &BalanceOptions::imbalance), steps_rise(),
-         no_parallel_post_copy()}};
+         no_parallel_post_copy(), compression_fits()}};
     return table;
 }
 

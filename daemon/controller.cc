@@ -51,6 +51,10 @@ executor::Settings settings_from(const policy::Options& policy, const config::Da
     s.post_copy = policy.migration.post_copy;
     s.tls = policy.migration.tls;
     s.parallel_connections = policy.migration.parallel_connections;
+    if (policy.migration.compression != policy::Compression::none)
+        s.compression = to_string(policy.migration.compression);
+    s.post_copy_passes = policy.migration.post_copy_passes;
+    s.post_copy_after = policy.migration.post_copy_after;
     s.deadline_min = policy.migration.deadline_min;
     s.deadline_per_gib = policy.migration.deadline_per_gib;
     s.attempts = policy.migration.attempts;

@@ -10,7 +10,27 @@ namespace {
 // Beyond the deadline: time for the abort to work before the call is left behind.
 constexpr Duration call_grace = std::chrono::seconds{60};
 constexpr unsigned most_doublings = 10;
+
+// Methods of several connections mean nothing without them, and the others nothing with them.
+std::string compression_of(const Settings& settings, bool parallel) {
+    const bool for_parallel = settings.compression == "zlib" || settings.compression == "zstd";
+    return for_parallel == parallel ? settings.compression : std::string();
+}
 }  // namespace
+
+std::string Executor::method_of(const Run& run) const {
+    const MigrationRequest r = request_for(run);
+    std::string text = run.notes.post_copy ? "post-copy" : "pre-copy";
+    if (!run.op.persistent) text += ", transient";
+    if (r.post_copy && !run.notes.post_copy) text += ", post-copy allowed";
+    if (r.auto_converge) text += ", auto-converge";
+    if (r.tls) text += ", TLS";
+    if (r.parallel_connections > 0) text += ", " + std::to_string(r.parallel_connections) + " connections";
+    if (!r.compression.empty()) text += ", compressed by " + r.compression;
+    if (r.bandwidth_mib_per_s) text += ", at most " + fixed(*r.bandwidth_mib_per_s, 0) + " MiB/s";
+    for (const DiskCopy& disk : r.disks) text += ", disk " + disk.target + " copied";
+    return text;
+}
 
 boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
     if (run->cancelled()) {
@@ -26,6 +46,7 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
     if (ready && !run->cancelled()) {
         run->op.state = OperationState::running;
         run->op.message = "migrating";
+        run->op.method = method_of(*run);
         run->op.started = clock_.wall_now();
         run->attempt.started = clock_.now();
         run->attempt.deadline = run->attempt.started + deadline_for(run->op, run->settings);
@@ -75,7 +96,7 @@ Executor::Task<void> Executor::check_source(RunPtr run) {
     run->op.persistent = facts->persistent;
     run->op.autostart = facts->autostart;
     run->op.memory = facts->memory;
-    run->settings.post_copy = run->settings.post_copy || facts->wishes.post_copy;
+    run->settings.post_copy = (run->settings.post_copy || facts->wishes.post_copy) && !facts->wishes.no_post_copy;
     co_return find_disks(*run, *facts);
 }
 
@@ -105,7 +126,9 @@ MigrationRequest Executor::request_for(const Run& run) const {
     request.auto_converge = run.settings.auto_converge;
     request.post_copy = run.settings.post_copy;
     request.tls = run.settings.tls;
-    request.parallel_connections = run.settings.parallel_connections;
+    // QEMU 7.2 cannot recover a post-copy migration that uses several connections.
+    request.parallel_connections = request.post_copy ? 0 : run.settings.parallel_connections;
+    request.compression = compression_of(run.settings, request.parallel_connections > 0);
     request.bandwidth_mib_per_s = run.settings.bandwidth_for(run.op);
     request.disks = run.disks;
     request.max_downtime = run.settings.downtime_steps.front();

@@ -41,6 +41,9 @@ struct Settings {
     bool post_copy = false;
     bool tls = false;
     unsigned parallel_connections = 0;
+    std::string compression{};                 // libvirt's name; empty: none
+    std::optional<unsigned> post_copy_passes;  // see policy::MigrationOptions
+    std::optional<Duration> post_copy_after;
     Duration deadline_min = std::chrono::seconds{300};
     Duration deadline_per_gib = std::chrono::seconds{150};
     unsigned attempts = 3;
@@ -159,6 +162,7 @@ private:
     static void tell(Run& run, const MigrationProgress& progress);
     boost::asio::awaitable<void> steer(RunPtr run, MigrationProgress progress);
     boost::asio::awaitable<void> raise_downtime(RunPtr run);
+    bool post_copy_is_due(const Run& run, const MigrationProgress& progress) const;
     boost::asio::awaitable<void> switch_to_post_copy(RunPtr run);
     boost::asio::awaitable<void> end_when_due(RunPtr run);
     boost::asio::awaitable<void> abort(RunPtr run);
@@ -175,6 +179,8 @@ private:
     boost::asio::awaitable<void> end_verified(RunPtr run, OperationState state, std::string message);
     boost::asio::awaitable<void> end_shut_down(RunPtr run, Picture picture);
     boost::asio::awaitable<void> resume_source(RunPtr run);
+    boost::asio::awaitable<void> resume_post_copy(RunPtr run);
+    std::string method_of(const Run& run) const;
     boost::asio::awaitable<void> stop_source(RunPtr run);
     boost::asio::awaitable<void> end_double_run(RunPtr run);
     boost::asio::awaitable<bool> end_lost(RunPtr run, Picture picture, bool last_try);

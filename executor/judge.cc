@@ -14,9 +14,15 @@ bool running(const Presence& p) {
     return p.state == State::running;
 }
 
-bool paused_in_post_copy(const Presence& p) {
-    return p.state == State::paused &&
+// Of a target that runs as well: libvirt says so until the last of its memory has come.
+bool in_post_copy(const Presence& p) {
+    return (p.state == State::paused || running(p)) &&
            (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
+}
+
+// libvirt keeps the job of an outgoing post-copy that failed, so that it can be resumed: "under way" would be a lie.
+bool interrupted(const Presence& source) {
+    return source.state == State::paused && source.pause_reason == Reason::post_copy_failed;
 }
 
 // By the user's will or for its disks' sake: the migration did not do it and we do not undo it.
@@ -63,9 +69,11 @@ Verdict without_target(const Picture& picture) {
 
 Verdict judge(const Picture& picture) {
     if (!picture.source) return Verdict::unclear;
-    if (picture.source->migration_under_way) return Verdict::under_way;
+    if (interrupted(*picture.source) && picture.target)
+        return in_post_copy(*picture.target) ? Verdict::post_copy_interrupted : Verdict::hands_off;
+    if (picture.source->migration_under_way && !interrupted(*picture.source)) return Verdict::under_way;
     if (!picture.target) return without_target(picture);
-    if (paused_in_post_copy(*picture.source) || paused_in_post_copy(*picture.target)) return Verdict::hands_off;
+    if (in_post_copy(*picture.source) || in_post_copy(*picture.target)) return Verdict::hands_off;
     // The target may have run it for a while and be gone: the source's copy is of the past then.
     if (picture.post_copy && by_migration(*picture.source) && !running(*picture.target)) return Verdict::hands_off;
     if (running(*picture.source)) return with_source_running(*picture.target);

@@ -28,9 +28,10 @@ enum class Verdict {
     stop_target,    // both paused by the migration: the source's copy is the one to go on with
     resume_source,  // paused by the migration, and nowhere else
     resume_target,
-    drop_arrival,  // the target keeps a paused copy nobody feeds any more
-    hands_off,     // in post-copy: its memory is on both hosts
-    unclear,       // a host cannot be asked, or the picture is none of the above: look again
+    drop_arrival,           // the target keeps a paused copy nobody feeds any more
+    hands_off,              // in post-copy: its memory is on both hosts
+    post_copy_interrupted,  // the same, and both hold their half: the rest can be sent over a network that works again
+    unclear,                // a host cannot be asked, or the picture is none of the above: look again
 };
 
 Verdict judge(const Picture& picture);

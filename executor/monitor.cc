@@ -57,6 +57,11 @@ boost::asio::awaitable<bool> Executor::still_under_way(RunPtr run) {
     if (attempt.call_returned && !attempt.unattended) co_return false;
     const auto source = co_await look(run->op.from, run->op.vm);
     if (!source || source->state != Presence::State::running) attempt.target_may_run_it = true;
+    if (source && source->state == Presence::State::paused) {
+        using Reason = Presence::PauseReason;
+        attempt.in_post_copy = attempt.in_post_copy || source->pause_reason == Reason::post_copy;
+        if (source->pause_reason == Reason::post_copy_failed && attempt.unattended) co_return false;
+    }
     if (!attempt.call_returned && source && call_was_forgotten(attempt, source->migration_under_way, clock_.now()))
         attempt.unattended = true;
     if (attempt.unattended) co_return source && source->migration_under_way;
@@ -81,6 +86,10 @@ boost::asio::awaitable<void> Executor::follow(RunPtr run) {
 boost::asio::awaitable<void> Executor::steer(RunPtr run, MigrationProgress progress) {
     Attempt& attempt = run->attempt;
     if (progress.phase == MigrationPhase::post_copy) attempt.in_post_copy = true;
+    if (post_copy_is_due(*run, progress)) {
+        co_await switch_to_post_copy(run);
+        co_return;
+    }
     if (progress.phase != MigrationPhase::copying || progress.iteration <= attempt.last_iteration) co_return;
     const bool first_look = attempt.last_iteration == 0;
     if (first_look) {
@@ -88,11 +97,21 @@ boost::asio::awaitable<void> Executor::steer(RunPtr run, MigrationProgress progr
         co_return;
     }
     if (!attempt.abort_reason.empty()) co_return;
+    attempt.last_iteration = progress.iteration;
     if (attempt.downtime_step + 1 < run->settings.downtime_steps.size())
         co_await raise_downtime(run);
-    else if (run->settings.post_copy && !attempt.in_post_copy)
+    else if (run->settings.post_copy && !run->settings.post_copy_passes && !attempt.in_post_copy)
         co_await switch_to_post_copy(run);
-    attempt.last_iteration = progress.iteration;
+}
+
+// Once all of its memory was sent: what the target lacks then is only what was written since.
+bool Executor::post_copy_is_due(const Run& run, const MigrationProgress& progress) const {
+    const Settings& settings = run.settings;
+    const Attempt& attempt = run.attempt;
+    const bool may = settings.post_copy && !attempt.in_post_copy && attempt.abort_reason.empty() && !run.cancelled();
+    if (!may || progress.phase != MigrationPhase::copying || progress.iteration < 2) return false;
+    if (settings.post_copy_passes && progress.iteration > *settings.post_copy_passes) return true;
+    return settings.post_copy_after && clock_.now() >= attempt.started + *settings.post_copy_after;
 }
 
 boost::asio::awaitable<void> Executor::raise_downtime(RunPtr run) {
@@ -104,11 +123,13 @@ boost::asio::awaitable<void> Executor::raise_downtime(RunPtr run) {
 // On record first: after a crash it must be known that the guest's memory may be on both hosts.
 boost::asio::awaitable<void> Executor::switch_to_post_copy(RunPtr run) {
     run->notes.post_copy = true;
+    run->op.method = method_of(*run);
     const auto written = co_await journal(run);
     if (!written || run->cancelled()) co_return;
     const auto switched = co_await hypervisor_.start_post_copy(run->op.from, run->op.vm);
     run->attempt.in_post_copy = switched.has_value();
     if (!switched && !contact_lost(switched.error())) run->notes.post_copy = false;
+    run->op.method = method_of(*run);
 }
 
 boost::asio::awaitable<void> Executor::end_when_due(RunPtr run) {

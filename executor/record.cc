@@ -95,6 +95,7 @@ Operation parse(const json::object& o) {
     op.attempt = o.at("attempt").to_number<unsigned>();
     op.prediction = prediction_from(o.at("prediction").as_object());
     if (!o.at("outcome").is_null()) op.outcome = outcome_from(o.at("outcome").as_object());
+    if (o.contains("method")) op.method = text(o, "method");  // absent in records of before it was kept
     op.message = text(o, "message");
     op.alarm = o.at("alarm").as_bool();
     op.persistent = o.at("persistent").as_bool();
@@ -141,6 +142,7 @@ json::object to_json(const Operation& op) {
             {"attempt", op.attempt},
             {"prediction", to_json(op.prediction)},
             {"outcome", op.outcome ? json::value(to_json(*op.outcome)) : json::value()},
+            {"method", op.method},
             {"message", op.message},
             {"alarm", op.alarm},
             {"persistent", op.persistent},

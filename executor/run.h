@@ -31,6 +31,9 @@ struct Attempt {
     /// and no look that found it paused or failed.
     bool target_may_run_it = false;
     bool in_post_copy = false;
+    std::optional<Bytes> post_copy_seen;  // sent when it was last looked at after an interruption
+    std::optional<Instant> next_resume;   // of what was interrupted
+    unsigned resumes = 0;
     std::string abort_reason;  // not empty: an abort was sent
     std::optional<Instant> first_abort;
     Instant next_abort{};

@@ -27,12 +27,17 @@ constexpr Duration target_restart = std::chrono::seconds{10};
 // A host that is dead for certain sends nothing any more: what it left on the other one changes no more by itself.
 constexpr Duration settled_by_loss = std::chrono::seconds{3};
 
+// Between two tries to send the rest of what post-copy left behind; libvirt needs a moment to see that the network is
+// back, and whether a migration goes on by itself shows within this.
+constexpr Duration resume_every = std::chrono::seconds{5};
+
 // How long a picture has to hold before it is acted upon.
 Duration must_hold(Verdict verdict, const Attempt& attempt, bool one_is_lost) {
     switch (verdict) {
         case Verdict::stayed: return attempt.unattended ? unattended_settle : Duration{};
         case Verdict::stayed_target_lost: return target_restart;
         case Verdict::both_run: return double_look;
+        case Verdict::hands_off: return one_is_lost ? patience : Duration{};  // the last pages may have come in time
         case Verdict::lost:
         case Verdict::resume_target:
         case Verdict::drop_arrival: return one_is_lost ? settled_by_loss : patience;
@@ -96,7 +101,8 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         const bool settled = co_await act(run, verdict, picture, now - since);
         if (settled) break;
         const bool patient = clock_.now() < began + patience && !overdue(*run);
-        if (!patient) {
+        const bool told = verdict == Verdict::post_copy_interrupted && run->op.alarm;  // by resume_post_copy()
+        if (!patient && !told) {
             std::string text = run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
                                seen(run->op.to, target) + "); " + advice(verdict);
             co_await raise_alarm(run, std::move(text));
@@ -167,6 +173,7 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::drop_arrival: co_await hypervisor_.destroy(run->op.to, run->op.vm); co_return false;
         case Verdict::resume_source: co_await resume_source(run); co_return false;
         case Verdict::resume_target: co_await hypervisor_.resume(run->op.to, run->op.vm); co_return false;
+        case Verdict::post_copy_interrupted: co_await resume_post_copy(run); co_return false;
         case Verdict::hands_off:
         case Verdict::unclear: co_return false;
     }
@@ -256,6 +263,31 @@ boost::asio::awaitable<void> Executor::resume_source(RunPtr run) {
         co_await journal(run);
     }
     co_await hypervisor_.resume(run->op.from, run->op.vm);
+}
+
+// The network between the hosts failed in post-copy, and each of them holds a part of the guest's memory: it stands
+// still as soon as it wants a page that has not come. Only sending the rest helps; neither part is ever stopped.
+boost::asio::awaitable<void> Executor::resume_post_copy(RunPtr run) {
+    Attempt& attempt = run->attempt;
+    attempt.in_post_copy = true;
+    if (attempt.next_resume && clock_.now() < *attempt.next_resume) co_return;
+    attempt.next_resume = clock_.now() + resume_every;
+    const auto progress = co_await hypervisor_.progress(run->op.from, run->op.vm);
+    if (!progress) co_return;
+    // A libvirt that was started anew calls it failed although QEMU goes on: what goes on is left alone.
+    const bool goes_on = attempt.post_copy_seen != progress->processed;
+    attempt.post_copy_seen = progress->processed;
+    if (goes_on) co_return;
+    const std::string what = run->op.vm_name + " was interrupted in post-copy, its memory is on both hosts";
+    const std::string tries = "try " + std::to_string(++attempt.resumes);
+    if (attempt.resumes == 1) co_await raise_alarm(run, what + "; sending the rest of it");
+    auto request = request_for(*run);
+    request.post_copy = request.resume_post_copy = true;
+    const auto resumed = co_await hypervisor_.migrate(std::move(request));
+    attempt.next_resume = clock_.now() + resume_every;
+    if (!resumed)
+        co_await raise_alarm(run, what + ", and " + tries + " to send the rest failed: " + to_string(resumed.error()) +
+                                      ". Ballast goes on trying: stop it on neither host");
 }
 
 boost::asio::awaitable<void> Executor::stop_source(RunPtr run) {

@@ -123,6 +123,14 @@ void read_cpu(VmFacts& facts, const pugi::xml_node& cpu) {
     }
 }
 
+// QEMU blocks the migration of a guest that counts on an invariant TSC of nobody's frequency [QEMU target/i386/kvm].
+void check_tsc(VmFacts& facts, const pugi::xml_node& domain) {
+    if (!facts.requirements.cpu.required.contains("invtsc")) return;
+    for (const auto& timer : domain.child("clock").children("timer"))
+        if (std::strcmp(timer.attribute("name").as_string(), "tsc") == 0 && timer.attribute("frequency")) return;
+    block(facts, Reason::cpu_model, "CPU feature invtsc without <timer name='tsc' frequency='...'/>");
+}
+
 // Cache modes under which the target could read stale data [libvirt qemuMigrationSrcIsSafe].
 bool unsafe_cache(const pugi::xml_node& disk, bool network) {
     if (network || disk.child("readonly") || disk.child("shareable")) return false;
@@ -168,6 +176,9 @@ void read_disk(VmFacts& facts, const pugi::xml_node& disk) {
     if (disk.child("mirror")) block(facts, Reason::block_job, "disk " + target + " is being copied or committed");
     if (unsafe_cache(disk, type == "network"))
         block(facts, Reason::unsafe_cache, "disk " + target + " has cache='unsafe'");
+    if (disk.child("transient"))
+        block(facts, Reason::local_storage,
+              "disk " + target + " is <transient/>: what is written to it is kept on this host alone");
     if (type == "volume") facts.requirements.pools.insert(source.attribute("pool").as_string());
     if (type == "vhostuser" || type == "nvme" || type == "vhostvdpa")
         block(facts, Reason::host_device, "disk " + target + " of type " + type);
@@ -194,15 +205,38 @@ std::string pci_address(const pugi::xml_node& hostdev) {
     return out.str();
 }
 
+// QEMU cannot carry over what a guest has open in such a folder [libvirt 9.0 qemuMigrationSrcIsAllowed; QEMU 7.2 9p.c].
+void read_folder(VmFacts& facts, const pugi::xml_node& folder) {
+    const bool virtiofs = std::strcmp(folder.child("driver").attribute("type").as_string(), "virtiofs") == 0;
+    const pugi::xml_node source = folder.child("source");
+    const std::string path = source.attribute("dir").as_string(source.attribute("socket").as_string());
+    block(facts, Reason::shared_folder,
+          std::string(virtiofs ? "virtiofs" : "9p") + " share " + (path.empty() ? "" : path + " ") + "as " +
+              folder.child("target").attribute("dir").as_string("?") +
+              (virtiofs ? " cannot be migrated" : " cannot be migrated once it is mounted"));
+}
+
+// An emulated one is fine: libvirt starts swtpm on the target, and QEMU sends its state along.
+void read_tpm(VmFacts& facts, const pugi::xml_node& tpm) {
+    const pugi::xml_node backend = tpm.child("backend");
+    const std::string type = backend.attribute("type").as_string();
+    if (type == "passthrough")
+        block(facts, Reason::host_device,
+              std::string("TPM ") + backend.child("device").attribute("path").as_string("/dev/tpm0"));
+    if (type == "external")
+        block(facts, Reason::host_device,
+              std::string("TPM emulator that is not libvirt's, at ") +
+                  backend.child("source").attribute("path").as_string("?"));
+}
+
 void read_devices(VmFacts& facts, const pugi::xml_node& devices) {
     for (const auto& disk : devices.children("disk")) read_disk(facts, disk);
     for (const auto& interface : devices.children("interface")) read_interface(facts, interface);
     for (const auto& device : devices.children("hostdev"))
         block(facts, Reason::host_device,
               std::string(device.attribute("type").as_string("?")) + " device" + pci_address(device));
-    for (const auto& folder : devices.children("filesystem"))
-        block(facts, Reason::shared_folder,
-              "folder " + std::string(folder.child("target").attribute("dir").as_string("?")));
+    for (const auto& folder : devices.children("filesystem")) read_folder(facts, folder);
+    for (const auto& tpm : devices.children("tpm")) read_tpm(facts, tpm);
     for (const auto& memory : devices.children("memory"))
         if (std::strcmp(memory.attribute("model").as_string(), "nvdimm") == 0)
             facts.requirements.files.insert(text(memory.child("source").child("path")));
@@ -260,6 +294,11 @@ std::optional<bool> yes_or_no(VmWishes& wishes, const std::string& name, const s
     return std::nullopt;
 }
 
+void read_post_copy(VmWishes& wishes, const std::string& name, const std::string& value) {
+    wishes.post_copy = yes_or_no(wishes, name, value).value_or(false);
+    wishes.no_post_copy = !wishes.post_copy;
+}
+
 void read_wish(VmWishes& wishes, const pugi::xml_node& wish) {
     std::string name = wish.name();
     if (const auto colon = name.find(':'); colon != std::string::npos) name.erase(0, colon + 1);
@@ -267,7 +306,7 @@ void read_wish(VmWishes& wishes, const pugi::xml_node& wish) {
     if (name == "no-migrate")
         wishes.no_migrate = yes_or_no(wishes, name, value).value_or(true);  // when in doubt it stays
     else if (name == "post-copy")
-        wishes.post_copy = yes_or_no(wishes, name, value).value_or(false);
+        read_post_copy(wishes, name, value);
     else if (name == "only-on")
         each_word(value, [&](const std::string& host) { wishes.only_on.push_back({host}); });
     else if (name == "keep-apart")
@@ -320,6 +359,7 @@ Result<VmFacts> vm_facts_from_xml(const std::string& xml) {
     facts.vcpus = vcpu.attribute("current").as_uint(vcpu.text().as_uint(1));
     read_os(facts, domain.child("os"));
     read_cpu(facts, domain.child("cpu"));
+    check_tsc(facts, domain);
     read_pinning(facts.requirements, domain);
     read_cells(facts.requirements, domain.child("numatune"));
     read_huge_pages(facts, domain);
@@ -336,6 +376,25 @@ std::string cpu_element(const std::string& domain_xml) {
     std::ostringstream out;
     cpu.print(out, "", pugi::format_raw);
     return out.str();
+}
+
+bool wants_tpm_emulator(const std::string& domain_xml) {
+    pugi::xml_document document;
+    if (!parse(document, domain_xml)) return false;
+    for (const auto& tpm : document.child("domain").child("devices").children("tpm"))
+        if (std::strcmp(tpm.child("backend").attribute("type").as_string(), "emulator") == 0) return true;
+    return false;
+}
+
+bool offers_tpm_emulator(const std::string& capabilities_xml) {
+    pugi::xml_document document;
+    if (!document.load_buffer(capabilities_xml.data(), capabilities_xml.size())) return true;
+    const pugi::xml_node tpm = document.child("domainCapabilities").child("devices").child("tpm");
+    if (!tpm) return true;
+    for (const auto& choice : tpm.children("enum"))
+        for (const auto& value : choice.children("value"))
+            if (std::strcmp(value.text().as_string(), "emulator") == 0) return true;
+    return false;
 }
 
 std::string emulator(const std::string& domain_xml) {

@@ -18,6 +18,11 @@ Result<VmFacts> vm_facts_from_xml(const std::string& xml);
 /// The <cpu> element alone, for virConnectCompareHypervisorCPU; empty when there is none.
 std::string cpu_element(const std::string& domain_xml);
 
+/// Has it a TPM that libvirt emulates with swtpm?
+bool wants_tpm_emulator(const std::string& domain_xml);
+/// The same of what a host says it offers [virConnectGetDomainCapabilities]: true as well when it says nothing of TPMs.
+bool offers_tpm_emulator(const std::string& capabilities_xml);
+
 /// <devices><emulator>; empty when there is none.
 std::string emulator(const std::string& domain_xml);
 

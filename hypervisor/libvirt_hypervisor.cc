@@ -239,7 +239,12 @@ Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {
     // What libvirt keeps beside a definition goes with it, or it would refuse; the VM's own files stay.
     constexpr unsigned flags = VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
                                VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_MANAGED_SAVE;
-    auto act = checked(vm, [](virDomainPtr domain) { return virDomainUndefineFlags(domain, flags); });
+    auto act = checked(vm, [](virDomainPtr domain) {
+        // libvirt would remove the state of its TPM, which may lie where the host that runs the VM now sees it as well.
+        const int done = virDomainUndefineFlags(domain, flags | VIR_DOMAIN_UNDEFINE_KEEP_TPM);
+        if (done == 0 || virGetLastErrorCode() != VIR_ERR_INVALID_ARG) return done;
+        return virDomainUndefineFlags(domain, flags);  // a libvirt of before 8.9 does not know that flag
+    });
     return with_domain<void>(std::move(host), std::move(vm), std::move(act));
 }
 

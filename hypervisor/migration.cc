@@ -50,6 +50,18 @@ Result<void> check_cpu(virConnectPtr target, const MigrationRequest& request, co
     return {};  // an error means that this libvirt cannot tell; the migration itself checks again
 }
 
+// Its state travels in the migration stream, but the emulator has to be there.
+Result<void> check_tpm(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts,
+                       const std::string& xml) {
+    if (!wants_tpm_emulator(xml)) return {};
+    const VmRequirements& needs = facts.requirements;
+    const Text offered(virConnectGetDomainCapabilities(target, nullptr, needs.arch.c_str(), needs.machine.c_str(),
+                                                       needs.virt_type.c_str(), 0));
+    if (offered && !offers_tpm_emulator(offered.get()))
+        return refuse(request, "has no TPM emulator: install swtpm and swtpm-tools there");
+    return {};  // as above
+}
+
 Result<void> check_networks(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
     for (const std::string& name : facts.requirements.networks) {
         const NetworkHandle network(virNetworkLookupByName(target, name.c_str()));
@@ -95,6 +107,11 @@ bool in_parallel(const MigrationRequest& request) {
     return request.parallel_connections > 0 && !request.post_copy;
 }
 
+// A migration in post-copy keeps the methods it began with.
+bool is_compressed(const MigrationRequest& request) {
+    return !request.compression.empty() && !request.resume_post_copy;
+}
+
 // libvirt gives as much to each disk as to the memory, and copies all disks at once: so that they keep to it together,
 // each gets its share.
 unsigned long long bandwidth_of_each(double whole, std::size_t disks) {
@@ -105,8 +122,11 @@ void fill(Parameters& parameters, const MigrationRequest& request) {
     if (request.bandwidth_mib_per_s)
         parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH,
                        bandwidth_of_each(*request.bandwidth_mib_per_s, request.disks.size()));
+    if (request.bandwidth_mib_per_s && request.post_copy)  // else QEMU sends as fast as it can from the switch on
+        parameters.add(VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, bandwidth_of_each(*request.bandwidth_mib_per_s, 1));
+    if (is_compressed(request)) parameters.add(VIR_MIGRATE_PARAM_COMPRESSION, request.compression);
     for (const DiskCopy& disk : request.disks) parameters.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, disk.target);
-    if (request.auto_converge) {
+    if (request.auto_converge && !request.resume_post_copy) {
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL, auto_converge_initial);
         parameters.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT, auto_converge_increment);
     }
@@ -122,6 +142,7 @@ Result<void> check_target(virConnectPtr target, const MigrationRequest& request,
     auto checked = check_identity(target, request, *facts);
     if (checked) checked = check_memory(target, request, *facts);
     if (checked) checked = check_cpu(target, request, *facts, domain_xml);
+    if (checked) checked = check_tpm(target, request, *facts, domain_xml);
     if (checked) checked = check_networks(target, request, *facts);
     if (checked) checked = check_pools(target, request, *facts);
     if (checked) checked = check_images(target, request);
@@ -152,6 +173,8 @@ unsigned migration_flags(const MigrationRequest& request) {
     if (request.auto_converge) flags |= VIR_MIGRATE_AUTO_CONVERGE;
     if (request.post_copy) flags |= VIR_MIGRATE_POSTCOPY;
     if (in_parallel(request)) flags |= VIR_MIGRATE_PARALLEL;
+    if (is_compressed(request)) flags |= VIR_MIGRATE_COMPRESSED;
+    if (request.resume_post_copy) flags |= VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME;
     if (request.tls) flags |= VIR_MIGRATE_TLS;
     if (!request.disks.empty()) flags |= VIR_MIGRATE_NON_SHARED_DISK;
     return flags;
@@ -161,7 +184,10 @@ Result<void> migrate_peer_to_peer(virConnectPtr source, const MigrationRequest& 
     auto domain = find_domain(source, request.vm);
     if (!domain) return domain.error();
     // Best effort: the executor raises it step by step anyway once the migration runs.
-    virDomainMigrateSetMaxDowntime(domain->get(), static_cast<unsigned long long>(request.max_downtime.count()), 0);
+    if (!request.resume_post_copy)
+        virDomainMigrateSetMaxDowntime(domain->get(), static_cast<unsigned long long>(request.max_downtime.count()), 0);
+    else  // its connection may hang in the source's kernel for many minutes; when it is broken already this is refused
+        virDomainAbortJobFlags(domain->get(), VIR_DOMAIN_ABORT_JOB_POSTCOPY);
     Parameters parameters;
     fill(parameters, request);
     if (virDomainMigrateToURI3(domain->get(), peer_uri.c_str(), parameters.list(), parameters.count(),

@@ -62,11 +62,21 @@ Presence::PauseReason pause_reason(int reason) {
     }
 }
 
+// Of a domain that runs.
+Presence::PauseReason half_arrived(int reason) {
+    if (reason == VIR_DOMAIN_RUNNING_POSTCOPY) return Presence::PauseReason::post_copy;
+    if (reason == VIR_DOMAIN_RUNNING_POSTCOPY_FAILED) return Presence::PauseReason::post_copy_failed;
+    return Presence::PauseReason::none;
+}
+
 void read_state(Presence& presence, int state, int reason) {
     switch (state) {
         case VIR_DOMAIN_RUNNING:
         case VIR_DOMAIN_BLOCKED:
-        case VIR_DOMAIN_SHUTDOWN: presence.state = Presence::State::running; break;
+        case VIR_DOMAIN_SHUTDOWN:
+            presence.state = Presence::State::running;
+            if (state == VIR_DOMAIN_RUNNING) presence.pause_reason = half_arrived(reason);
+            break;
         case VIR_DOMAIN_PAUSED:
         case VIR_DOMAIN_PMSUSPENDED:
             presence.state = Presence::State::paused;

@@ -131,6 +131,7 @@ struct Described<VmWishes> {
         field("reserved_memory_bytes", &T::reserved_memory),
         field("priority", &T::priority, {-1000, 1000}),
         field("post_copy", &T::post_copy),
+        field("no_post_copy", &T::no_post_copy),
         field("problem", &T::problem),
     };
 };

@@ -195,6 +195,7 @@ json::object operation(const Operation& operation, WallTime now) {
             {"prediction", prediction(operation.prediction)},
             {"outcome", outcome(operation.outcome)},
             {"progress", progress(operation)},
+            {"method", operation.method},
             {"message", operation.message},
             {"alarm", operation.alarm},
             {"memory_bytes", operation.memory.count},

@@ -81,9 +81,10 @@ json::object load(const VmLoad& load) {
 }
 
 json::object wishes(const VmWishes& wishes) {
-    return {{"no_migrate", wishes.no_migrate},        {"only_on", ids(wishes.only_on)},
-            {"keep_apart", texts(wishes.keep_apart)}, {"priority", wishes.priority},
-            {"post_copy", wishes.post_copy},          {"problem", wishes.problem}};
+    return {
+        {"no_migrate", wishes.no_migrate}, {"only_on", ids(wishes.only_on)}, {"keep_apart", texts(wishes.keep_apart)},
+        {"priority", wishes.priority},     {"post_copy", wishes.post_copy},  {"no_post_copy", wishes.no_post_copy},
+        {"problem", wishes.problem}};
 }
 
 json::object blocker(const Blocker& blocker) {

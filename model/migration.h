@@ -28,10 +28,12 @@ struct MigrationRequest {
     bool post_copy = false;                     // allow a later switch; never starts in post-copy
     bool tls = false;                           // encrypt the migration stream
     unsigned parallel_connections = 0;          // 0: one stream
+    std::string compression{};                  // libvirt's name of the method; empty: none
     std::optional<double> bandwidth_mib_per_s;  // nothing: libvirt's default (unlimited)
     Duration max_downtime{};                    // the first step of the ladder
     Duration give_up_after{};                   // stop waiting for the call, not for the migration itself
     std::vector<DiskCopy> disks{};              // those that the target cannot see, and no others
+    bool resume_post_copy = false;  // the rest of one whose network failed in post-copy: nothing new is begun
 };
 
 /// A VM that is started from its definition, not moved.
@@ -68,6 +70,7 @@ struct Presence {
     };
     enum class PauseReason { none, migration, starting_up, post_copy, post_copy_failed, io_error, user, other };
     State state = State::absent;
+    /// Of one that runs: post_copy or post_copy_failed while part of its memory is still on the host it came from.
     PauseReason pause_reason = PauseReason::none;
     bool persistent = false;
     bool migration_under_way = false;  // an active outgoing or incoming job

@@ -143,7 +143,7 @@ std::string to_string(const Presence& presence) {
     switch (presence.state) {
         case Presence::State::absent: return "absent";
         case Presence::State::defined: return "shut off";
-        case Presence::State::running: return "running";
+        case Presence::State::running: return std::string("running") + text(presence.pause_reason);
         case Presence::State::paused: return std::string("paused") + text(presence.pause_reason);
     }
     return "absent";

@@ -59,6 +59,7 @@ struct Operation {
     Prediction prediction;
     std::optional<Outcome> outcome;
     std::optional<Progress> progress{};  // while it runs
+    std::string method;                  // of the last attempt, for people: "post-copy, TLS"; empty before the call
     std::string message;                 // how it ended or what it waits for, for people
     bool alarm = false;                  // a person has to look: message says at what
     bool persistent = false;             // the VM's definition is kept on disk, and moves with it

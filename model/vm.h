@@ -74,7 +74,8 @@ struct VmWishes {
     std::optional<Bytes> reserved_memory;    // host memory kept for it alone, where memory is overcommitted
     int priority = 0;                        // higher leaves an endangered host first, -1000..1000
     bool post_copy = false;
-    std::string problem;  // what could not be understood in the metadata; empty when fine
+    bool no_post_copy = false;  // not even where the policy allows it
+    std::string problem;        // what could not be understood in the metadata; empty when fine
 
     friend bool operator==(const VmWishes&, const VmWishes&) = default;
 };

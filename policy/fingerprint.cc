@@ -120,9 +120,9 @@ void add(Hash& hash, const VmRequirements& needs) {
 
 void add(Hash& hash, const VmWishes& wishes) {
     const auto& [no_migrate, only_on, keep_apart, keep_together, reserved_cpus, reserved_memory, priority, post_copy,
-                 problem] = wishes;
+                 no_post_copy, problem] = wishes;
     hash.add(no_migrate, only_on, keep_apart, keep_together, reserved_cpus, reserved_memory, priority, post_copy,
-             problem);
+             no_post_copy, problem);
 }
 
 void add(Hash& hash, const VmFacts& facts) {

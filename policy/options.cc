@@ -44,6 +44,17 @@ std::string to_string(HealthAction action) {
     return "evacuate_now";
 }
 
+std::string to_string(Compression compression) {
+    switch (compression) {
+        case Compression::none: return "none";
+        case Compression::xbzrle: return "xbzrle";
+        case Compression::mt: return "mt";
+        case Compression::zlib: return "zlib";
+        case Compression::zstd: return "zstd";
+    }
+    return "none";
+}
+
 std::string to_string(Rule::Kind kind) {
     switch (kind) {
         case Rule::Kind::keep_apart: return "keep_apart";

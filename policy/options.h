@@ -152,6 +152,11 @@ struct BetweenSitesOptions {
     bool network_disks = false;                 // the other site reaches disks on rbd, iscsi, nfs and so on as well
 };
 
+/// What QEMU makes of memory on its way [libvirt VIR_MIGRATE_PARAM_COMPRESSION]: the first two of one ordinary stream,
+/// the others of several connections.
+enum class Compression { none, xbzrle, mt, zlib, zstd };
+std::string to_string(Compression compression);
+
 struct MigrationOptions {
     std::optional<double> bandwidth_mib_per_s;  // of one migration; none: unlimited
     double assumed_link_mib_per_s = 110;        // what a prediction assumes without a limit: 1 Gbit/s
@@ -161,6 +166,10 @@ struct MigrationOptions {
     bool post_copy = false;  // a VM may also allow it for itself
     bool tls = false;
     unsigned parallel_connections = 0;
+    Compression compression = Compression::none;
+    std::optional<unsigned> post_copy_passes;  // over memory before post-copy; none: when all downtime steps are used
+    std::optional<Duration> post_copy_after;   // since the start, one pass at least; none: however long it takes
+    bool copy_disks = false;                   // within a site too, when an operator moves the VM or empties its host
     Duration deadline_min = std::chrono::seconds{300};
     Duration deadline_per_gib = std::chrono::seconds{150};
     unsigned attempts = 3;                            // on different targets where there are any

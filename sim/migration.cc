@@ -13,6 +13,7 @@ using Kind = HypervisorEvent::Kind;
 constexpr Duration prepare_takes{200};
 constexpr Duration finish_takes{20};
 constexpr Duration shortest_pass{100};
+constexpr Duration told_every{500};  // how far post-copy is
 constexpr Duration silence = std::chrono::seconds{60};
 constexpr Duration long_cut = std::chrono::minutes{10};
 constexpr Duration abort_ignored = std::chrono::minutes{20};
@@ -167,25 +168,62 @@ Result<void> Migration::start_post_copy() {
     source()->reason = Reason::post_copy;
     world_.emit(Kind::switchover, request_.from, request_.vm);
     start_on_target();
-    target()->job = true;
+    target()->reason = Reason::post_copy;
     if (fault_ == Fault::post_copy_cut) later(time_for(remaining_) / 2, &Migration::cut_post_copy);
+    send_the_rest();
     later(time_for(remaining_), &Migration::post_copy_done);
     return {};
 }
 
+void Migration::send_the_rest() {
+    source()->progress.processed += mib(1);
+    later(told_every, &Migration::send_the_rest);
+}
+
 void Migration::post_copy_done() {
-    target()->job = target()->incomplete = false;
+    target()->incomplete = false;
+    target()->reason = Reason::none;
     confirm();
 }
 
-void Migration::cut_post_copy() {
+// The target goes on running what has come, and stands still at the first page that has not; libvirt keeps the
+// source's job [libvirt 9.0 qemuMigrationSrcPostcopyFailed, qemuMigrationDstPostcopyFailed].
+void Migration::interrupt(Duration for_at_least) {
     phase_ = Phase::ended;
-    source()->reason = Reason::post_copy_failed;
-    source()->job = target()->job = false;
-    target()->state = State::paused;
-    target()->reason = Reason::post_copy_failed;
-    world_.excuse_off(request_.vm);
+    call_it_failed();
+    source()->progress.remaining = remaining_;
+    source()->broken_until = world_.now() + for_at_least;
     answer(Error{ErrorCode::internal, request_.vm.value, "post-copy failed"});
+}
+
+void Migration::call_it_failed() {
+    for (Domain* half : {source(), target()})
+        if (half != nullptr && half->active()) half->reason = Reason::post_copy_failed;
+}
+
+void Migration::cut_post_copy() {
+    interrupt(silence);
+}
+
+void Migration::resume_post_copy() {
+    later(prepare_takes, &Migration::try_again);
+}
+
+void Migration::try_again() {
+    const SimHost* host = world_.host(request_.to);
+    const bool reached = host != nullptr && host->answers() && !world_.separated(request_.from, request_.to) &&
+                         world_.now() >= source()->broken_until;
+    const bool halves = source()->reason == Reason::post_copy_failed && target() && target()->incomplete;
+    if (!reached || !halves) {
+        phase_ = Phase::ended;
+        const char* why = halves ? "unable to connect to the target" : "post-copy migration has not failed";
+        return answer(Error{ErrorCode::internal, request_.vm.value, why});
+    }
+    phase_ = Phase::post_copy;
+    remaining_ = source()->progress.remaining;
+    source()->reason = target()->reason = Reason::post_copy;
+    send_the_rest();
+    later(time_for(remaining_), &Migration::post_copy_done);
 }
 
 // ---- faults
@@ -299,7 +337,13 @@ void Migration::lose_target() {
 // ---- what happens to the hosts
 
 void Migration::libvirtd_stopped(const HostId& host) {
-    if (!under_way() || phase_ == Phase::post_copy) return;
+    if (!under_way()) return;
+    const bool concerned = host == request_.from || host == request_.to;
+    if (phase_ == Phase::post_copy) {  // QEMU goes on by itself, and libvirt takes it for interrupted
+        if (!concerned) return;
+        call_it_failed();
+        return answer(Error{ErrorCode::unavailable, host.value, "the connection was closed"});
+    }
     const bool after_pause = phase_ == Phase::switching || phase_ == Phase::finishing;
     if (host == request_.from) {
         answer(Error{ErrorCode::unavailable, host.value, "the connection was closed"});
@@ -320,6 +364,11 @@ void Migration::libvirtd_back(const HostId& host) {
 
 void Migration::host_lost(const HostId& host) {
     if (!under_way()) return;
+    if (phase_ == Phase::post_copy) {
+        phase_ = Phase::ended;
+        call_it_failed();
+        return answer(Error{ErrorCode::unavailable, host.value, "keepalive time-out"});
+    }
     if (host == request_.to) return lose_target();
     ++generation_;
     phase_ = Phase::frozen;
@@ -331,7 +380,7 @@ void Migration::host_lost(const HostId& host) {
 }
 
 void Migration::separated() {
-    if (phase_ == Phase::post_copy) return cut_post_copy();
+    if (phase_ == Phase::post_copy) return interrupt({});
     if (!under_way() || phase_ == Phase::preparing || phase_ == Phase::frozen) return;
     if (phase_ == Phase::finishing) {  // the target was told to run it, and the source will not hear that it does
         world_.excuse_twice(request_.vm);

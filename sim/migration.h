@@ -16,6 +16,9 @@ public:
         return under_way() && request_.from == source && request_.vm == vm;
     }
 
+    /// Begins with what an interrupted post-copy has left to send.
+    void resume_post_copy();
+
     // What clients ask of it.
     bool ignores_abort() const;
     Result<void> abort();
@@ -43,6 +46,8 @@ private:
     void transferred();
     void finish();
     void confirm();
+    void try_again();
+    void send_the_rest();
     void post_copy_done();
 
     // faults at their points
@@ -53,6 +58,8 @@ private:
     bool strike_after_start();
     void lose_target();
     void cut_post_copy();
+    void interrupt(Duration for_at_least);
+    void call_it_failed();
 
     // ends
     void fail(const std::string& why, ErrorCode code = ErrorCode::internal);

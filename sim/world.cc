@@ -358,6 +358,12 @@ Result<void> World::can_accept(const MigrationRequest& request) {
 void World::migrate(const MigrationRequest& request, std::function<void(Result<void>)> ended) {
     Domain* const moved = domain(request.from, request.vm);
     if (moved == nullptr || !moved->active()) return ended(no_domain(request.vm));
+    if (request.resume_post_copy) {
+        std::erase_if(migrations_, [](const auto& one) { return !one->under_way(); });
+        const auto& rest =
+            migrations_.emplace_back(std::make_shared<Migration>(*this, request, Fault::none, std::move(ended)));
+        return rest->resume_post_copy();
+    }
     if (moved->job) return ended(Error{ErrorCode::timed_out, request.vm.value, "another job holds the domain"});
     const auto& images = hosts_.at(request.to).images;
     const auto missing = [&](const DiskCopy& disk) { return !images.contains(disk.file); };

@@ -38,6 +38,7 @@ struct Domain {
     bool end_unknown = false;
     bool job = false;         // an active outgoing or incoming one
     bool incomplete = false;  // an arrival whose memory is not all there
+    Instant broken_until{};   // the way for the rest of it, after an interruption in post-copy
     MigrationProgress progress, completed;
 
     bool runs() const { return state == Presence::State::running; }

@@ -155,6 +155,7 @@ void show_operation(const value& operation, Page& page) {
     sentence(operation, page);
     const std::string message = text(operation, "message");
     if (!message.empty()) page.say(Phrase(message, flag(operation, "alarm") ? Tone::bad : Tone::plain), 3);
+    if (const std::string method = text(operation, "method"); !method.empty()) page.say("How: " + method + ".", 3);
     const value& outcome = at(operation, "outcome");
     if (outcome.is_null()) {
         if (!flag(operation, "final"))

@@ -56,9 +56,11 @@ bool same(const policy::BetweenSitesOptions& a, const policy::BetweenSitesOption
            std::tie(b.bandwidth_mib_per_s, b.slots, b.copy_disks, b.network_disks);
 }
 bool same(const policy::MigrationOptions& a, const policy::MigrationOptions& b) {
-    const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay,
-                 between_sites] = a;
+    const auto& [bandwidth, link, steps, converge, post_copy, tls, parallel, compression, passes, after, copy_disks,
+                 minimum, per_gib, attempts, delay, between_sites] = a;
     return same(between_sites, b.between_sites) &&
+           std::tie(compression, passes, after, copy_disks) ==
+               std::tie(b.compression, b.post_copy_passes, b.post_copy_after, b.copy_disks) &&
            std::tie(bandwidth, link, steps, converge, post_copy, tls, parallel, minimum, per_gib, attempts, delay) ==
                std::tie(b.bandwidth_mib_per_s, b.assumed_link_mib_per_s, b.downtime_steps, b.auto_converge, b.post_copy,
                         b.tls, b.parallel_connections, b.deadline_min, b.deadline_per_gib, b.attempts, b.retry_delay);
@@ -369,6 +371,13 @@ private:
         made.post_copy = coin();
         made.tls = coin();
         made.parallel_connections = made.post_copy ? 0 : number(0, 16);
+        using policy::Compression;
+        if (coin())
+            made.compression = made.parallel_connections > 0 ? (coin() ? Compression::zlib : Compression::zstd)
+                                                             : (coin() ? Compression::xbzrle : Compression::mt);
+        if (coin()) made.post_copy_passes = number(1, 100);
+        if (coin()) made.post_copy_after = duration(1000, 86'400'000);
+        made.copy_disks = coin();
         made.deadline_min = duration(10'000, 86'400'000);
         made.deadline_per_gib = duration(1000, 3'600'000);
         made.attempts = number(1, 10);

@@ -208,28 +208,83 @@ TEST_CASE("Lost and doubled events change nothing about the end") {
     }
 }
 
-TEST_CASE("A VM in post-copy whose network is cut is left alone, with an alarm, through a restart as well") {
-    Lab lab;
+namespace {
+/// A guest that writes as fast as the link carries, on h1, and post-copy after one pass.
+OperationId begin_post_copy(Lab& lab) {
     sim::VmSpec spec;
     spec.allows_post_copy = true;
     spec.dirty_mib_per_s = 900;
     lab.vm("vm", spec);
     lab.settings.auto_converge = false;
+    lab.settings.post_copy_passes = 1;
     lab.executor->configure(lab.settings);
-    lab.world.inject({"vm"}, Fault::post_copy_cut);
     const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
     REQUIRE(id);
+    return *id;
+}
+bool in_halves(Lab& lab) {
+    using Reason = Presence::PauseReason;
+    const auto *source = lab.domain("h1", "vm"), *target = lab.domain("h2", "vm");
+    return source && target && source->reason == Reason::post_copy_failed &&
+           target->reason == Reason::post_copy_failed && target->incomplete;
+}
+bool arrives(Lab& lab) {
+    return lab.run_until([&] { return lab.domain("h2", "vm") && lab.domain("h2", "vm")->runs(); });
+}
+}  // namespace
+
+TEST_CASE("Post-copy whose network fails is in an alarm until it works again, and then brings the rest") {
+    Lab lab;
+    lab.world.inject({"vm"}, Fault::post_copy_cut);
+    const OperationId id = begin_post_copy(lab);
+    REQUIRE(arrives(lab));
+    lab.run_for(40s);
+    CHECK(in_halves(lab));
+    const Operation meanwhile = lab.under_way();
+    CHECK(meanwhile.alarm);
+    CHECK(meanwhile.message.find("interrupted in post-copy, its memory is on both hosts") != std::string::npos);
+    CHECK(meanwhile.message.find("stop it on neither host") != std::string::npos);
+    REQUIRE(lab.settle());
+    const Operation ended = lab.record(id);
+    CHECK(ended.state == OperationState::done);
+    CHECK_FALSE(ended.alarm);
+    CHECK(ended.method.starts_with("post-copy"));
+    CHECK(lab.where("vm") == "h2");
+    CHECK(lab.domain("h1", "vm") == nullptr);
+}
+
+TEST_CASE("As long as the network stays away both halves of a VM are left alone, through restarts as well") {
+    Lab lab;
+    const OperationId id = begin_post_copy(lab);
+    REQUIRE(arrives(lab));
+    lab.world.separate({"h1"}, {"h2"});
     lab.run_for(30min);
-    const auto untouched = [&] {
-        return lab.domain("h1", "vm")->reason == Presence::PauseReason::post_copy_failed &&
-               lab.domain("h2", "vm")->reason == Presence::PauseReason::post_copy_failed;
-    };
-    CHECK(untouched());
+    CHECK(in_halves(lab));
     CHECK(lab.under_way().alarm);
+    const auto cancelled = lab.wait(lab.executor->cancel(id, "me"));
+    REQUIRE_FALSE(cancelled);
+    CHECK(cancelled.error().code == ErrorCode::conflict);
     lab.reboot();
     lab.run_for(30min);
-    CHECK(untouched());
+    CHECK(in_halves(lab));
     CHECK(lab.under_way().alarm);
+    lab.world.join({"h1"}, {"h2"});
+    REQUIRE(lab.settle());
+    CHECK(lab.record(id).state == OperationState::done);
+    CHECK(lab.where("vm") == "h2");
+}
+
+TEST_CASE("Post-copy that goes on while a libvirtd is started anew is not disturbed") {
+    for (const char* host : {"h1", "h2"}) {
+        Lab lab;
+        const OperationId id = begin_post_copy(lab);
+        REQUIRE(arrives(lab));
+        lab.world.restart_libvirtd({host});
+        REQUIRE(lab.settle());
+        CHECK(lab.record(id).state == OperationState::done);
+        CHECK(lab.record(id).message.find("try") == std::string::npos);
+        CHECK(lab.where("vm") == "h2");
+    }
 }
 
 TEST_CASE("A VM that somebody moves to a third host in the middle is found there") {

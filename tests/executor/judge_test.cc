@@ -39,12 +39,14 @@ std::vector<std::optional<Presence>> everything() {
         for (const Reason reason : {Reason::none, Reason::migration, Reason::starting_up, Reason::post_copy,
                                     Reason::post_copy_failed, Reason::io_error, Reason::user, Reason::other})
             all.push_back(is(State::paused, reason, job));
+        for (const Reason reason : {Reason::post_copy, Reason::post_copy_failed})
+            all.push_back(is(State::running, reason, job));
     }
     return all;
 }
 
 bool in_post_copy(const Presence& p) {
-    return p.state == State::paused &&
+    return (p.state == State::paused || p.state == State::running) &&
            (p.pause_reason == Reason::post_copy || p.pause_reason == Reason::post_copy_failed);
 }
 
@@ -138,8 +140,29 @@ TEST_CASE("A VM in post-copy is never touched") {
     for_every_picture([](const Picture& picture, Verdict verdict) {
         if (!picture.source || !picture.target) return;
         if (!in_post_copy(*picture.source) && !in_post_copy(*picture.target)) return;
-        REQUIRE((verdict == Verdict::hands_off || verdict == Verdict::under_way));
+        REQUIRE((verdict == Verdict::hands_off || verdict == Verdict::under_way ||
+                 verdict == Verdict::post_copy_interrupted));
     });
+}
+
+TEST_CASE("Post-copy is resumed only where the source gave it up and both hosts hold their half") {
+    for_every_picture([](const Picture& picture, Verdict verdict) {
+        if (verdict != Verdict::post_copy_interrupted) return;
+        REQUIRE((picture.source->state == State::paused && picture.source->pause_reason == Reason::post_copy_failed));
+        REQUIRE(in_post_copy(*picture.target));
+    });
+    const Presence failed = is(State::paused, Reason::post_copy_failed, true);  // libvirt keeps the job
+    CHECK(verdict(failed, is(State::running, Reason::post_copy)) == Verdict::post_copy_interrupted);
+    CHECK(verdict(failed, is(State::running, Reason::post_copy_failed)) == Verdict::post_copy_interrupted);
+    CHECK(verdict(failed, absent) == Verdict::hands_off);
+    CHECK(verdict(failed, std::nullopt) == Verdict::unclear);
+    CHECK(verdict(is(State::paused, Reason::post_copy, true), running) == Verdict::under_way);
+}
+
+TEST_CASE("A guest that runs on the target before all of its memory has come has not arrived") {
+    CHECK(verdict(absent, is(State::running, Reason::post_copy)) == Verdict::hands_off);
+    CHECK(verdict(absent, is(State::running, Reason::post_copy_failed)) == Verdict::hands_off);
+    CHECK(judge({paused, is(State::running, Reason::post_copy_failed), false, true}) == Verdict::hands_off);
 }
 
 TEST_CASE("A move counts as done or undone only when the guest is active on just one side") {

@@ -88,6 +88,41 @@ TEST_CASE("A guest that never converges goes to post-copy where that is allowed"
     CHECK(lab.clock.now() - began < 2min);
 }
 
+TEST_CASE("Post-copy begins after as many passes, or as much time, as was said") {
+    const auto moved = [](auto set) {
+        Lab lab;
+        sim::VmSpec spec;
+        spec.dirty_mib_per_s = 5000;
+        spec.allows_post_copy = true;
+        lab.vm("vm", spec);
+        lab.settings.auto_converge = false;
+        set(lab.settings);
+        lab.executor->configure(lab.settings);
+        const Operation ended = lab.move("vm");
+        CHECK(ended.state == OperationState::done);
+        CHECK(ended.method.starts_with("post-copy"));
+        return ended.outcome->iterations.value_or(0);
+    };
+    CHECK(moved([](auto& settings) { settings.post_copy_passes = 3; }) <= 5);
+    CHECK(moved([](auto& settings) { settings.post_copy_after = 12s; }) <= 4);  // a pass takes 4 s
+    CHECK(moved([](auto&) {}) > 5);
+}
+
+TEST_CASE("What an operation used is on record") {
+    Lab lab;
+    lab.vm("vm");
+    lab.settings.tls = true;
+    lab.settings.parallel_connections = 4;
+    lab.settings.compression = "zstd";
+    lab.executor->configure(lab.settings);
+    CHECK(lab.move("vm").method == "pre-copy, auto-converge, TLS, 4 connections, compressed by zstd");
+    sim::VmSpec spec;
+    spec.allows_post_copy = true;
+    spec.persistent = false;
+    lab.vm("other", spec);
+    CHECK(lab.move("other").method == "pre-copy, transient, post-copy allowed, auto-converge, TLS");
+}
+
 TEST_CASE("In post-copy a cancel is refused, and neither the deadline nor a restart of the daemon aborts it") {
     Lab lab;
     sim::VmSpec spec;

@@ -210,5 +210,18 @@ TEST_CASE("Migrations are live, peer to peer, and never unsafe or tunnelled") {
         CHECK(has(VIR_MIGRATE_POSTCOPY) == request.post_copy);
         CHECK(has(VIR_MIGRATE_TLS) == request.tls);
         CHECK(has(VIR_MIGRATE_PARALLEL) == (request.parallel_connections > 0 && !request.post_copy));
+        CHECK_FALSE(has(VIR_MIGRATE_COMPRESSED));
+        CHECK_FALSE(has(VIR_MIGRATE_POSTCOPY_RESUME));
     }
+}
+
+TEST_CASE("What post-copy has left is sent by the flags it began with, and nothing is compressed anew") {
+    MigrationRequest request;
+    request.compression = "xbzrle";
+    CHECK((migration_flags(request) & VIR_MIGRATE_COMPRESSED) != 0);
+    request.persistent = request.resume_post_copy = true;
+    const unsigned wanted = VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME | VIR_MIGRATE_PEER2PEER |
+                            VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
+    CHECK((migration_flags(request) & wanted) == wanted);
+    CHECK((migration_flags(request) & VIR_MIGRATE_COMPRESSED) == 0);
 }

@@ -145,7 +145,16 @@ TEST_CASE("What ties a guest to its host is found, with its reason") {
         {"<disk type='nvme'><target dev='vdb'/></disk>", Reason::host_device, "disk vdb of type nvme"},
         {"<disk type='vhostuser'><target dev='vdb'/></disk>", Reason::host_device, "disk vdb of type vhostuser"},
         {"<shmem name='ivs' role='peer'/>", Reason::host_device, "shared memory ivs"},
-        {"<filesystem type='mount'><target dir='tag1'/></filesystem>", Reason::shared_folder, "folder tag1"},
+        {"<filesystem type='mount'><source dir='/srv'/><target dir='tag1'/></filesystem>", Reason::shared_folder,
+         "9p share /srv as tag1 cannot be migrated once it is mounted"},
+        {"<filesystem type='mount'><driver type='virtiofs'/><source dir='/srv'/><target dir='tag1'/></filesystem>",
+         Reason::shared_folder, "virtiofs share /srv as tag1 cannot be migrated"},
+        {"<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm1'/></backend></tpm>",
+         Reason::host_device, "TPM /dev/tpm1"},
+        {"<tpm model='tpm-crb'><backend type='external'><source type='unix' path='/run/tpm'/></backend></tpm>",
+         Reason::host_device, "TPM emulator that is not libvirt's, at /run/tpm"},
+        {"<disk type='file'><target dev='vdc'/><transient/></disk>", Reason::local_storage,
+         "disk vdc is <transient/>: what is written to it is kept on this host alone"},
         {"<disk type='file'><target dev='vda'/><mirror type='file'/></disk>", Reason::block_job,
          "disk vda is being copied or committed"},
         {"<disk type='file'><driver cache='unsafe'/><target dev='vda'/></disk>", Reason::unsafe_cache,
@@ -168,11 +177,45 @@ TEST_CASE("What travels with a guest, or cannot be written to, does not tie it d
         "<shmem name='ivs' role='master'/>",
         "<memballoon model='virtio'/>",
         "<tpm model='tpm-crb'/>",
+        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>",
     };
     for (const char* device : devices) {
         INFO(device);
         CHECK(with_device(device).blockers.empty());
     }
+}
+
+TEST_CASE("A TPM that libvirt emulates needs the emulator on the target") {
+    const auto with = [](const char* tpm) {
+        return wants_tpm_emulator(std::string("<domain><devices>") + tpm + "</devices></domain>");
+    };
+    CHECK(with("<tpm model='tpm-crb'><backend type='emulator'/></tpm>"));
+    CHECK_FALSE(with("<tpm model='tpm-tis'><backend type='passthrough'/></tpm>"));
+    CHECK_FALSE(with(""));
+    const auto offers = [](const std::string& backends) {
+        return offers_tpm_emulator("<domainCapabilities><devices><tpm supported='yes'><enum name='backendModel'>" +
+                                   backends + "</enum></tpm></devices></domainCapabilities>");
+    };
+    CHECK(offers("<value>passthrough</value><value>emulator</value>"));
+    CHECK_FALSE(offers("<value>passthrough</value>"));
+    CHECK_FALSE(
+        offers_tpm_emulator("<domainCapabilities><devices><tpm supported='no'/></devices></domainCapabilities>"));
+    CHECK(offers_tpm_emulator("<domainCapabilities/>"));  // an older libvirt does not say
+}
+
+TEST_CASE("An invariant TSC goes elsewhere only with its frequency") {
+    const char* cpu = "<cpu><model>qemu64</model><feature policy='require' name='invtsc'/></cpu>";
+    REQUIRE(facts_of(cpu).blockers.size() == 1);
+    CHECK(facts_of(cpu).blockers[0].reason == Reason::cpu_model);
+    CHECK(facts_of(cpu + std::string("<clock><timer name='tsc' frequency='2000000000'/></clock>")).blockers.empty());
+}
+
+TEST_CASE("An owner allows post-copy, forbids it, or leaves it to the policy") {
+    CHECK(wishes_of("<b:post-copy/>").post_copy);
+    CHECK_FALSE(wishes_of("<b:post-copy>yes</b:post-copy>").no_post_copy);
+    CHECK(wishes_of("<b:post-copy>no</b:post-copy>").no_post_copy);
+    CHECK(wishes_of("<b:post-copy>perhaps</b:post-copy>").no_post_copy);
+    CHECK_FALSE(wishes_of("<b:priority>1</b:priority>").no_post_copy);
 }
 
 TEST_CASE("An NVDIMM's backing file has to be shared") {
