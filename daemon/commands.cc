@@ -118,15 +118,18 @@ Controller::Task<OperationId> Controller::migrate(VmId id, HostId to, bool force
     const auto known = memory_.vms.find(id);
     const auto on = seen.hosts.find(draft.from);
     std::optional<Bytes> crossing;
+    Bytes disks;
     if (on != seen.hosts.end()) {
         const Host& there = seen.hosts.at(to);
         crossing = policy::bytes_between_sites(vm->second, on->second, there, policy_.migration);
+        disks = policy::bytes_copied(vm->second, on->second, there, policy_.migration);
+        const bool copies = !crossing || policy_.migration.between_sites.copy_disks;
         for (const VmDisk* disk : policy::copied_disks(vm->second, on->second, there, policy_.migration))
-            if (policy_.migration.between_sites.copy_disks && policy::uncopyable(*disk).empty())
+            if (copies && policy::uncopyable(*disk).empty())
                 draft.disks.push_back(disk->target);  // with `force` libvirt is asked without the others
     }
     draft.prediction = policy::predict(vm->second, known == memory_.vms.end() ? policy::VmMemory{} : known->second,
-                                       policy_.migration, crossing);
+                                       policy_.migration, crossing, disks);
     co_return co_await executor_.submit(std::move(draft), false);
 }
 

@@ -82,7 +82,7 @@ struct Wanted {
     bool own_cpu = false;  // somebody sees its host's CPU as it is
     bool pinned = false;   // somebody has CPUs or cells pinned
     Folders folders;       // shared on any host
-    bool several_sites = false;
+    bool several_sites = false, copies_disks = false;
     std::vector<std::set<HostId>> host_sets;  // what rules and wishes that name hosts come down to
 };
 
@@ -156,6 +156,7 @@ private:
             if (const std::string* ordered = ordered_site(host)) sites.insert(*ordered);
         }
         wanted_.several_sites = sites.size() > 1;
+        wanted_.copies_disks = wanted_.several_sites || context_.options.migration.copy_disks;
         for (const Home& home : inventory_.homes) homes_.insert(home.host);
     }
 
@@ -271,11 +272,12 @@ private:
         key_.add(guest.home == nullptr ? "" : std::string_view(guest.home->id.value));
     }
 
-    // What storage_between_sites() asks of them.
+    // What storage_between_sites() and storage() ask of them.
     void add_disks(const Guest& guest) {
-        if (!wanted_.several_sites || guest.on == nullptr) return;
+        if (!wanted_.copies_disks || guest.on == nullptr) return;
         key_.add(guest.on->site);
-        const bool may_leave = ordered_site(*guest.on) != nullptr || guest.home != nullptr;
+        const bool within = context_.options.migration.copy_disks;
+        const bool may_leave = ordered_site(*guest.on) != nullptr || guest.home != nullptr || within;
         if (!may_leave) return;  // site() keeps it from leaving anyway
         add_storage(*guest.on, key_);
         for (const VmDisk& disk : guest.vm->facts.requirements.disks)
@@ -332,7 +334,7 @@ private:
         Folders folders;
         for (const std::string& path : host.facts.shared_paths) folders.insert(trimmed(path));
         key.add_all(folders);
-        if (!wanted_.several_sites) return;
+        if (!wanted_.copies_disks) return;
         key.add(host.site).add_all(host.facts.stretched_paths);
         for (const auto& [pool, path] : host.facts.pools) key.add(path);
         key.end();

@@ -127,7 +127,8 @@ Prediction predict(const Vm& vm, const Host& to, const Context& context) {
     const Guest& guest = context.guest_of(vm.id);
     const MigrationOptions& options = context.options.migration;
     const auto crossing = guest.on == nullptr ? std::nullopt : bytes_between_sites(vm, *guest.on, to, options);
-    return predict(vm, guest.memory == nullptr ? nothing : *guest.memory, options, crossing);
+    const Bytes disks = guest.on == nullptr ? Bytes{} : bytes_copied(vm, *guest.on, to, options);
+    return predict(vm, guest.memory == nullptr ? nothing : *guest.memory, options, crossing, disks);
 }
 
 ClusterView::ClusterView(const Context& context) : context_(&context), members_(context.book.spread.size()) {

@@ -114,9 +114,9 @@ std::vector<Rejection> refusals(const Inventory& inventory, const Memory& memory
 bool advisory(Reason reason);
 
 /// Expected cost of moving this VM [pre-copy model: Clark et al., NSDI 2005; Voorsluys 2009]. `crossing`: it goes to
-/// another site, and so many bytes of disks go before its memory.
+/// another site, and so many bytes of disks go before its memory; `disks`: so many do within its site.
 Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options,
-                   std::optional<Bytes> crossing = {});
+                   std::optional<Bytes> crossing = {}, Bytes disks = {});
 
 /// What a move costs, as a time: users notice its downtime, ten times as dear as its duration, which occupies a slot.
 Duration cost_of(const Prediction& prediction);

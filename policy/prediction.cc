@@ -76,13 +76,14 @@ Copying copy(double memory_mib, double dirty, double link, double allowed_s) {
 
 }  // namespace
 
-Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options,
-                   std::optional<Bytes> crossing) {
+Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions& options, std::optional<Bytes> crossing,
+                   Bytes disks) {
     const auto& steps = options.downtime_steps;
     const Duration first_step = steps.empty() ? MigrationOptions{}.downtime_steps.front() : steps.front();
     const Duration last_step = steps.empty() ? MigrationOptions{}.downtime_steps.back() : steps.back();
     const double link = bandwidth(options, crossing.has_value());
-    const double disk_mib = crossing.value_or(Bytes{}).mib();
+    const Bytes disk = crossing.value_or(disks);
+    const double disk_mib = disk.mib();
     const double memory_mib = memory_to_copy(vm).mib();
     const double dirty = dirty_rate(vm, memory);
     const Copying state = copy(memory_mib, dirty, link, seconds(first_step));
@@ -100,7 +101,7 @@ Prediction predict(const Vm& vm, const VmMemory& memory, const MigrationOptions&
         converges ? from_seconds((disk_mib / link + state.elapsed_s + seconds(pause)) * memory.duration_factor, most)
                   : most;
     prediction.transferred = {static_cast<std::uint64_t>(std::min(disk_mib + sent_mib, 1e12) * 1024 * 1024)};
-    prediction.disk = crossing.value_or(Bytes{});
+    prediction.disk = disk;
     return prediction;
 }
 

@@ -94,22 +94,48 @@ Bytes room_for_copy(const VmDisk& disk) {
     return disk.format == "raw" || disk.allocated == Bytes{} ? disk.capacity : disk.allocated;
 }
 
+bool copies_within_site(const Context& context, Purpose purpose) {
+    const bool asked = purpose == Purpose::manual || empties_host(purpose);
+    return context.options.migration.copy_disks && asked && context.restarts == Restarts::none;
+}
+
+std::string unshared_file(const Vm& vm, const std::string& file, const std::set<std::string>& shared, bool copies) {
+    if (lies_in(shared, file)) return {};
+    const std::string why = file + " is not on storage declared shared";
+    if (!copies) return why;
+    for (const VmDisk& disk : vm.facts.requirements.disks) {
+        if (disk.source != file) continue;
+        const std::string hindrance = uncopyable(disk);
+        return hindrance.empty() ? "" : why + ", and disk " + disk.target + " is not copied: it is " + hindrance;
+    }
+    return why;
+}
+
 std::vector<const VmDisk*> copied_disks(const Vm& vm, const Host& from, const Host& to,
                                         const MigrationOptions& options) {
     std::vector<const VmDisk*> disks;
-    if (from.site == to.site) return disks;
+    const bool within = from.site == to.site;
+    if (within && !options.copy_disks) return disks;
+    const auto seen = [&](const VmDisk& disk) {
+        if (!within) return is_stretched(disk, from, options) && is_stretched(disk, to, options);
+        return disk.type != "file" || disk.read_only || lies_in(from.facts.shared_paths, disk.source);
+    };
     for (const VmDisk& disk : vm.facts.requirements.disks)
-        if (!(is_stretched(disk, from, options) && is_stretched(disk, to, options))) disks.push_back(&disk);
+        if (!seen(disk)) disks.push_back(&disk);
     return disks;
+}
+
+Bytes bytes_copied(const Vm& vm, const Host& from, const Host& to, const MigrationOptions& options) {
+    Bytes sum;
+    for (const VmDisk* disk : copied_disks(vm, from, to, options))
+        sum += disk->allocated == Bytes{} ? disk->capacity : disk->allocated;
+    return sum;
 }
 
 std::optional<Bytes> bytes_between_sites(const Vm& vm, const Host& from, const Host& to,
                                          const MigrationOptions& options) {
     if (from.site == to.site) return std::nullopt;
-    Bytes sum;
-    for (const VmDisk* disk : copied_disks(vm, from, to, options))
-        sum += disk->allocated == Bytes{} ? disk->capacity : disk->allocated;
-    return sum;
+    return bytes_copied(vm, from, to, options);
 }
 
 }  // namespace ballast::policy

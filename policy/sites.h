@@ -42,10 +42,19 @@ const std::string* pool_for(const VmDisk& disk, const Host& host);
 /// Room a copy of it takes: all of a raw image, as zeros are written too; of the others what is in them.
 Bytes room_for_copy(const VmDisk& disk);
 
-/// Disks that are copied when the VM goes from one of these hosts to the other: none within a site.
+/// May disks be copied within the site, for this purpose: by `migration.copy_disks`, while the VM's host lives?
+bool copies_within_site(const Context& context, Purpose purpose);
+/// Why a file of the VM keeps it from leaving for another host of its site, on which these folders are shared with the
+/// first; empty: it lies on shared storage, or is that of a disk that `copies` lets travel along.
+std::string unshared_file(const Vm& vm, const std::string& file, const std::set<std::string>& shared, bool copies);
+
+/// Disks that are copied when the VM goes from one of these hosts to the other: within a site those in files that are
+/// not on shared storage, and only with `copy_disks`.
 std::vector<const VmDisk*> copied_disks(const Vm& vm, const Host& from, const Host& to,
                                         const MigrationOptions& options);
-/// Bytes of them that are to be sent; nothing within a site.
+/// Bytes of them that are to be sent.
+Bytes bytes_copied(const Vm& vm, const Host& from, const Host& to, const MigrationOptions& options);
+/// The same between sites; nothing within one.
 std::optional<Bytes> bytes_between_sites(const Vm& vm, const Host& from, const Host& to,
                                          const MigrationOptions& options);
 

@@ -76,13 +76,14 @@ void storage_between_sites(const Context& context, const Vm& vm, const Host& tar
     }
 }
 
-// A VM that could be copied to another site is asked of each target: within its own nothing is copied.
+// A VM that could be copied to another site is asked of each target: within its own other rules hold.
 void unshared(const ClusterView& view, const Vm& vm, const Host& target, Purpose purpose, Objections& out) {
     const Guest& guest = view.context().guest_of(vm.id);
     if (!may_leave_site(view.context(), guest, purpose) || guest.on->site != target.site) return;
+    const bool copies = copies_within_site(view.context(), purpose);
     for (const std::string& file : vm.facts.requirements.files)
-        if (!lies_in(guest.on->facts.shared_paths, file))
-            out.push_back({Reason::local_storage, file + " is not on storage declared shared"});
+        if (std::string why = unshared_file(vm, file, guest.on->facts.shared_paths, copies); !why.empty())
+            out.push_back({Reason::local_storage, std::move(why)});
     for (const std::string& pool : vm.facts.requirements.pools)
         if (std::string why = unshared_pool(pool, *guest.on, guest.on->facts.shared_paths); !why.empty())
             out.push_back({Reason::local_storage, std::move(why)});
@@ -90,7 +91,7 @@ void unshared(const ClusterView& view, const Vm& vm, const Host& target, Purpose
 
 void disk_space(const ClusterView& view, const Vm& vm, const Host& target, Purpose, Objections& out) {
     const Host* source = own_host(view.context(), vm);
-    if (source == nullptr || source->site == target.site) return;
+    if (source == nullptr) return;
     std::map<std::string, Bytes> needed;
     for (const VmDisk* disk : copied_disks(vm, *source, target, view.context().options.migration))
         if (const std::string* pool = pool_for(*disk, target)) needed[*pool] += room_for_copy(*disk);

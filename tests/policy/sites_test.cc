@@ -338,6 +338,46 @@ TEST_CASE("VMs of a lost host are started in their site only, although it was to
     CHECK(has(plan.immovable, "local", Reason::local_storage));
 }
 
+TEST_CASE("With copy_disks operators' moves and a host that is emptied take disks along within its site") {
+    Cluster cluster = two_sites();
+    cluster.options.migration.copy_disks = true;
+    CHECK_FALSE(has(cluster.refusals("local", "h2"), Reason::local_storage));
+    cluster.at("h1").maintenance = true;
+    const Plan plan = cluster.plan();
+    REQUIRE(plan.moves.size() == 2);
+    for (const Move& move : plan.moves) {
+        CHECK(move.to.value == "h2");
+        CHECK(move.disks ==
+              (move.vm.value == "id-local" ? std::vector<std::string>{"vda"} : std::vector<std::string>()));
+        CHECK(move.prediction.disk == (move.vm.value == "id-local" ? gib(2) : Bytes{}));
+    }
+}
+
+TEST_CASE("Within a site, too, a copy needs a pool, room for it, and a disk that can be copied") {
+    const auto refused = [](auto change) {
+        Cluster cluster = two_sites();
+        cluster.options.migration.copy_disks = true;
+        change(cluster);
+        return cluster.refusals("local", "h2");
+    };
+    CHECK(has(refused([](Cluster& c) { c.at("h2").facts.pools.erase("images"); }), Reason::storage));
+    CHECK(has(refused([](Cluster& c) { c.at("h2").facts.pool_free["images"] = gib(7); }), Reason::disk_space));
+    CHECK(has(refused([](Cluster& c) { c.guest("local").facts.requirements.disks[0].has_backing = true; }),
+              Reason::local_storage));
+    CHECK(has(refused([](Cluster& c) { c.guest("local").facts.requirements.files.insert("/var/lib/boot.img"); }),
+              Reason::local_storage));
+}
+
+TEST_CASE("Of a host that was lost no disk is copied within its site") {
+    Cluster cluster = two_sites();
+    cluster.options.migration.copy_disks = true;
+    cluster.at("h1").lost = true;
+    cluster.at("h1").connection = Connection::down;
+    const Plan plan = cluster.plan();
+    CHECK(has(plan.immovable, "local", Reason::local_storage));
+    for (const Restart& restart : plan.restarts) CHECK(restart.vm.value != "id-local");
+}
+
 TEST_CASE("The time of a copy is that of its bytes at the cap between sites") {
     Cluster cluster = two_sites();
     cluster.options.migration.between_sites.bandwidth_mib_per_s = 10;
