@@ -103,8 +103,8 @@ def _create_local_disk(host, name):
         file.write(os.urandom(_LOCAL_DISK_SIZE))
 
 
-def create(options, host):
-    """Defines (unless transient) and starts a guest on a host."""
+def create(options, host, edit=None):
+    """Defines (unless transient) and starts a guest on a host. `edit` makes another definition of the usual one."""
     check_name(options.name)
     host.need_on()
     for row in listing():
@@ -118,6 +118,7 @@ def create(options, host):
     if options.disk == "local":
         _create_local_disk(host, options.name)
     xml = build_xml(options, "kvm" if kvm.usable() else "qemu")
+    xml = edit(xml) if edit else xml
     write_text(state("vms", options.name + ".xml"), xml)
     file = f"/srv/vms/{options.name}.xml"
     if options.transient:
@@ -199,7 +200,7 @@ def destroy(name):
         host = next(host for host in all_hosts() if host.name == row["host"])
         if row["id"] is not None:
             host.virsh("destroy", name, check=False)
-        host.virsh("undefine", name, check=False)
+        host.virsh("undefine", name, "--nvram", "--tpm", check=False)
     disks = [os.path.join(nfs.export_path(), name + ".qcow2")] + [host.path(_local_disk(name)) for host in all_hosts()]
     for path in [state("vms", name + ".xml"), state("guests", name + ".json")] + disks:
         if os.path.exists(path):

@@ -61,7 +61,7 @@ def together(*calls):
 
 
 @contextlib.contextmanager
-def _without_quotas():
+def without_quotas():
     """Hosts with all of this machine's CPUs, so that guests boot in a third of the time."""
     groups = cgroup.detect()
     hosts = hosts_on()
@@ -148,7 +148,7 @@ class ClusterTest(unittest.TestCase):
         wanted = {name.replace("_", "-"): (where if isinstance(where, tuple) else (where, 0)) for name, where in wanted.items()}
         for name in {row["name"] for row in guest.listing()} - set(wanted):
             guest.destroy(name)
-        with _without_quotas():
+        with without_quotas():
             together(*[lambda name=name, host=host, cpu=cpu: self._provide(name, host, cpu) for name, (host, cpu) in wanted.items()])
         self.began = time.time()
 
