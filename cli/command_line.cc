@@ -488,7 +488,10 @@ std::string title_of(const std::vector<std::string>& words) {
     for (std::size_t i = 0; i < words.size(); ++i) {
         const bool alone = words[i] == "-w" || words[i] == "--watch";
         if (alone && i + 1 < words.size() && watch_interval(words[i + 1])) ++i;
-        if (!alone && !words[i].starts_with("--watch=")) text += " " + words[i];
+        const bool is_socket = words[i] == "--socket";
+        const bool is_told = !alone && !is_socket && !words[i].starts_with("--watch=");
+        if (is_socket) ++i;
+        if (is_told) text += " " + words[i];
     }
     return text;
 }

@@ -6,6 +6,7 @@
 #include <future>
 #include <ostream>
 #include <sstream>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ namespace ballast::cli {
 namespace {
 using Clock = std::chrono::steady_clock;
 constexpr int key_wait_ms = 100;
+constexpr std::string_view own_name = "ballastctl: ";
 constexpr double least_seconds = 0.5, most_seconds = 3600;
 
 struct Look {
@@ -126,6 +128,7 @@ private:
     void take(Look seen) {
         look_at_ = Clock::now() + wish_.every;
         shown_.trouble = seen.failed() ? first_line(seen.err) : "";
+        if (shown_.trouble.starts_with(own_name)) shown_.trouble.erase(0, own_name.size());
         if (seen.failed()) return;
         shown_.lines = lines_in(seen.out);
         shown_.at = time_of_day();

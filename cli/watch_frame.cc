@@ -40,10 +40,10 @@ std::vector<std::string> watch_frame(const WatchShown& shown, const Style& style
     const int width = style.width > 0 ? style.width : usual_width;
     std::vector<std::string> frame{head(shown, style).render(style)};
     if (!shown.trouble.empty())
-        frame.push_back(Phrase(" ! " + shown.trouble, Tone::bad)
-                            .add("; this is " + std::to_string(shown.age) + " s old, watching on")
-                            .truncated_to(width, style.unicode)
-                            .render(style));
+        frame.push_back(
+            Phrase(" ! this is " + std::to_string(shown.age) + " s old, watching on: " + shown.trouble, Tone::bad)
+                .truncated_to(width, style.unicode)
+                .render(style));
     const std::size_t room = room_for(shown, rows);
     const std::size_t from = std::min(shown.first, last_first(shown, rows));
     const std::size_t to = std::min(from + room, shown.lines.size());

@@ -27,11 +27,12 @@ class InTerminal(unittest.TestCase):
     def begin(self, words, cluster=None, columns=80, rows=24):
         tmux = Tmux(columns, rows)
         self.addCleanup(tmux.close)
-        tmux.keys(f"{BALLASTCTL} --socket {(cluster or self.cluster).socket} {words}; echo ended with $?", "Enter")
+        tmux.keys(f"export BALLAST_SOCKET={(cluster or self.cluster).socket}; clear", "Enter")
+        tmux.keys(f"{BALLASTCTL} {words}; echo ended with $?", "Enter")
         return tmux
 
     def sees(self, tmux, pattern):
-        eventually(lambda: re.search(pattern, tmux.screen(), re.M), f"{pattern} is seen; there is:\n{tmux.screen()}")
+        eventually(lambda: re.search(pattern, tmux.screen(), re.M), f"{pattern} is seen")
 
     def test_a_watch_fills_the_screen_and_q_ends_it_with_0(self):
         tmux = self.begin("hosts --watch 0.5")
@@ -53,7 +54,6 @@ class InTerminal(unittest.TestCase):
         tmux = self.begin("status -w")
         self.sees(tmux, r"every 2 s")
         tmux.keys("C-c")
-        self.sees(tmux, r"^\S*\s*$")
         eventually(lambda: tmux.alternate() == "01", "the terminal is as it was")
         tmux.keys("echo status $?", "Enter")
         self.sees(tmux, r"^status 130$")
@@ -64,7 +64,7 @@ class InTerminal(unittest.TestCase):
         tmux = self.begin("hosts --watch 0.5", cluster)
         self.sees(tmux, r"^ host1 +ok")
         cluster.stop()
-        self.sees(tmux, r"^ ! .*this is [1-9]\d* s old, watching on")
+        self.sees(tmux, r"^ ! this is [1-9]\d* s old, watching on: ")
         self.assertIn("host1 ", tmux.screen())
         cluster.start()
         eventually(lambda: "watching on" not in tmux.screen() and "host1 " in tmux.screen(), "it goes on")
@@ -96,7 +96,7 @@ class InTerminal(unittest.TestCase):
                                  env={**os.environ, "LC_ALL": "C.UTF-8"})
             self.assertNotIn("\x1b", run.stdout)
             self.assertNotIn("\r", run.stdout)
-            self.assertGreater(len(run.stdout.splitlines()), 1, run.stderr)
+            self.assertGreater(len(run.stdout.splitlines()), 0, run.stderr)
 
     def test_colours_are_for_terminals_unless_NO_COLOR_is_set(self):
         def coloured(*environment):

@@ -117,7 +117,7 @@ TEST_CASE("A frame of a watch has the title, the answer, and what is wrong, with
     shown.age = 14;
     const auto troubled = watch_frame(shown, style, 24);
     REQUIRE(troubled.size() == 24);
-    CHECK(has(troubled[1], "the daemon does not answer; this is 14 s old"));
+    CHECK(has(troubled[1], "this is 14 s old, watching on: the daemon does not answer"));
 
     shown.lines.resize(3);
     CHECK(watch_frame(shown, style, 24).size() == 5);
