@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 
 using namespace ballast;
+using hypervisor::offers_tpm_emulator;
 using hypervisor::vm_facts_from_xml;
+using hypervisor::wants_tpm_emulator;
 
 namespace {
 
