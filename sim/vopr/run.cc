@@ -417,6 +417,7 @@ private:
         if (cluster_.store.entries.contains("/ballast/powerlock/" + event.host.value)) return;
         if (world.domain(on.front(), event.vm)->job || (there != nullptr && there->active())) return;
         world.move_by_hand(event.vm, on.front(), event.host);
+        by_hand_.insert(event.vm);
     }
 
     void stop_guest(const VmId& vm, const std::string& how, bool by_guest) {
@@ -467,13 +468,17 @@ private:
         return "";
     }
 
-    // From which it could be started although it runs elsewhere. A store as it was before does not know all that was
-    // left: what an operator has to be told of then (preflight does) is no more than a definition.
+    // From which it could be started although it runs elsewhere. What was done past Ballast, or is not in an older
+    // store, it does not know all of, and where the VM runs without a definition this is the only one: nothing but
+    // autostart counts then. Preflight tells people of the others.
     std::optional<HostId> left_on(const VmId& vm) {
+        bool all_known = !restored_ && !excused_.contains(vm) && !by_hand_.contains(vm);
+        for (const HostId& host : cluster_.world.running_on(vm))
+            all_known = all_known && cluster_.world.host(host)->domains.at(vm).persistent;
         for (const HostId& host : scenario_.hosts) {
             const auto& domains = cluster_.world.host(host)->domains;
             const auto there = domains.find(vm);
-            if (there != domains.end() && !there->second.active() && (there->second.autostart || !restored_))
+            if (there != domains.end() && !there->second.active() && (there->second.autostart || all_known))
                 return host;
         }
         return std::nullopt;
@@ -499,6 +504,7 @@ private:
     std::vector<Cue> cues_;
     std::vector<Event> at_fencing_;
     std::set<VmId> excused_;  // their guest ended, or may have
+    std::set<VmId> by_hand_;  // somebody moved them
     bool healed_ = false, restored_ = false;
 };
 }  // namespace
