@@ -20,7 +20,7 @@ std::string named(const std::vector<std::string>& names) {
 
 Check judge_version(const value& status) {
     const std::string daemon = text(status, "version");
-    if (daemon == BALLAST_VERSION) return {"version", "ok", "ballastd and ballastctl are " BALLAST_VERSION};
+    if (daemon == BALLAST_VERSION) return {"version", "ok", "both programs are " BALLAST_VERSION};
     return {"version", "warning", "ballastd is " + daemon + ", ballastctl " BALLAST_VERSION,
             "the daemon runs on in its old version after an upgrade: systemctl restart ballastd"};
 }

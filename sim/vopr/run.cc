@@ -417,7 +417,6 @@ private:
         if (cluster_.store.entries.contains("/ballast/powerlock/" + event.host.value)) return;
         if (world.domain(on.front(), event.vm)->job || (there != nullptr && there->active())) return;
         world.move_by_hand(event.vm, on.front(), event.host);
-        by_hand_.insert(event.vm);
     }
 
     void stop_guest(const VmId& vm, const std::string& how, bool by_guest) {
@@ -463,23 +462,17 @@ private:
             if (on == 0 && !excused_.contains(guest.vm) && !is_alarmed(controller, guest.vm))
                 return "3: " + guest.vm.value + " does not run, and nobody is told";
             if (const auto where = left_on(guest.vm); where && on == 1 && !is_alarmed(controller, guest.vm))
-                return "1: " + guest.vm.value + " runs elsewhere, and can be started by " + where->value + " as well";
+                return "1: " + guest.vm.value + " runs elsewhere, and will be started by " + where->value + " as well";
         }
         return "";
     }
 
-    // From which it could be started although it runs elsewhere. What was done past Ballast, or is not in an older
-    // store, it does not know all of, and where the VM runs without a definition this is the only one: nothing but
-    // autostart counts then. Preflight tells people of the others.
+    // Whose next boot would start it although it runs elsewhere.
     std::optional<HostId> left_on(const VmId& vm) {
-        bool all_known = !restored_ && !excused_.contains(vm) && !by_hand_.contains(vm);
-        for (const HostId& host : cluster_.world.running_on(vm))
-            all_known = all_known && cluster_.world.host(host)->domains.at(vm).persistent;
         for (const HostId& host : scenario_.hosts) {
             const auto& domains = cluster_.world.host(host)->domains;
             const auto there = domains.find(vm);
-            if (there != domains.end() && !there->second.active() && (there->second.autostart || all_known))
-                return host;
+            if (there != domains.end() && !there->second.active() && there->second.autostart) return host;
         }
         return std::nullopt;
     }
@@ -504,7 +497,6 @@ private:
     std::vector<Cue> cues_;
     std::vector<Event> at_fencing_;
     std::set<VmId> excused_;  // their guest ended, or may have
-    std::set<VmId> by_hand_;  // somebody moved them
     bool healed_ = false, restored_ = false;
 };
 }  // namespace

@@ -187,7 +187,6 @@ def simulated(folder):
         look_at(ask, "vm1-0", "spare")
         ask("power on", "spare", "--wait")
         ask("power drill", "spare", "--force", "--wait", status=(0, 1))
-        ask("power release", "spare", status=(0,))
         ask("rolling-reboot status")
         ask("rolling-reboot", "--host", "spare")
         ask("rolling-reboot stop")
@@ -315,7 +314,7 @@ inst1|1024|10240|1|running|Y|node1||ext||1
 POWER = {"host": "h", "state": "fencing", "since": None, "reason": "", "requested_by": "", "message": "", "alarm": False,
          "quarantined": False, "drill": False, "own": False, "bmc": True, "switchable": True, "proven": False, "proven_at": None,
          "went_off": None, "came_back": None, "shutdown_ms": None, "boot_ms": None}
-BY_HAND = {"fence now": POWER, "fence confirm": POWER, "fence forget": {"vm": "u", "name": "n", "host": "h"},
+BY_HAND = {"fence now": POWER, "fence confirm": POWER, "power release": POWER, "fence forget": {"vm": "u", "name": "n", "host": "h"},
            "cluster transfer-leader": {"leader_was": "h"}}
 SAMPLES = {"status": "status", "hosts": "hosts", "vms": "vms", "history": "history", "plan": "plan", "explain_vm": "explain vm",
            "explain_host": "explain host", "cycle": "explain cycle", "preflight": "preflight", "policy": "policy show",

@@ -71,8 +71,8 @@ class InTerminal(unittest.TestCase):
 
     def test_a_migration_that_is_waited_for_shows_bytes_rate_and_what_is_left_in_one_line(self):
         tmux = self.begin("migrate vm4-0 --to host3 --force --wait", columns=140)
-        self.sees(tmux, r"^ op-\d+ vm4-0 running .*GiB of 4 GiB, \d+ MiB/s, about .* left")
-        seen = re.search(r"about (.*) left", tmux.screen())[1]
+        self.sees(tmux, r"^ op-\d+ vm4-0 running .*[MG]iB of 4 GiB, \d+ MiB/s, about .* left")
+        seen = re.search(r"running .* of 4 GiB", tmux.screen())[0]
         eventually(lambda: seen not in tmux.screen(), "it goes on")
         self.assertEqual(len(re.findall(r"vm4-0 running", tmux.screen())), 1)
 
