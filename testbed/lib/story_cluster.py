@@ -76,7 +76,9 @@ class ClusterStory(Story):
         self._ask(next(name for name in self._members if name not in (before, host)))
         say(f"{host} is to be emptied; {before} leads. The operator, on {self._ballast.host.name}: ballastctl maintenance enter {host}")
         self._ballast.ctl("maintenance", "enter", host)
-        wait_until("a guest to travel", lambda: self._moves("maintenance"), timeout=60, step=0.1)
+        def travels():
+            return any(op["state"] == "running" and (op["elapsed_ms"] or 0) >= 400 for op in self._moves("maintenance"))
+        wait_until("a guest to travel", travels, timeout=60, step=0.1)
         self._members[before].kill_for_good()
         start = time.monotonic()
         say(f"In the middle of that: kill -9 of the daemon on {before}.", "yellow")
