@@ -178,6 +178,7 @@ private:
     boost::asio::awaitable<bool> roll_back(RunPtr run, Picture picture, bool last_try);
     boost::asio::awaitable<void> end_verified(RunPtr run, OperationState state, std::string message);
     boost::asio::awaitable<void> end_shut_down(RunPtr run, Picture picture);
+    boost::asio::awaitable<void> go_on(RunPtr run, HostId host);
     boost::asio::awaitable<void> resume_source(RunPtr run);
     boost::asio::awaitable<void> resume_post_copy(RunPtr run);
     std::string method_of(const Run& run) const;

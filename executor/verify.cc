@@ -171,8 +171,8 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::stop_source: co_await stop_source(run); co_return false;
         case Verdict::stop_target:
         case Verdict::drop_arrival: co_await hypervisor_.destroy(run->op.to, run->op.vm); co_return false;
-        case Verdict::resume_source: co_await resume_source(run); co_return false;
-        case Verdict::resume_target: co_await hypervisor_.resume(run->op.to, run->op.vm); co_return false;
+        case Verdict::resume_source: co_await go_on(run, run->op.from); co_return false;
+        case Verdict::resume_target: co_await go_on(run, run->op.to); co_return false;
         case Verdict::post_copy_interrupted: co_await resume_post_copy(run); co_return false;
         case Verdict::hands_off:
         case Verdict::unclear: co_return false;
@@ -254,6 +254,17 @@ boost::asio::awaitable<void> Executor::end_shut_down(RunPtr run, Picture picture
     if (on_source && !run->attempt.target_may_run_it && !run->notes.keep_images) co_await remove_images(run);
     std::string message = "the guest shut down during the migration; it stays off" + images_left(*run);
     co_await end_without_moving(run, OperationState::cancelled, std::move(message));
+}
+
+// Unless somebody moved it to a third host meanwhile: then what waits here is of the past.
+boost::asio::awaitable<void> Executor::go_on(RunPtr run, HostId host) {
+    const auto elsewhere = co_await find_elsewhere(run);
+    if (elsewhere)
+        co_await hypervisor_.destroy(host, run->op.vm);
+    else if (host == run->op.from)
+        co_await resume_source(run);
+    else
+        co_await hypervisor_.resume(host, run->op.vm);
 }
 
 // Whether the target ran it for a while is not known: what it wrote there would be in its images alone.

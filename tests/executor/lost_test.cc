@@ -73,6 +73,21 @@ TEST_CASE(
     CHECK(lab.where("vm") == "h3");
 }
 
+TEST_CASE("An arrival that waits is not let go on when somebody has moved the VM to a third host meanwhile") {
+    FailoverLab lab;
+    lab.check = [&] {
+        if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
+    };
+    lab.world.inject({"vm"}, sim::Fault::target_libvirtd_restarts_in_finish);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.under_way().state == OperationState::verifying; }));
+    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    REQUIRE(lab.settle(5min));
+    CHECK(lab.where("vm") == "h3");
+    CHECK(lab.record(*id).message == "runs on h3: it was moved by hand");
+}
+
 TEST_CASE("Nothing is started while a host may have it that has not answered since the daemon's start") {
     FailoverLab lab;
     const bool lost_answered = GENERATE(true, false);
