@@ -85,14 +85,14 @@ std::set<std::string> known_secrets(const config::DaemonOptions& options,
         for (const std::string& secret : secrets_in(text)) known.insert(secret);
     };
     const auto add_lines = [&](const std::string& text) {
-        for (const std::string& line : lines_of_file(text))
+        for (const std::string& line : text_lines(text))
             if (const auto last = line.find_last_not_of(" \t\r"); last != std::string::npos)
                 known.insert(line.substr(0, last + 1));
     };
     for (const PackedFile& file : configuration) add_values(file.text);
     add_values(read_if_there(power_file));
     if (!options.store.password_file.empty()) add_lines(read_if_there(options.store.password_file));
-    for (const std::string& line : lines_of_file(read_if_there(options.page.users_file)))
+    for (const std::string& line : text_lines(read_if_there(options.page.users_file)))
         if (const auto colon = line.find(':'); colon != std::string::npos) known.insert(line.substr(colon + 1));
     std::error_code error;
     for (fs::directory_iterator file(power_secrets, error), end; !error && file != end; file.increment(error))

@@ -42,7 +42,7 @@ std::string state_of_unit() {
         run_child({"systemctl", "show", "--property=ActiveState,SubState,Result", "ballastd.service"}, short_patience);
     if (!said || said->status != 0) return "";
     std::string text;
-    for (const std::string& line : lines_of_file(said->out)) text += (text.empty() ? "" : ", ") + line;
+    for (const std::string& line : text_lines(said->out)) text += (text.empty() ? "" : ", ") + line;
     return text;
 }
 

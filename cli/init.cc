@@ -460,12 +460,12 @@ std::vector<std::string> ssh_names(const std::string& config, const std::string&
         const bool address = name.find_first_not_of("0123456789.") == std::string::npos;
         if (plain && !address && name != "localhost") names.insert(name);
     };
-    for (const std::string& line : lines_of_file(config)) {
+    for (const std::string& line : text_lines(config)) {
         const auto words = words_of(line);
         if (words.size() < 2 || (words[0] != "Host" && words[0] != "host")) continue;
         for (std::size_t i = 1; i < words.size(); ++i) add(words[i]);
     }
-    for (const std::string& line : lines_of_file(known_hosts))
+    for (const std::string& line : text_lines(known_hosts))
         if (!line.starts_with('#') && !line.starts_with('@'))
             for (const std::string& name : words_of(line.substr(0, line.find(' ')))) add(name);
     return {names.begin(), names.end()};
@@ -475,7 +475,7 @@ std::vector<std::string> shared_mounts(const std::string& mounts) {
     static const std::set<std::string> kinds = {"nfs",  "nfs4",  "ceph",   "fuse.ceph", "glusterfs", "fuse.glusterfs",
                                                 "gfs2", "ocfs2", "lustre", "cifs",      "smb3",      "beegfs"};
     std::set<std::string> found;
-    for (const std::string& line : lines_of_file(mounts)) {
+    for (const std::string& line : text_lines(mounts)) {
         const auto device = line.find(' ');
         const auto path = device == std::string::npos ? device : line.find(' ', device + 1);
         if (path == std::string::npos) continue;

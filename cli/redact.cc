@@ -159,7 +159,7 @@ std::string without_secrets(const std::string& text, const std::set<std::string>
     std::string out;
     bool in_key = false, is_value = false;
     std::size_t block = std::string::npos;  // the indent of a key whose value stands in the lines below it
-    for (const std::string& line : lines_of_file(without_known(text, known))) {
+    for (const std::string& line : text_lines(without_known(text, known))) {
         if (in_key) {
             in_key = !(contains(line, "-----END ") && contains(line, "PRIVATE KEY"));
             continue;
@@ -198,7 +198,7 @@ std::set<std::string> secrets_in(const std::string& text) {
     static const std::regex assignment = expression(maybe_quote + secret_word + maybe_quote + assigned +
                                                     R"re((?:"([^"]+)"|'([^']+)'|([^\s,#}\]\[{"'][^\s,#}\]]*)))re");
     std::set<std::string> found;
-    for (const std::string& line : lines_of_file(text)) {
+    for (const std::string& line : text_lines(text)) {
         if (line.size() > piece) continue;
         for (std::sregex_iterator match(line.begin(), line.end(), assignment), end; match != end; ++match)
             for (std::size_t group = 1; group <= 3; ++group)

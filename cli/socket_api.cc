@@ -17,6 +17,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
 using Stream = beast::basic_stream<asio::local::stream_protocol>;
+using Response = http::response<http::string_body>;
 
 constexpr std::chrono::seconds patience{60};  // longer than any call of the daemon on its own account
 constexpr std::chrono::seconds text_patience{10};
@@ -46,6 +47,23 @@ http::request<http::string_body> request_for(Method method, const std::string& t
     return request;
 }
 
+/// Over a stream that is connected and has its time-out. Empty with an error.
+template <class Connected>
+Response answer_to(const http::request<http::string_body>& request, Connected& stream, asio::io_context& io,
+                   error_code& error) {
+    const auto finish = [&](error_code e, std::size_t) { error = e; };
+    // A daemon that refuses early may close before it has read everything: its answer counts, not the write.
+    http::async_write(stream, request, finish);
+    io.run();
+    io.restart();
+    beast::flat_buffer buffer;
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(largest_answer);
+    http::async_read(stream, buffer, parser, finish);
+    io.run();
+    return error ? Response{} : parser.release();
+}
+
 ErrorCode code_of(const error_code& error) {
     namespace errc = boost::system::errc;
     if (error == errc::permission_denied) return ErrorCode::refused;
@@ -70,8 +88,6 @@ public:
     }
 
 private:
-    using Response = http::response<http::string_body>;
-
     // Asynchronous underneath, because only that way Beast's time-outs work.
     Response exchange(const http::request<http::string_body>& request, error_code& error) {
         asio::io_context io;
@@ -82,16 +98,7 @@ private:
         io.run();
         if (error) return {};
         io.restart();
-        // A daemon that refuses early may close before it has read everything: its answer counts, not the write.
-        http::async_write(stream, request, finish);
-        io.run();
-        io.restart();
-        beast::flat_buffer buffer;
-        http::response_parser<http::string_body> parser;
-        parser.body_limit(largest_answer);
-        http::async_read(stream, buffer, parser, finish);
-        io.run();
-        return error ? Response{} : parser.release();
+        return answer_to(request, stream, io, error);
     }
 
     Result<Answer> parsed(const Response& response) const {
@@ -131,16 +138,9 @@ Result<std::string> fetch_text(const std::string& address_and_port, const std::s
     http::request<http::string_body> request{http::verb::get, target, 11};
     request.set(http::field::host, address_and_port);
     request.keep_alive(false);
-    http::async_write(stream, request, finish);
-    io.run();
-    io.restart();
-    beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(largest_answer);
-    http::async_read(stream, buffer, parser, finish);
-    io.run();
+    auto response = answer_to(request, stream, io, error);
     if (error) return Error{code_of(error), address_and_port, error.message()};
-    return parser.release().body();
+    return std::move(response.body());
 }
 
 std::string url_encoded(std::string_view text) {

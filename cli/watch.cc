@@ -13,6 +13,7 @@
 #include "cli/console.h"
 #include "cli/human.h"
 #include "cli/watch_frame.h"
+#include "cli/whole_file.h"
 
 namespace ballast::cli {
 
@@ -130,7 +131,7 @@ private:
         shown_.trouble = seen.failed() ? first_line(seen.err) : "";
         if (shown_.trouble.starts_with(own_name)) shown_.trouble.erase(0, own_name.size());
         if (seen.failed()) return;
-        shown_.lines = lines_in(seen.out);
+        shown_.lines = text_lines(seen.out);
         shown_.at = time_of_day();
         seen_at_ = Clock::now();
     }

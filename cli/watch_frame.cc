@@ -68,16 +68,6 @@ std::size_t scrolled(const WatchShown& shown, const std::string& key, int rows) 
     return key == "home" ? 0 : now;
 }
 
-std::vector<std::string> lines_in(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        lines.push_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    return lines;
-}
-
 std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }

@@ -26,7 +26,6 @@ std::vector<std::string> watch_frame(const WatchShown& shown, const Style& style
 /// The line on top after a key ("up", "down", "page up", "page down", "home"); others change nothing.
 std::size_t scrolled(const WatchShown& shown, const std::string& key, int rows);
 
-std::vector<std::string> lines_in(const std::string& text);
 std::string first_line(const std::string& text);
 
 }  // namespace ballast::cli

@@ -41,7 +41,7 @@ std::string read_if_there(const std::string& file) {
     return text ? *text : "";
 }
 
-std::vector<std::string> lines_of_file(const std::string& text) {
+std::vector<std::string> text_lines(const std::string& text) {
     std::vector<std::string> lines;
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());

@@ -12,7 +12,7 @@ namespace ballast::cli {
 Result<std::string> read_whole_file(const std::string& file);
 /// Empty when it cannot be read.
 std::string read_if_there(const std::string& file);
-std::vector<std::string> lines_of_file(const std::string& text);
+std::vector<std::string> text_lines(const std::string& text);
 
 /// Writes it under another name and then gives it its own, so that half a file never bears that. Replaces what is
 /// there.

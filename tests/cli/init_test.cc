@@ -228,7 +228,7 @@ TEST_CASE("What init's files show as examples is valid when the marks are taken 
         int examples = 0;
         std::string text =
             daemon ? "hosts: [{name: host1, uri: \"qemu+tls://host1/system\"}]\n" : "";  // a cluster has some
-        for (const std::string& line : lines_of_file(daemon ? daemon_file(first) : policy_file(first))) {
+        for (const std::string& line : text_lines(daemon ? daemon_file(first) : policy_file(first))) {
             std::smatch match;
             if (!std::regex_match(line, match, example)) continue;
             ++examples;

@@ -1,6 +1,7 @@
 #include "cli/watch.h"
 
 #include "cli/watch_frame.h"
+#include "cli/whole_file.h"
 #include "tests/cli/samples.h"
 
 using namespace ballast::cli;
@@ -49,7 +50,7 @@ TEST_CASE("On a pipe a watch prints one block for each look, and one document a 
     CHECK(count(people.out.str(), "CPU demand") == 3);
     CHECK_FALSE(has(people.out.str(), "\x1b"));
     watch_times(program, 3, {"hosts", "--watch", "5", "-o", "json"});
-    const auto lines = lines_in(program.out.str());
+    const auto lines = text_lines(program.out.str());
     REQUIRE(lines.size() == 3);
     for (const std::string& line : lines) CHECK(boost::json::parse(line) == sample("hosts"));
     watch_times(yaml, 2, {"-o", "yaml", "hosts", "-w"});
