@@ -186,15 +186,16 @@ private:
     boost::asio::awaitable<void> end_double_run(RunPtr run);
     boost::asio::awaitable<bool> end_lost(RunPtr run, Picture picture, bool last_try);
     Task<void> remove_definition(HostId host, VmId vm, std::optional<Presence> presence);
-    Task<HostId> find_elsewhere(RunPtr run);
+    struct Whereabouts;
+    boost::asio::awaitable<Whereabouts> look_at_others(RunPtr run);
     boost::asio::awaitable<void> measure(RunPtr run);
 
     // restart.cc: VMs of lost hosts
-    struct Whereabouts;
     PowerState power_of(const HostId& host) const { return power_ ? power_(host) : PowerState::on; }
     bool is_lost(const HostId& host) const { return power_of(host) == PowerState::lost; }
     /// It is lost and has not come back: it knows no VM.
     bool is_gone(const HostId& host) const { return is_lost(host) && hypervisor_.connection(host) != Connection::up; }
+    bool may_have_taken(const HostId& host, Instant since) const;
     bool may_hide(const HostId& host, const HostId& lost) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);

@@ -27,13 +27,6 @@ bool starts_up(const Presence& presence) {
 }
 }  // namespace
 
-/// Where a VM was found. `target` is nothing when the target could not be asked.
-struct Executor::Whereabouts {
-    std::optional<HostId> elsewhere;
-    std::optional<Presence> target;
-    std::optional<HostId> unasked;  // it may be there, and nobody can tell
-};
-
 unsigned Executor::restarts_on(const HostId& host) const {
     return static_cast<unsigned>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& entry) {
         return entry.second->op.trigger == Trigger::host_loss && entry.second->op.to == host;
@@ -119,10 +112,14 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
 // long took none, and whoever answered later was seen to have none. Who has not answered since we began may have until
 // then.
 bool Executor::may_hide(const HostId& host, const HostId& lost) const {
-    if (power_of(host) == PowerState::off) return false;
     const Instant last = hypervisor_.answered_at(host).value_or(began_);
     const Instant end = hypervisor_.answered_at(lost).value_or(began_);
-    return last + silent_before > end && last < end + silent_after;
+    return may_have_taken(host, end) && last < end + silent_after;
+}
+
+// Nothing is moved to a host that is off, or was silent for long by then.
+bool Executor::may_have_taken(const HostId& host, Instant since) const {
+    return power_of(host) != PowerState::off && hypervisor_.answered_at(host).value_or(began_) + silent_before > since;
 }
 
 // Its target first: one that somebody moves on from there as soon as it runs is found on the host that is asked next.

@@ -41,7 +41,15 @@ struct Attempt {
     Instant started{};
     std::size_t downtime_step = 0;
     unsigned last_iteration = 0;
-    bool alarmed = false;  // a person was told: it is not tried again behind their back
+    std::optional<HostId> unasked;  // it may run there, so that what waits is not let go on
+    bool alarmed = false;           // a person was told: it is not tried again behind their back
+};
+
+/// Where a VM was found. `target` is nothing when the target could not be asked.
+struct Executor::Whereabouts {
+    std::optional<HostId> elsewhere;
+    std::optional<Presence> target;
+    std::optional<HostId> unasked;  // it may be there, and nobody can tell
 };
 
 struct Executor::Run {

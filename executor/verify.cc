@@ -66,14 +66,22 @@ std::string seen(const HostId& host, const Result<Presence>& presence) {
            (presence ? to_string(*presence) : "cannot be asked, " + presence.error().message);
 }
 
-const char* advice(Verdict verdict) {
-    return verdict == Verdict::hands_off ? "it was in post-copy or about to be, so its memory may be on both hosts: "
-                                           "neither is touched, a person has to decide"
-                                         : "looking again until it is";
+std::string advice(Verdict verdict, const std::optional<HostId>& unasked) {
+    if (verdict == Verdict::hands_off)
+        return "it was in post-copy or about to be, so its memory may be on both hosts: neither is touched, a person "
+               "has to decide";
+    if (unasked)
+        return "it may have been moved to " + unasked->value + ", which does not answer: it goes on when " +
+               unasked->value + " answers, or is certain to be off";
+    return "looking again until it is";
 }
 
 std::optional<Presence> known(const Result<Presence>& presence) {
     return presence ? std::optional(*presence) : std::nullopt;
+}
+
+std::string definition_left(const HostId& host, const Error& error) {
+    return "; a definition is left on " + host.value + ": " + to_string(error);
 }
 
 bool paused_by_io_error(const std::optional<Presence>& presence) {
@@ -98,13 +106,14 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         const Instant now = clock_.now();
         if (verdict != last) since = now;
         last = verdict;
+        run->attempt.unasked.reset();
         const bool settled = co_await act(run, verdict, picture, now - since);
         if (settled) break;
         const bool patient = clock_.now() < began + patience && !overdue(*run);
         const bool told = verdict == Verdict::post_copy_interrupted && run->op.alarm;  // by resume_post_copy()
         if (!patient && !told) {
             std::string text = run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
-                               seen(run->op.to, target) + "); " + advice(verdict);
+                               seen(run->op.to, target) + "); " + advice(verdict, run->attempt.unasked);
             co_await raise_alarm(run, std::move(text));
         }
         co_await clock_.sleep_for(patient ? wait : look_again_alarmed);
@@ -211,7 +220,7 @@ boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bo
     if (run->op.persistent && picture.target && picture.target->state == Presence::State::defined) {
         const auto undefined = co_await hypervisor_.undefine(run->op.to, run->op.vm);
         if (!undefined && !last_try) co_return false;
-        if (!undefined) left = "; a definition is left on " + run->op.to.value + ": " + to_string(undefined.error());
+        if (!undefined) left = definition_left(run->op.to, undefined.error());
     }
     // Certain of both: the guest never ran from them, and nothing has them open.
     if (picture.target && !run->notes.keep_images && !is_lost(run->op.to)) {
@@ -258,9 +267,12 @@ boost::asio::awaitable<void> Executor::end_shut_down(RunPtr run, Picture picture
 
 // Unless somebody moved it to a third host meanwhile: then what waits here is of the past.
 boost::asio::awaitable<void> Executor::go_on(RunPtr run, HostId host) {
-    const auto elsewhere = co_await find_elsewhere(run);
-    if (elsewhere)
+    const Whereabouts third = co_await look_at_others(run);
+    run->attempt.unasked = third.unasked;
+    if (third.elsewhere)
         co_await hypervisor_.destroy(host, run->op.vm);
+    else if (third.unasked)
+        co_return;  // looking again
     else if (host == run->op.from)
         co_await resume_source(run);
     else
@@ -326,10 +338,10 @@ Executor::Task<void> Executor::remove_definition(HostId host, VmId vm, std::opti
 }
 
 boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
-    const auto elsewhere = co_await find_elsewhere(run);
-    if (elsewhere) {
+    const Whereabouts third = co_await look_at_others(run);  // who is not certain here is asked before it is restarted
+    if (third.elsewhere) {
         co_await end_without_moving(run, OperationState::cancelled,
-                                    "runs on " + elsewhere->value + ": it was moved by hand");
+                                    "runs on " + third.elsewhere->value + ": it was moved by hand");
         co_return true;
     }
     if (is_lost(run->op.from) || is_lost(run->op.to)) {
@@ -340,7 +352,7 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
             co_await remove_definition(other, run->op.vm, target_is_lost ? picture.source : picture.target);
         if (!removed && !last_try) co_return false;
         std::string message = gone.value + " was lost, and the guest with it";
-        if (!removed) message += "; a definition is left on " + other.value + ": " + to_string(removed.error());
+        if (!removed) message += definition_left(other, removed.error());
         moved(run->op.vm, gone);  // it is that host's to be restarted with
         run->op.alarm = !removed;
         co_await transition(run, OperationState::cancelled, std::move(message));
@@ -352,14 +364,16 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
     co_return true;
 }
 
-// Error not_found: on no host that can be asked.
-Executor::Task<HostId> Executor::find_elsewhere(RunPtr run) {
+// The hosts that take no part in it.
+boost::asio::awaitable<Executor::Whereabouts> Executor::look_at_others(RunPtr run) {
+    Whereabouts found;
     for (const HostId& host : hypervisor_.hosts()) {
         if (host == run->op.from || host == run->op.to) continue;
         const auto presence = co_await look(host, run->op.vm);
-        if (presence && presence->state == Presence::State::running) co_return host;
+        if (presence && presence->state == Presence::State::running) found.elsewhere = host;
+        if (!presence && may_have_taken(host, run->attempt.started)) found.unasked = host;
     }
-    co_return Error{ErrorCode::not_found, run->op.vm_name, "runs on no other host"};
+    co_return found;
 }
 
 boost::asio::awaitable<void> Executor::measure(RunPtr run) {

@@ -88,6 +88,34 @@ TEST_CASE("An arrival that waits is not let go on when somebody has moved the VM
     CHECK(lab.record(*id).message == "runs on h3: it was moved by hand");
 }
 
+TEST_CASE(
+    "An arrival that waits is let go on once the third host says that it has not got it, or is certain to be off") {
+    FailoverLab lab;
+    lab.world.inject({"vm"}, sim::Fault::target_libvirtd_restarts_in_finish);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.under_way().state == OperationState::verifying; }));
+    const bool has_it = GENERATE(true, false);
+    if (has_it) lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    lab.world.cut_off({"h3"});
+    lab.run_for(10min);
+    CHECK(lab.under_way().alarm);
+    CHECK_THAT(lab.under_way().message, Catch::Contains("it may have been moved to h3, which does not answer"));
+    CHECK(lab.world.running_on({"vm"}).size() == (has_it ? 1 : 0));
+    SECTION("it answers") {
+        lab.world.reconnect({"h3"});
+        REQUIRE(lab.settle(5min));
+        CHECK(lab.where("vm") == (has_it ? "h3" : "h2"));
+    }
+    SECTION("it is fenced") {
+        REQUIRE(lab.fence("h3"));
+        REQUIRE(lab.settle(5min));
+        CHECK(lab.where("vm") == "h2");
+    }
+    CHECK(lab.world.running_on({"vm"}).size() == 1);
+    CHECK_FALSE(lab.record(*id).alarm);
+}
+
 TEST_CASE("Nothing is started while a host may have it that has not answered since the daemon's start") {
     FailoverLab lab;
     const bool lost_answered = GENERATE(true, false);
