@@ -383,7 +383,7 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
         if (known->host == host)
             belongs(vm, host, false);
         else if (asked_.insert(vm).second)
-            boost::asio::co_spawn(asio_, ask_new_owner(vm, host, known->generation), boost::asio::detached);
+            boost::asio::co_spawn(asio_, ask_new_owner(vm, host, *known), boost::asio::detached);
     }
     not_found_on(host, rebooted);
     const std::set<VmId> there(running.begin(), running.end());
@@ -411,11 +411,11 @@ void Failover::seen(const HostId& host, const std::vector<VmId>& running, bool r
 }
 
 // A sample may be from before the VM went to the host that it is known to be on, which may not answer since.
-boost::asio::awaitable<void> Failover::ask_new_owner(VmId vm, HostId host, std::uint64_t generation) {
+boost::asio::awaitable<void> Failover::ask_new_owner(VmId vm, HostId host, VmRecord before) {
     const auto presence = co_await hypervisor_.presence(host, vm);
     asked_.erase(vm);
     const VmRecord* known = executor_.vms().find(vm);
-    const bool is_as_it_was = known != nullptr && known->generation == generation && !is_busy(vm);
+    const bool is_as_it_was = known != nullptr && *known == before && !is_busy(vm);
     if (is_as_it_was && power_of(host) == PowerState::on && presence && is_active(*presence)) belongs(vm, host, false);
 }
 
@@ -481,6 +481,7 @@ void Failover::forget_unrecorded() {
     ends_heard_.prune(clock_.now(), is_recorded);
     std::erase_if(missed_, is_gone);
     std::erase_if(went_down_, [&](const VmId& vm) { return !is_recorded(vm); });
+    std::erase_if(too_long_, [&](const VmId& vm) { return !is_recorded(vm); });
     std::erase_if(vanished_, is_gone);
     std::erase_if(moves_heard_, is_gone);
     std::erase_if(not_before_, is_gone);
@@ -488,8 +489,11 @@ void Failover::forget_unrecorded() {
 
 std::vector<VmId> Failover::undefined(const std::vector<VmId>& running) const {
     std::vector<VmId> wanted;
-    for (const VmId& vm : running)
-        if (executor_.vms().find(vm) == nullptr) wanted.push_back(vm);
+    for (const VmId& vm : running) {
+        const VmRecord* known = executor_.vms().find(vm);
+        const bool lacks_it = known == nullptr || (known->definition.empty() && !too_long_.contains(vm));
+        if (lacks_it) wanted.push_back(vm);
+    }
     return wanted;
 }
 
@@ -503,7 +507,9 @@ void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts,
     record.name = facts.name;
     record.persistent = facts.persistent;
     record.autostart = facts.autostart;
-    record.definition = definition.size() <= longest_definition ? std::move(definition) : "";
+    const bool fits = definition.size() <= longest_definition;
+    record.definition = fits ? std::move(definition) : "";
+    if (!fits) too_long_.insert(vm);
     records.set(std::move(record));
 }
 

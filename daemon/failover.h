@@ -101,7 +101,7 @@ private:
     void belongs(const VmId& vm, const HostId& host, bool down);
     void vanished(const VmId& vm, const HostId& from);
     void not_found_on(const HostId& host, bool rebooted);
-    boost::asio::awaitable<void> ask_new_owner(VmId vm, HostId host, std::uint64_t generation);
+    boost::asio::awaitable<void> ask_new_owner(VmId vm, HostId host, VmRecord before);
     boost::asio::awaitable<void> ask_for_vanished();
     boost::asio::awaitable<bool> went_down_elsewhere(VmId vm);
     boost::asio::awaitable<void> fence_suspects();
@@ -128,6 +128,7 @@ private:
     std::set<HostId> rebooted_;            // seen while it was not on
     std::map<HostId, Instant> booted_at_;  // when that was noticed
     std::set<VmId> went_down_;             // with their host, in the middle of an operation
+    std::set<VmId> too_long_;              // their definitions
     std::set<VmId> asked_;                 // whether they run where a sample shows them and their record does not
     std::map<VmId, unsigned> missed_;      // samples in a row without a VM that was there before
     HeardEnds ends_heard_;                 // of VMs that have not been seen since

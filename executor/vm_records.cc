@@ -88,7 +88,7 @@ VmRecords::Task<void> VmRecords::load() {
     for (const KeyValue& entry : *entries) {
         auto record = parse(entry);
         if (!record) co_return record.error();
-        revisions_[record->vm] = entry.mod_revision;
+        stored_[record->vm] = {entry.mod_revision, record->host, record->generation};
         put(std::move(*record));
     }
     co_return Result<void>();
@@ -122,12 +122,19 @@ const VmRecord* VmRecords::find(const VmId& vm) const {
 void VmRecords::set(VmRecord record) {
     if (record.ended && record.left.empty()) return erase(record.vm);
     const VmRecord* known = find(record.vm);
-    if (known != nullptr) record.generation = known->generation + (known->host == record.host ? 0 : 1);
+    record.generation = next_generation(record);
     if (known != nullptr && *known == record) return;
     const VmId vm = record.vm;
     put(std::move(record));
     unwritten_.insert(vm);
     start_writing();
+}
+
+// Of owners that were never written nobody has heard: they do not count.
+std::uint64_t VmRecords::next_generation(const VmRecord& record) const {
+    const auto stored = stored_.find(record.vm);
+    if (stored == stored_.end()) return record.generation;
+    return stored->second.generation + (stored->second.host == record.host ? 0 : 1);
 }
 
 void VmRecords::forget(const VmId& vm) {
@@ -150,10 +157,10 @@ VmRecords::Claim VmRecords::claim(const VmId& vm, const HostId& to) const {
     const VmRecord& known = records_.at(vm);
     Claim claim{known, {}, {}};
     if (known.host != to) {
-        ++claim.record.generation;
         std::erase(claim.record.left, to);
         claim.record.left.push_back(known.host);
         claim.record.host = to;
+        claim.record.generation = next_generation(claim.record);
     }
     claim.guard = guard_of(vm);
     claim.change = {Change::Kind::put, vm_record_key(vm), json::serialize(to_json(claim.record)), 0};
@@ -162,7 +169,7 @@ VmRecords::Claim VmRecords::claim(const VmId& vm, const HostId& to) const {
 
 void VmRecords::claimed(const Claim& claim, Revision revision) {
     put(claim.record);
-    revisions_[claim.record.vm] = revision;
+    stored_[claim.record.vm] = {revision, claim.record.host, claim.record.generation};
 }
 
 VmRecords::Task<void> VmRecords::reload(VmId vm) {
@@ -172,12 +179,12 @@ VmRecords::Task<void> VmRecords::reload(VmId vm) {
     if (!entry) co_return entry.error();
     if (!*entry) {
         drop(vm);
-        revisions_.erase(vm);
+        stored_.erase(vm);
         co_return Result<void>();
     }
     auto record = parse(**entry);
     if (!record) co_return record.error();
-    revisions_[vm] = (*entry)->mod_revision;
+    stored_[vm] = {(*entry)->mod_revision, record->host, record->generation};
     put(std::move(*record));
     co_return Result<void>();
 }
@@ -194,25 +201,26 @@ void VmRecords::start_writing() {
 }
 
 Compare VmRecords::guard_of(const VmId& vm) const {
-    const auto revision = revisions_.find(vm);
-    return {Compare::Kind::mod_revision_is,
-            vm_record_key(vm),
-            revision == revisions_.end() ? Revision{0} : revision->second,
-            {}};
+    const auto stored = stored_.find(vm);
+    const Revision revision = stored == stored_.end() ? 0 : stored->second.revision;
+    return {Compare::Kind::mod_revision_is, vm_record_key(vm), revision, {}};
 }
 
-// Takes them off `unwritten_`.
-Transaction VmRecords::next_batch(std::vector<VmId>& taken) {
+// Takes them off `unwritten_`. `taken`: what the store has once it is committed; generation 0: nothing.
+Transaction VmRecords::next_batch(std::map<VmId, Stored>& taken) {
     Transaction transaction;
     std::size_t bytes = 0;
     while (!unwritten_.empty() && taken.size() < most_in_batch && bytes < batch_bytes) {
         const VmId vm = *unwritten_.begin();
         unwritten_.erase(unwritten_.begin());
-        taken.push_back(vm);
-        const VmRecord* record = find(vm);
+        Stored& stored = taken[vm];
         Change change{Change::Kind::erase, vm_record_key(vm), {}, 0};
-        if (record != nullptr) change.kind = Change::Kind::put;
-        if (record != nullptr) change.value = json::serialize(to_json(*record));
+        if (const auto record = records_.find(vm); record != records_.end()) {
+            record->second.generation = next_generation(record->second);  // what is stored may be known by now only
+            stored = {0, record->second.host, record->second.generation};
+            change.kind = Change::Kind::put;
+            change.value = json::serialize(to_json(record->second));
+        }
         bytes += change.value.size();
         transaction.guards.push_back(guard_of(vm));
         transaction.changes.push_back(std::move(change));
@@ -223,15 +231,19 @@ Transaction VmRecords::next_batch(std::vector<VmId>& taken) {
 // Those of one batch that are set anew while it is written are written again.
 boost::asio::awaitable<void> VmRecords::write_all() {
     while (!unwritten_.empty()) {
-        std::vector<VmId> taken;
+        std::map<VmId, Stored> taken;
         Transaction transaction = next_batch(taken);
         const auto commit = co_await store_.commit(std::move(transaction));
         if (commit && commit->committed) {
-            for (const VmId& vm : taken) revisions_[vm] = records_.contains(vm) ? commit->revision : Revision{0};
+            for (auto& [vm, stored] : taken) {
+                stored.revision = commit->revision;
+                stored_[vm] = stored;
+                if (stored.generation == 0) stored_.erase(vm);
+            }
             continue;
         }
-        unwritten_.insert(taken.begin(), taken.end());
-        for (const VmId& vm : taken) co_await learn_revision(vm);
+        for (const auto& [vm, stored] : taken) unwritten_.insert(vm);
+        for (const auto& [vm, stored] : taken) co_await learn_stored(vm);
         if (!commit) co_await clock_.sleep_for(retry);
     }
     writing_ = false;
@@ -239,15 +251,18 @@ boost::asio::awaitable<void> VmRecords::write_all() {
 
 // A write whose answer was lost, or a claim, came in between. What is of a later owner is newer than ours, which was
 // read from a store that lagged behind.
-boost::asio::awaitable<void> VmRecords::learn_revision(VmId vm) {
+boost::asio::awaitable<void> VmRecords::learn_stored(VmId vm) {
     std::string key = vm_record_key(vm);
     const auto entry = co_await store_.get(std::move(key));
     if (!entry) co_return;
-    revisions_[vm] = *entry ? (*entry)->mod_revision : Revision{0};
+    stored_.erase(vm);
     if (!*entry) co_return;
-    auto stored = parse(**entry);
     const VmRecord* ours = find(vm);
-    if (!stored || ours == nullptr || stored->generation <= ours->generation) co_return;
+    auto stored = parse(**entry);
+    if (!stored && ours != nullptr) stored = *ours;  // what cannot be read is written over
+    if (!stored) stored = VmRecord{};
+    stored_[vm] = {(*entry)->mod_revision, stored->host, stored->generation};
+    if (ours == nullptr || stored->generation <= ours->generation) co_return;
     unwritten_.erase(vm);
     put(std::move(*stored));
 }

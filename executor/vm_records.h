@@ -41,8 +41,8 @@ public:
     /// Those that belong to this host.
     const std::set<VmId>& of_host(const HostId& host) const;
 
-    /// What was seen: takes effect here at once, and in the store as soon as it can be written. A change of `host`
-    /// counts as one of the owner, whatever generation the record has.
+    /// What was seen: takes effect here at once, and in the store as soon as it can be written. Its generation is made
+    /// that of the record in the store, and one more when `host` is another than there.
     void set(VmRecord record);
     /// It was shut down. Its record goes, or stays as one that has ended until the hosts it left are cleaned.
     void forget(const VmId& vm);
@@ -64,13 +64,20 @@ public:
     bool is_written() const { return unwritten_.empty() && !writing_; }
 
 private:
+    /// As last read or written.
+    struct Stored {
+        Revision revision = 0;
+        HostId host;
+        std::uint64_t generation = 0;
+    };
     void put(VmRecord record);
     void drop(const VmId& vm);
     void erase(const VmId& vm);
     void start_writing();
     boost::asio::awaitable<void> write_all();
-    Transaction next_batch(std::vector<VmId>& taken);
-    boost::asio::awaitable<void> learn_revision(VmId vm);
+    Transaction next_batch(std::map<VmId, Stored>& taken);
+    std::uint64_t next_generation(const VmRecord& record) const;
+    boost::asio::awaitable<void> learn_stored(VmId vm);
     Compare guard_of(const VmId& vm) const;
 
     boost::asio::any_io_executor executor_;
@@ -78,7 +85,7 @@ private:
     Store& store_;
     std::map<VmId, VmRecord> records_;
     std::map<HostId, std::set<VmId>> by_host_;
-    std::map<VmId, Revision> revisions_;  // as last read or written; none or 0: not in the store
+    std::map<VmId, Stored> stored_;  // none: not in the store
     std::set<VmId> unwritten_;
     bool writing_ = false;
 };

@@ -446,6 +446,30 @@ TEST_CASE("What was changed just before its host died is started from what was k
     CHECK_FALSE(bench.where(web).empty());
 }
 
+TEST_CASE("A definition that could not be read, or that a restore took away, is read again") {
+    FailoverBench bench;
+    bench.hypervisor.definitions_fail = true;
+    bench.hypervisor.add_vm("host2", db, "db");
+    bench.hypervisor.hosts_by_id.at({"host3"}).vms.clear();
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_changed, {"host2"}, {db}, {}});
+    SECTION("it could not be read") {}
+    SECTION("it was taken away") {
+        bench.die();
+        KeyValue& kept = bench.store.entries.at(std::string("/ballast/vms/") + web);
+        const auto with = std::string(R"("definition":"web")");
+        REQUIRE(kept.value.find(with) != std::string::npos);
+        kept.value.replace(kept.value.find(with), with.size(), R"("definition":"")");
+        bench.start();
+    }
+    bench.pass(1min);
+    bench.hypervisor.definitions_fail = false;
+    bench.pass(1min);
+    bench.kill({"host2"});
+    bench.pass(1min);
+    CHECK_FALSE(bench.where(web).empty());
+    CHECK_FALSE(bench.where(db).empty());
+}
+
 TEST_CASE("A VM that is down can be left to a person, and only such a one") {
     FailoverBench bench;
     const auto forget = [&](const char* name) {

@@ -189,9 +189,44 @@ TEST_CASE("What was seen of a VM is not written over the record of a later owner
     seen.down = true;
     lab.executor->vms().set(seen);
     REQUIRE(lab.wait(lab.executor->vms().written()));
+    if (!is_later) ++seen.generation;  // a change of the owner that the store has
     const VmRecord& left = is_later ? theirs : seen;
     CHECK(lab.owner("vm") == left);
     const auto stored =
         executor::vm_record_from_json(boost::json::parse(lab.data.entries.at(executor::vm_record_key({"vm"})).value));
     CHECK(stored.value() == left);
+}
+
+TEST_CASE("The generation counts the owners that were written, however many were seen between two writes") {
+    FailoverLab lab;
+    lab.check = {};
+    executor::VmRecords& records = lab.executor->vms();
+    const auto owned_by = [&](const char* host) {
+        VmRecord record = lab.owner("vm");
+        record.host = {host};
+        records.set(record);
+    };
+    const auto stored = [&] {
+        const auto& entry = lab.data.entries.at(executor::vm_record_key({"vm"}));
+        return executor::vm_record_from_json(boost::json::parse(entry.value)).value();
+    };
+    const auto first = stored().generation;
+    SECTION("seen on two hosts before the store takes it") {
+        lab.data.unavailable_until = lab.clock.now() + 3s;
+        owned_by("h3");
+        lab.run_for(1s);
+        owned_by("h2");
+        lab.run_for(1s);
+    }
+    SECTION("a write whose answer is lost comes in between") {
+        lab.data.lose_replies = 1;
+        owned_by("h3");
+        REQUIRE(lab.run_until([&] { return stored().host == HostId{"h3"}; }));
+        owned_by("h2");
+    }
+    const auto before = stored().generation;
+    REQUIRE(lab.wait(records.written()));
+    CHECK(stored().host == HostId{"h2"});
+    CHECK(stored().generation == before + 1);
+    CHECK(before - first == (before == first ? 0 : 1));
 }

@@ -126,8 +126,10 @@ public:
         if (const auto down = unreachable(host)) co_return *down;
         const FakeVm* found = find(host, vm);
         if (!found) co_return Error{ErrorCode::not_found, vm.value, "no such domain"};
+        if (definitions_fail) co_return Error{ErrorCode::timed_out, host.value, "no answer in time"};
         co_return found->facts.name;
     }
+    bool definitions_fail = false;
     Result<VmFacts> facts_of(const std::string& definition) const override {
         for (const auto& [id, host] : hosts_by_id)
             for (const auto& [uuid, vm] : host.vms)
