@@ -104,7 +104,7 @@ bool Executor::slot_free(const HostId& from, const HostId& to) const {
         incoming += target == to;
     };
     for (const auto& [id, run] : runs_)
-        if (occupies_slot(run->op)) count(run->op.from, run->op.to);
+        if (occupies_slot(run->op) || run->slot_in_journal) count(run->op.from, run->op.to);
     for (const auto& seat : seats_)
         if (const auto taken = seat.lock(); taken && taken->takes_slot) count(taken->from, taken->to);
     const bool line_free = own.first == own.second || between < settings_.between_sites_slots;
@@ -271,7 +271,9 @@ Executor::Task<void> Executor::journal(RunPtr run) {
     run->op.updated = clock_.wall_now();
     if (is_final(run->op.state)) run->op.ended = run->op.updated;
     Record record{run->op, run->notes};
+    const bool takes_slot = occupies_slot(run->op);
     const auto result = co_await journal_.write(std::move(record));
+    if (result) run->slot_in_journal = takes_slot;
     run->journal_problem = result ? "" : to_string(result.error());
     run->writing = false;
     run->written.cancel();

@@ -64,9 +64,10 @@ struct Executor::Run {
     Notes notes;
     Settings settings;  // as they were when it was accepted
     Attempt attempt;
-    std::vector<DiskCopy> disks;  // those of op.disks, as found before this attempt
-    bool writing = false;         // one write of the record at a time, so that the newest comes last
-    std::string journal_problem;  // not empty: the record lags behind
+    std::vector<DiskCopy> disks;   // those of op.disks, as found before this attempt
+    bool writing = false;          // one write of the record at a time, so that the newest comes last
+    std::string journal_problem;   // not empty: the record lags behind
+    bool slot_in_journal = false;  // whoever leads next counts by that
     Pause pause;
     boost::asio::steady_timer written;  // cancelled when a write has ended
 
