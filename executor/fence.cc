@@ -99,8 +99,8 @@ boost::asio::awaitable<void> PowerSwitch::is_lost(RunPtr run, std::string messag
     const WallTime now = clock_.wall_now();
     const bool again = run->record.lost && now - *run->record.lost < too_soon;
     run->record.lost = now;
-    run->record.alarm = run->record.asked = false;
-    run->record.quarantined = run->record.quarantined || again;
+    run->record.asked = false;
+    run->record.alarm = run->record.quarantined = run->record.quarantined || again;
     run->record.attempt = 0;
     if (again) message += "; it was lost within the last hour, too, and stays off until somebody has looked";
     co_await settle(run, PowerState::lost, std::move(message));
