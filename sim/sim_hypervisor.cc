@@ -180,6 +180,7 @@ Hypervisor::Task<std::string> SimHypervisor::definition(HostId host, VmId vm) {
 }
 
 Result<VmFacts> SimHypervisor::facts_of(const std::string& definition) const {
+    if (definition.empty()) return Error{ErrorCode::invalid, "definition", "it is empty"};
     VmFacts facts;
     facts.name = definition;
     if (const VmSpec* const spec = world_.spec(definition)) {

@@ -269,7 +269,9 @@ bool World::reaches(const HostId& from, const HostId& to) const {
 
 void World::power_off(const HostId& id) {
     SimHost& host = hosts_.at(id);
-    if (!std::exchange(host.powered, false)) return;
+    if (!host.powered) return;
+    if (losing_power) losing_power(id);
+    host.powered = false;
     ++switched_;
     after(silence_noticed, [this, id] {
         if (!hosts_.at(id).answers()) notice_down(id, "keepalive time-out");

@@ -168,6 +168,8 @@ public:
     std::set<HostId> broken;  // nothing can be started there
     /// Hears of every start that is about to succeed, migrations and hosts' own autostart aside.
     std::function<void(const HostId&, const VmId&)> starting;
+    /// Hears of every host that is about to lose its power, with all that runs there.
+    std::function<void(const HostId&)> losing_power;
     /// Hears of every host whose system is asked to go down.
     std::function<void(const HostId&)> going_down;
 

@@ -28,8 +28,11 @@ public:
     void step();
     /// Of guests, migrations aside.
     unsigned starts() const { return starts_; }
-    /// What was under way is gone from the store.
-    void restored() { operations_.clear(); }
+    /// What was under way is gone from the store, and whoever split in two then is for a person to settle.
+    void restored() {
+        operations_.clear();
+        restored_ = true;
+    }
     /// A person has answered for it that this host is off.
     void confirmed(const HostId& host) { confirmed_.insert(host); }
 
@@ -77,6 +80,7 @@ private:
     std::map<HostId, Instant> silent_since_;  // neither that leader nor the store hears of it
     Instant watched_{};
     std::set<HostId> confirmed_;
+    bool restored_ = false;
     unsigned starts_ = 0;
     std::optional<std::string> broken_;
 };

@@ -5,6 +5,7 @@
 #include "cluster/keys.h"
 #include "daemon/store_archive.h"
 #include "executor/power_journal.h"
+#include "executor/vm_records.h"
 #include "sim/vopr/daemon.h"
 #include "sim/vopr/expect.h"
 #include "sim/vopr/invariants.h"
@@ -53,6 +54,7 @@ public:
         cluster_.check = [this] { look(); };
         site_.hosts = scenario.hosts;
         site_.ordering_power = [this](const HostId& from) { invariants_.ordering_power(from); };
+        cluster_.world.losing_power = [this](const HostId& host) { forget_unknown_on(host); };
         site_.policy.mode = policy::Mode::automatic;
         if (scenario.consolidates) consolidate(site_.policy);
         if (script != nullptr) {
@@ -364,6 +366,17 @@ private:
             restored_ = true;
             later(looked_after_restore, [this] { let_go_on(); });
         });
+    }
+
+    // What the backup does not tell, or tells wrongly, and was not seen again before it was gone, nobody can know of.
+    void forget_unknown_on(const HostId& host) {
+        if (!restored_) return;
+        for (const auto& [vm, domain] : cluster_.world.host(host)->domains) {
+            const auto entry = cluster_.store.entries.find(executor::vm_record_key(vm));
+            const bool known = entry != cluster_.store.entries.end() &&
+                               executor::vm_record_from_json(boost::json::parse(entry->second.value))->host == host;
+            if (domain.active() && !known) excused_.insert(vm);
+        }
     }
 
     void let_go_on() {
