@@ -81,6 +81,16 @@ private:
     boost::asio::steady_timer search_ended_;  // never expires: used as an event
 };
 
+/// Of reads, which are linearizable: some members have answered from what they were before [etcd issue 20418]. What
+/// other calls answer is of the member's own.
+inline bool is_of_the_past(const api::RangeResponse& response, Revision newest) {
+    return response.header().revision() < newest;
+}
+template <class Response>
+bool is_of_the_past(const Response&, Revision) {
+    return false;
+}
+
 template <class Kind>
 Store::Task<typename Kind::Response> Connection::call(Kind method, typename Kind::Request request, Instant deadline,
                                                       Repeat repeat) {
@@ -89,9 +99,14 @@ Store::Task<typename Kind::Response> Connection::call(Kind method, typename Kind
             co_return Error{ErrorCode::timed_out, "etcd", "there was no time left; it did not happen"};
         auto member = co_await ready(deadline);
         if (!member) co_return member.error();
+        const Revision newest = mark_->newest();
         // A read may still find another member when this one is silent.
         const Duration longest = limit(deadline, repeat == Repeat::safe && members_.size() > 1 ? 2 : 1);
         auto answer = co_await ask(completions_, *member, method, request, longest, token_);
+        if (answer.status.ok() && is_of_the_past(answer.response, newest)) {
+            co_await pause();
+            continue;  // until there is no time left
+        }
         if (answer.status.ok()) {
             note_revision(answer.response.header().revision());
             co_return std::move(answer.response);

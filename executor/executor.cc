@@ -136,7 +136,9 @@ bool Executor::is_held(const std::weak_ptr<Seat>& seat, const HostId& host) {
 
 Executor::RunPtr Executor::add(Record record) {
     const OperationId id = record.op.id;
-    return runs_[id] = std::make_shared<Run>(executor_, std::move(record), settings_);
+    const auto run = runs_[id] = std::make_shared<Run>(executor_, std::move(record), settings_);
+    run->slot_in_journal = occupies_slot(run->op);
+    return run;
 }
 
 Executor::Task<void> Executor::recover() {
@@ -272,6 +274,7 @@ Executor::Task<void> Executor::journal(RunPtr run) {
     if (is_final(run->op.state)) run->op.ended = run->op.updated;
     Record record{run->op, run->notes};
     const bool takes_slot = occupies_slot(run->op);
+    run->slot_in_journal = run->slot_in_journal || takes_slot;
     const auto result = co_await journal_.write(std::move(record));
     if (result) run->slot_in_journal = takes_slot;
     run->journal_problem = result ? "" : to_string(result.error());

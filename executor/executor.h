@@ -199,6 +199,7 @@ private:
     bool may_hide(const HostId& host, const HostId& lost) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);
+    static std::string hindrance_of(const Operation& op, const Whereabouts& found);
     boost::asio::awaitable<Whereabouts> look_for(RunPtr run);
     boost::asio::awaitable<void> try_start(RunPtr run);
     boost::asio::awaitable<void> found_running(RunPtr run, HostId host, bool paused);

@@ -22,6 +22,10 @@ constexpr Duration silent_before = std::chrono::minutes{5}, silent_after = std::
 bool is_there(const Presence& presence) {
     return presence.state == Presence::State::running || presence.state == Presence::State::paused;
 }
+// The half of a migration that is not ours: libvirt removes it when its other half is gone, or it runs.
+bool is_half(const Presence& presence) {
+    return presence.state == Presence::State::paused && presence.pause_reason == Presence::PauseReason::migration;
+}
 bool starts_up(const Presence& presence) {
     return presence.state == Presence::State::paused && presence.pause_reason == Presence::PauseReason::starting_up;
 }
@@ -69,10 +73,24 @@ Executor::Task<OperationId> Executor::restart(Operation draft) {
     co_return run->op.id;
 }
 
+// Why it is not started yet; empty: nothing is in the way.
+std::string Executor::hindrance_of(const Operation& op, const Whereabouts& found) {
+    if (found.half)
+        return op.vm_name + " waits on " + found.half->value +
+               " for the rest of a migration that was not Ballast's. It is started when that is gone, and left alone "
+               "when it runs";
+    if (found.unasked)
+        return found.unasked->value + " does not answer, and fell silent with " + op.from.value + ": " + op.vm_name +
+               " may have been moved there just before. It is started when " + found.unasked->value +
+               " answers, or is certain to be off";
+    return {};
+}
+
 // One step: until it ends, drive() comes back.
 boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
     const Whereabouts found = co_await look_for(run);
-    if (found.elsewhere || (found.target && is_there(*found.target) && !starts_up(*found.target))) {
+    if (found.elsewhere ||
+        (found.target && is_there(*found.target) && !starts_up(*found.target) && !is_half(*found.target))) {
         const bool paused = !found.elsewhere && found.target->state == Presence::State::paused;
         co_await found_running(run, found.elsewhere.value_or(run->op.to), paused);
         co_return;
@@ -96,12 +114,9 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
         co_return co_await give_back(run, OperationState::rolled_back,
                                      "could not be started on " + run->op.to.value + ": " + why);
     }
-    if (found.unasked) {
-        if (run->op.created + patience < clock_.wall_now())
-            co_await raise_alarm(run, found.unasked->value + " does not answer, and fell silent with " +
-                                          run->op.from.value + ": " + run->op.vm_name +
-                                          " may have been moved there just before. It is started when " +
-                                          found.unasked->value + " answers, or is certain to be off");
+    const std::string hindrance = hindrance_of(run->op, found);
+    if (!hindrance.empty()) {
+        if (run->op.created + patience < clock_.wall_now()) co_await raise_alarm(run, hindrance);
         co_return co_await run->pause.take(clock_, run->op.alarm ? look_again_alarmed : look_again);
     }
     run->op.alarm = false;
@@ -129,6 +144,7 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
     if (!is_lost(run->op.to)) {
         const auto presence = co_await look(run->op.to, run->op.vm);
         if (presence) found.target = *presence;
+        if (presence && is_half(*presence)) found.half = run->op.to;
     }
     for (const HostId& host : hypervisor_.hosts()) {
         if (host == run->op.to || is_gone(host)) continue;
@@ -137,7 +153,8 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
             continue;
         }
         const auto presence = co_await look(host, run->op.vm);
-        if (presence && is_there(*presence)) found.elsewhere = host;
+        if (!presence || !is_there(*presence)) continue;
+        (is_half(*presence) ? found.half : found.elsewhere) = host;
     }
     co_return found;
 }

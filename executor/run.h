@@ -49,6 +49,7 @@ struct Attempt {
 struct Executor::Whereabouts {
     std::optional<HostId> elsewhere;
     std::optional<Presence> target;
+    std::optional<HostId> half;     // as it came, or is about to leave, by a migration that is not ours
     std::optional<HostId> unasked;  // it may be there, and nobody can tell
 };
 

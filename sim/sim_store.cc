@@ -63,10 +63,11 @@ Store::Task<void> SimStore::answer() {
 
 // ---- reading
 
+// Never of before what it has told already: the client would not take that.
 Revision SimStore::read_at() {
     if (link_.stale <= Duration{}) return data_.revision;
     const Duration age(std::uniform_int_distribution<Duration::rep>(0, link_.stale.count())(data_.dice));
-    return data_.revision_at(clock_.now() - age);
+    return std::max(data_.revision_at(clock_.now() - age), told_);
 }
 
 std::vector<KeyValue> SimStore::read(const std::string& prefix) {
@@ -150,6 +151,7 @@ Store::Task<Commit> SimStore::commit(Transaction transaction) {
         const auto answered = co_await answer();
         if (!answered) co_return answered.error();
     }
+    if (result) told_ = std::max(told_, result->revision);
     co_return result;
 }
 

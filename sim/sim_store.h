@@ -65,6 +65,7 @@ private:
     StoreLink undisturbed_;
     std::list<std::weak_ptr<Watched>> watches_;
     std::uint64_t posts_ = 0;
+    Revision told_ = 0;      // with what was committed from here
     Revision all_told_ = 0;  // every watch has heard of what happened up to here: saves looking through them
 };
 

@@ -124,6 +124,26 @@ TEST_CASE(
     CHECK_FALSE(lab.record(*id).alarm);
 }
 
+TEST_CASE("What has come of a VM by somebody else's migration whose source was lost is not taken for the VM") {
+    FailoverLab lab;
+    const char* const to = GENERATE("h2", "h3");
+    MigrationRequest request;
+    request.vm = {"vm"};
+    request.from = {"h1"};
+    request.to = {"h3"};
+    request.max_downtime = 300ms;
+    lab.world.migrate(request, [](Result<void>) {});
+    lab.run_for(200ms);
+    REQUIRE(lab.domain("h3", "vm") != nullptr);
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.domain("h3", "vm") != nullptr);
+    REQUIRE(lab.start_on("vm", "h1", to));
+    REQUIRE(lab.settle(2min));
+    CHECK(lab.where("vm") == to);
+}
+
 TEST_CASE("Nothing is started while a host may have it that has not answered since the daemon's start") {
     FailoverLab lab;
     const bool lost_answered = GENERATE(true, false);
