@@ -1,5 +1,6 @@
 """The whole cluster: up, down, status."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -31,8 +32,7 @@ def up(number, changes, with_nfs):
     _check_machine()
     _make_state()
     _make_keys()
-    os.makedirs(CACHE, exist_ok=True)
-    with locked(os.path.join(CACHE, "lock")):
+    with cache():
         image.provide()
         kvm.verdict()
         bmc.provide()
@@ -51,6 +51,21 @@ def up(number, changes, with_nfs):
         bmc.Bmc(host).start()
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
         list(pool.map(Host.wait, hosts))
+
+
+@contextlib.contextmanager
+def cache():
+    """The cache, for this process alone: testbeds share it."""
+    os.makedirs(CACHE, exist_ok=True)
+    with locked(os.path.join(CACHE, "lock")):
+        yield
+
+
+def probe(again):
+    """Whether KVM works here, told by the guest that `up` would start."""
+    with cache():
+        image.provide_cached()
+        return kvm.verdict(again)
 
 
 def apply_settings(host, changes):

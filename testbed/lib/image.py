@@ -16,6 +16,13 @@ _MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy
 
 def provide():
     """Puts vmlinuz and initrd into the folder all hosts see, building what the cache lacks."""
+    os.makedirs(state("vms"), exist_ok=True)
+    for path in provide_cached():
+        shutil.copy2(path, state("vms"))
+
+
+def provide_cached():
+    """Builds what the cache lacks; returns the paths of kernel and initrd in it. Needs the network the first time."""
     kernel, initrd = os.path.join(CACHE, "vmlinuz"), os.path.join(CACHE, "initrd")
     if not os.path.exists(kernel):
         _fetch_kernel(kernel)
@@ -23,9 +30,7 @@ def provide():
     if not os.path.exists(initrd) or read_text(initrd + ".recipe") != recipe:
         _build_initrd(initrd)
         write_text(initrd + ".recipe", recipe)
-    os.makedirs(state("vms"), exist_ok=True)
-    for path in (kernel, initrd):
-        shutil.copy2(path, state("vms"))
+    return kernel, initrd
 
 
 def _fetch_kernel(kernel):

@@ -9,7 +9,6 @@ import base
 import cluster
 import guest
 import host
-import kvm
 import network
 import process
 from arguments import add_verb as _verb, converted as _converted, number as _number
@@ -244,6 +243,6 @@ def _xml(options):
 
 
 def _probe(options):
-    verdict = kvm.verdict(options.again)
+    verdict = cluster.probe(options.again)
     print(f"GUEST-UP: {verdict}")
     return 0 if verdict.startswith("yes") else 1
