@@ -27,8 +27,8 @@ std::string to_string(MigrationPhase phase) {
 }
 
 std::string to_string(HypervisorEvent::Kind kind) {
-    constexpr const char* words[] = {"connected",  "disconnected", "vm_started",          "vm_stopped",
-                                     "vm_changed", "switchover",   "migration_iteration", "job_completed"};
+    constexpr const char* words[] = {"connected",  "disconnected",        "vm_started",    "vm_stopped",  "vm_changed",
+                                     "switchover", "migration_iteration", "job_completed", "host_changed"};
     return word(words, kind);
 }
 

@@ -276,6 +276,10 @@ boost::asio::awaitable<void> Controller::keep_host_facts(HostId host) {
     }
 }
 
+void Controller::renew_host_facts(const HostId& host) {
+    if (const auto wake = host_facts_wake_.find(host); wake != host_facts_wake_.end()) wake->second->end();
+}
+
 std::set<VmId> Controller::facts_due(const HostId& host) const {
     const auto due = keeper_.vm_facts_due(host);
     const auto undefined = failover_.undefined(keeper_.running_on(host));
@@ -308,11 +312,10 @@ void Controller::heard(const HypervisorEvent& event) {
             spdlog::info("{}: connected", event.host.value);
         else
             spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
-        // It may have come back as another: new facts at once.
-        if (const auto wake = host_facts_wake_.find(event.host); up && wake != host_facts_wake_.end())
-            wake->second->end();
+        if (up) renew_host_facts(event.host);  // it may have come back as another
         want_cycle();
     }
+    if (event.kind == Kind::host_changed) renew_host_facts(event.host);
     if (event.kind == Kind::vm_stopped) failover_.heard_stop(event.host, event.vm, event.detail == "migrated");
     if (event.kind == Kind::vm_started && event.detail == "arriving") failover_.heard_arrival(event.host, event.vm);
     if (event.kind == Kind::vm_changed || event.kind == Kind::vm_started) {

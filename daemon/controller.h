@@ -148,6 +148,7 @@ private:
     void power_changed(const PowerRecord& record);
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);
+    void renew_host_facts(const HostId& host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
     Result<void> silent_enough(const HostId& host) const;
     boost::asio::awaitable<void> keep_homes();

@@ -80,21 +80,59 @@ void on_block_job(virConnectPtr, virDomainPtr domain, const char*, int, int, voi
     sink(opaque).send(Kind::vm_changed, id_of(domain), "block job");
 }
 
+void on_pool(virConnectPtr, virStoragePoolPtr, int, int, void* opaque) {
+    sink(opaque).send(Kind::host_changed, {}, "storage pool");
+}
+void on_pool_refresh(virConnectPtr, virStoragePoolPtr, void* opaque) {
+    sink(opaque).send(Kind::host_changed, {}, "storage pool");
+}
+void on_network(virConnectPtr, virNetworkPtr, int, int, void* opaque) {
+    sink(opaque).send(Kind::host_changed, {}, "network");
+}
+
 void on_close(virConnectPtr, int reason, void* opaque) {
     static constexpr const char* why[] = {"an error", "end of file", "keepalive time-out", "the client"};
     sink(opaque).send(Kind::disconnected, {}, reason >= 0 && reason < 4 ? why[reason] : "an unknown cause");
 }
 
+template <class Generic, class F>
+Generic as(F* callback) {
+    // libvirt calls it back as what it was registered for (its VIR_DOMAIN_EVENT_CALLBACK); by way of void(*)(), which
+    // compilers take as the mark of a deliberate cast.
+    return reinterpret_cast<Generic>(reinterpret_cast<void (*)()>(callback));
+}
+
+/// What is registered for, and how it is undone; -1: the driver does not have it.
 struct Registration {
-    int event;
-    virConnectDomainEventGenericCallback callback;
+    std::function<int(virConnectPtr, void* sink)> begin;
+    int (*end)(virConnectPtr, int id);
 };
 
 template <class F>
-virConnectDomainEventGenericCallback generic(F* callback) {
-    // libvirt calls it back as what it was registered for (its VIR_DOMAIN_EVENT_CALLBACK); by way of void(*)(), which
-    // compilers take as the mark of a deliberate cast.
-    return reinterpret_cast<virConnectDomainEventGenericCallback>(reinterpret_cast<void (*)()>(callback));
+Registration of_domains(int event, F* callback) {
+    const auto generic = as<virConnectDomainEventGenericCallback>(callback);
+    return {[=](virConnectPtr connection, void* sink) {
+                return virConnectDomainEventRegisterAny(connection, nullptr, event, generic, sink, free_sink);
+            },
+            virConnectDomainEventDeregisterAny};
+}
+
+template <class F>
+Registration of_pools(int event, F* callback) {
+    const auto generic = as<virConnectStoragePoolEventGenericCallback>(callback);
+    return {[=](virConnectPtr connection, void* sink) {
+                return virConnectStoragePoolEventRegisterAny(connection, nullptr, event, generic, sink, free_sink);
+            },
+            virConnectStoragePoolEventDeregisterAny};
+}
+
+template <class F>
+Registration of_networks(int event, F* callback) {
+    const auto generic = as<virConnectNetworkEventGenericCallback>(callback);
+    return {[=](virConnectPtr connection, void* sink) {
+                return virConnectNetworkEventRegisterAny(connection, nullptr, event, generic, sink, free_sink);
+            },
+            virConnectNetworkEventDeregisterAny};
 }
 
 /// The callbacks of one connection, until it goes. On a dead connection they end here all the same.
@@ -102,7 +140,7 @@ class Subscription {
 public:
     explicit Subscription(virConnectPtr connection) : connection_(connection) {}
     ~Subscription() {
-        for (const int id : ids_) virConnectDomainEventDeregisterAny(connection_, id);
+        for (const auto& [end, id] : begun_) end(connection_, id);
         if (hears_close_) virConnectUnregisterCloseCallback(connection_, on_close);
         virResetLastError();
     }
@@ -111,11 +149,10 @@ public:
 
     bool to(const Registration& registration, const Sink& sink) {
         auto own = std::make_unique<Sink>(sink);
-        const int id = virConnectDomainEventRegisterAny(connection_, nullptr, registration.event, registration.callback,
-                                                        own.get(), free_sink);
+        const int id = registration.begin(connection_, own.get());
         if (id < 0) return false;
         own.release();
-        ids_.push_back(id);
+        begun_.emplace_back(registration.end, id);
         return true;
     }
     // Stays ours: a driver without this event (the test driver) says yes and forgets it.
@@ -126,7 +163,7 @@ public:
 
 private:
     virConnectPtr connection_;
-    std::vector<int> ids_;
+    std::vector<std::pair<int (*)(virConnectPtr, int), int>> begun_;
     std::unique_ptr<Sink> close_sink_;
     bool hears_close_ = false;
 };
@@ -137,20 +174,22 @@ Result<std::shared_ptr<void>> subscribe_events(virConnectPtr connection, HostId 
                                                boost::asio::any_io_executor executor,
                                                std::function<void(const HypervisorEvent&)> listener) {
     const Sink sink{std::move(host), std::move(executor), std::move(listener)};
-    const Registration registrations[] = {
-        {VIR_DOMAIN_EVENT_ID_LIFECYCLE, generic(on_lifecycle)},
-        {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, generic(on_iteration)},
-        {VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, generic(on_job_completed)},
-        {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, generic(on_device)},
-        {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, generic(on_device)},
-        {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, generic(on_metadata)},
-        {VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, generic(on_block_job)},
-    };
+    // Drivers without an event (the test driver) are used without it; lifecycle is the one we need.
     auto subscription = std::make_shared<Subscription>(connection);
-    for (const Registration& registration : registrations)
-        // Drivers without an event (the test driver) are used without it; lifecycle is the one we need.
-        if (!subscription->to(registration, sink) && registration.event == VIR_DOMAIN_EVENT_ID_LIFECYCLE)
-            return last_error(sink.host.value);
+    if (!subscription->to(of_domains(VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle), sink))
+        return last_error(sink.host.value);
+    const Registration registrations[] = {
+        of_domains(VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, on_iteration),
+        of_domains(VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, on_job_completed),
+        of_domains(VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, on_device),
+        of_domains(VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, on_device),
+        of_domains(VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, on_metadata),
+        of_domains(VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, on_block_job),
+        of_pools(VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, on_pool),
+        of_pools(VIR_STORAGE_POOL_EVENT_ID_REFRESH, on_pool_refresh),
+        of_networks(VIR_NETWORK_EVENT_ID_LIFECYCLE, on_network),
+    };
+    for (const Registration& registration : registrations) subscription->to(registration, sink);
     subscription->to_close(sink);
     virResetLastError();
     return std::shared_ptr<void>(std::move(subscription));

@@ -11,9 +11,10 @@
 
 namespace ballast::hypervisor {
 
-/// Registers for lifecycle, job, migration-iteration, device, metadata and block job events of all domains and for
-/// the end of the connection; each is posted to `executor`. The registration lasts as long as what is returned, which
-/// must go before the connection is closed: each callback holds a reference, so libvirt would keep it open for ever.
+/// Registers for lifecycle, job, migration-iteration, device, metadata and block job events of all domains, for those
+/// of storage pools and networks, and for the end of the connection; each is posted to `executor`. The registration
+/// lasts as long as what is returned, which must go before the connection is closed: each callback holds a reference,
+/// so libvirt would keep it open for ever.
 Result<std::shared_ptr<void>> subscribe_events(virConnectPtr connection, HostId host,
                                                boost::asio::any_io_executor executor,
                                                std::function<void(const HypervisorEvent&)> listener);

@@ -28,6 +28,7 @@ struct HypervisorEvent {
         switchover,    // its source paused it to hand it over: from here on the target may run it
         migration_iteration,
         job_completed,
+        host_changed,  // a storage pool or network came, went or was looked at anew; vm is empty
     };
     Kind kind = Kind::vm_changed;
     HostId host;

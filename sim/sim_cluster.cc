@@ -19,6 +19,7 @@ std::string to_text(HypervisorEvent::Kind kind) {
         case HypervisorEvent::Kind::switchover: return "switchover";
         case HypervisorEvent::Kind::migration_iteration: return "iteration";
         case HypervisorEvent::Kind::job_completed: return "migrated";
+        case HypervisorEvent::Kind::host_changed: return "host changed";
     }
     return "unknown";
 }

@@ -58,6 +58,18 @@ TEST_CASE("Without the order a VM with a disk of its host stays, and with it nob
     CHECK(life.where("a") == "host1");
 }
 
+TEST_CASE("A pool that is made while a VM waits for one is seen at once") {
+    TwoSites life;
+    life.hypervisor->hosts_by_id.at({"host3"}).facts.pools.clear();
+    life.reboot();
+    REQUIRE(life.order("host1", "b"));
+    life.pass(10s);
+    CHECK(life.where("a") == "host1");
+    life.hypervisor->hosts_by_id.at({"host3"}).facts.pools["images"] = "/images";
+    life.hypervisor->tell({HypervisorEvent::Kind::host_changed, {"host3"}, {}, "storage pool"});
+    CHECK(life.until([&] { return life.where("a") == "host3"; }, 20s));
+}
+
 TEST_CASE("The order outlasts the daemon, and ends with the maintenance") {
     TwoSites life;
     life.policy.mode = policy::Mode::observe;

@@ -174,6 +174,21 @@ TEST_CASE("What happens to domains is heard, until the link goes") {
     CHECK(bench.heard(Kind::disconnected) == 0);
 }
 
+TEST_CASE("That a storage pool or a network comes, goes or is looked at anew is heard, until the link goes") {
+    Bench bench;
+    bench.wait_for(Connection::up);
+    const auto changed = bench.call([](virConnectPtr connection) -> Result<int> {
+        const hypervisor::PoolHandle pool(virStoragePoolLookupByName(connection, "default-pool"));
+        const hypervisor::NetworkHandle network(virNetworkLookupByName(connection, "default"));
+        const int failed =
+            virStoragePoolRefresh(pool.get(), 0) + virStoragePoolDestroy(pool.get()) + virNetworkDestroy(network.get());
+        return failed + virStoragePoolCreate(pool.get(), 0) + virNetworkCreate(network.get());  // other tests see them
+    });
+    CHECK(*changed == 0);
+    run_until(bench.io, [&] { return bench.heard(Kind::host_changed) >= 5; });
+    CHECK(bench.heard(Kind::disconnected) == 0);
+}
+
 TEST_CASE("ssh is told not to ask, whatever else the URI says") {
     using hypervisor::without_prompt;
     CHECK(without_prompt("qemu+ssh://h/system") == "qemu+ssh://h/system?no_tty=1");
