@@ -56,7 +56,7 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
         run->op.state = OperationState::planned;
         co_await remove_images(run);
         if (run->cancelled()) co_return;
-        std::string message = "not started: " + to_string(ready.error()) + images_left(*run);
+        std::string message = "not started: " + said_of(run->op.vm, ready.error()) + images_left(*run);
         co_await give_up_or_retry(run, contact_lost(ready.error()) || ready.error().code == ErrorCode::no_space,
                                   std::move(message));
         co_return;

@@ -110,7 +110,8 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
         co_return co_await give_back(run, OperationState::cancelled, "cancelled by " + run->notes.cancelled_by);
     const bool refused = run->attempt.call_returned && !run->attempt.call && !contact_lost(run->attempt.call.error());
     if (refused || run->op.attempt >= most_starts) {
-        const std::string why = run->attempt.call ? "it did not stay up" : to_string(run->attempt.call.error());
+        const std::string why =
+            run->attempt.call ? "it did not stay up" : said_of(run->op.vm, run->attempt.call.error());
         co_return co_await give_back(run, OperationState::rolled_back,
                                      "could not be started on " + run->op.to.value + ": " + why);
     }

@@ -18,6 +18,11 @@ inline bool contact_lost(const Error& error) {
     return error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
 }
 
+/// What went wrong with this VM, for people: they know it by its name, not by the UUID that its errors are about.
+inline std::string said_of(const VmId& vm, const Error& error) {
+    return error.subject == vm.value ? error.message : to_string(error);
+}
+
 /// What is known of one call of the hypervisor, from just before it until both hosts were looked at.
 struct Attempt {
     Result<void> call = Result<void>();  // what the migration call returned

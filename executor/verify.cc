@@ -54,9 +54,9 @@ void is_left_on(VmRecords& records, const VmId& vm, const HostId& host) {
     records.set(std::move(record));
 }
 
-std::string how_it_failed(const Attempt& attempt) {
+std::string how_it_failed(const Attempt& attempt, const VmId& vm) {
     if (!attempt.abort_reason.empty()) return attempt.abort_reason;
-    if (attempt.call_returned && !attempt.call) return to_string(attempt.call.error());
+    if (attempt.call_returned && !attempt.call) return said_of(vm, attempt.call.error());
     if (attempt.call_returned || attempt.job_seen) return "the migration ended without moving the guest";
     return "the daemon was restarted, and no migration was under way";
 }
@@ -194,11 +194,11 @@ boost::asio::awaitable<bool> Executor::commit_move(RunPtr run, Picture picture, 
     std::string left;
     if (picture.source->state == Presence::State::defined && picture.target->persistent) {
         const auto undefined = co_await hypervisor_.undefine(run->op.from, run->op.vm);
-        if (!undefined) left += "; its old definition could not be removed: " + to_string(undefined.error());
+        if (!undefined) left += "; its old definition could not be removed: " + said_of(run->op.vm, undefined.error());
     }
     if (run->op.autostart && picture.target->persistent) {
         const auto set = co_await hypervisor_.set_autostart(run->op.to, run->op.vm, true);
-        if (!set) left += "; autostart could not be set: " + to_string(set.error());
+        if (!set) left += "; autostart could not be set: " + said_of(run->op.vm, set.error());
     }
     if (!left.empty() && !last_try) co_return false;
     moved(run->op.vm, run->op.to);
@@ -229,7 +229,7 @@ boost::asio::awaitable<bool> Executor::roll_back(RunPtr run, Picture picture, bo
     }
     left += images_left(*run);
     if (paused_by_io_error(picture.source)) left += "; paused there by an IO error";
-    std::string message = "stays on " + run->op.from.value + ": " + how_it_failed(run->attempt) + left;
+    std::string message = "stays on " + run->op.from.value + ": " + how_it_failed(run->attempt, run->op.vm) + left;
     if (!picture.target) message += "; " + run->op.to.value + " was lost, but the guest never stopped for it";
     if (run->op.persistent && is_lost(run->op.to)) is_left_on(records_, run->op.vm, run->op.to);
     const Attempt& attempt = run->attempt;
@@ -309,7 +309,8 @@ boost::asio::awaitable<void> Executor::resume_post_copy(RunPtr run) {
     const auto resumed = co_await hypervisor_.migrate(std::move(request));
     attempt.next_resume = clock_.now() + resume_every;
     if (!resumed)
-        co_await raise_alarm(run, what + ", and " + tries + " to send the rest failed: " + to_string(resumed.error()) +
+        co_await raise_alarm(run, what + ", and " + tries +
+                                      " to send the rest failed: " + said_of(run->op.vm, resumed.error()) +
                                       ". Ballast goes on trying: stop it on neither host");
 }
 
@@ -359,7 +360,7 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
         co_return true;
     }
     run->op.alarm = true;
-    std::string message = "runs on neither host after a failed migration: " + how_it_failed(run->attempt);
+    std::string message = "runs on neither host after a failed migration: " + how_it_failed(run->attempt, run->op.vm);
     co_await transition(run, OperationState::failed, std::move(message));
     co_return true;
 }

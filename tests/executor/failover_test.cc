@@ -163,7 +163,7 @@ TEST_CASE("A VM that cannot be started on one host is given back, and started on
     REQUIRE(lab.start_on("vm", "h1", "h2"));
     REQUIRE(lab.settle());
     CHECK(lab.records().back().state == OperationState::rolled_back);
-    CHECK(lab.records().back().message == "could not be started on h2: vm: QEMU did not start");
+    CHECK(lab.records().back().message == "could not be started on h2: QEMU did not start");
     CHECK(lab.owner("vm").host == HostId{"h1"});
     CHECK(lab.owner("vm").generation == 3);
     CHECK(lab.owner("vm").down);
