@@ -62,6 +62,29 @@ std::string load_sentence(const value& vm) {
     return sentence + (number(load, "cpu_used_cores") ? "." : "; its load was not measured yet.");
 }
 
+std::string names_of(const value& wishes, std::string_view key) {
+    std::string all;
+    for (const value& name : list(wishes, key)) all += (all.empty() ? "" : ", ") + std::string(name.as_string());
+    return all;
+}
+
+// What its definition asks for [policy.md, wishes of VMs]; empty: nothing.
+std::string wishes_sentence(const value& wishes) {
+    std::string wanted;
+    const auto add = [&](bool said, const std::string& words) {
+        if (said) wanted += (wanted.empty() ? "" : "; ") + words;
+    };
+    add(flag(wishes, "no_migrate"), "never moved");
+    const std::string only_on = names_of(wishes, "only_on"), apart = names_of(wishes, "keep_apart");
+    add(!only_on.empty(), "only on " + only_on);
+    add(!apart.empty(), "apart from others of " + apart);
+    add(flag(wishes, "post_copy"), "post-copy allowed");
+    add(flag(wishes, "no_post_copy"), "no post-copy");
+    const auto priority = number(wishes, "priority").value_or(0);
+    add(priority != 0, "priority " + decimal(wishes, "priority", 0));
+    return wanted.empty() ? "" : "Its owner wants: " + wanted + ".";
+}
+
 void introduce(const value& vm, bool lost, Page& page) {
     Phrase phrase(text(vm, "name"), Tone::strong);
     phrase.add(" (" + text(vm, "id") + (lost ? ") was " : ") is ") + text(vm, "state") + " on ");
@@ -71,6 +94,7 @@ void introduce(const value& vm, bool lost, Page& page) {
     if (lost) phrase.add(" when the host was lost");
     page.say(phrase.add("."));
     page.say(load_sentence(vm));
+    if (const std::string wishes = wishes_sentence(at(vm, "wishes")); !wishes.empty()) page.say(wishes);
 }
 
 // A ratio in percent, or the rate of the one detector that has no ratio.

@@ -156,6 +156,21 @@ TEST_CASE("An explained VM says why it stays and why each host can or cannot tak
     CHECK(has(text, "20 → 50 %"));
 }
 
+TEST_CASE("What the owner of an explained VM wants is told") {
+    CHECK(has(shown(show_explained_vm, "explain_vm"), "Its owner wants: apart from others of db."));
+    value explained = sample("explain_vm");
+    const auto said = [&](object wishes) {
+        explained.as_object()["vm"].as_object()["wishes"] = std::move(wishes);
+        Page page(style_of_width(300));
+        show_explained_vm(explained, page);
+        return page.text();
+    };
+    CHECK(has(said({{"no_post_copy", true}, {"only_on", {"host1", "host2"}}, {"priority", -5}}),
+              "Its owner wants: only on host1, host2; no post-copy; priority -5."));
+    CHECK(has(said({{"no_migrate", true}, {"post_copy", true}}), "Its owner wants: never moved; post-copy allowed."));
+    CHECK_FALSE(has(said({{"priority", 0}}), "owner"));
+}
+
 TEST_CASE("An explained host shows its verdict, its detectors and what would leave") {
     const std::string text = shown(show_explained_host, "explain_host");
     CHECK(has(text, "State:       overloaded"));
