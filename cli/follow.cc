@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 
 #include "cli/human.h"
 #include "cli/progress_line.h"
@@ -70,8 +71,37 @@ bool all_waiting(const array& operations) {
                        [](const value& o) { return text(o, "state") == "waiting"; });
 }
 
+// What speaks against one VM's leaving: for each, whether it is final or may pass.
+struct Against {
+    bool itself_final = false, itself_passing = false;
+    std::map<std::string, bool> hosts;  // final is one for which something is
+
+    bool is_final() const {
+        if (itself_final || hosts.empty()) return itself_final || !itself_passing;
+        return std::all_of(hosts.begin(), hosts.end(), [](const auto& host) { return host.second; });
+    }
+};
+
+// A host to which it cannot go for good does not become possible because something else against it passes.
 bool all_final_reasons(const array& stays) {
-    return std::none_of(stays.begin(), stays.end(), [](const value& r) { return flag(r, "advisory"); });
+    std::map<std::string, Against> vms;
+    for (const value& rejection : stays) {
+        Against& vm = vms[text(rejection, "vm")];
+        const std::string host = text(rejection, "target");
+        const bool final = !flag(rejection, "advisory");
+        if (text(rejection, "reason") == "no_target") continue;  // sums up what is said of the hosts
+        if (!host.empty())
+            vm.hosts[host] = vm.hosts[host] || final;
+        else
+            (final ? vm.itself_final : vm.itself_passing) = true;
+    }
+    return std::all_of(vms.begin(), vms.end(), [](const auto& vm) { return vm.second.is_final(); });
+}
+
+// Nothing is under way or planned, and what is in the way may pass.
+bool waits_for_something(const value& explained) {
+    return list(explained, "operations").empty() && list(explained, "leaves").empty() &&
+           !list(explained, "stays").empty();
 }
 
 std::string ids_of(const array& operations) {
@@ -189,7 +219,7 @@ Fetched follow_evacuation(Session& session, const std::string& host) {
     ProgressLine line(session);
     Watcher watcher(session, line);
     std::int64_t initial = -1;
-    int stuck = 0;
+    int stuck = 0, waiting = 0;
     bool asked = false;
     for (;; watcher.wait()) {
         const auto explained = watcher.look("/v1/explain/host/" + url_encoded(host));
@@ -206,6 +236,12 @@ Fetched follow_evacuation(Session& session, const std::string& host) {
             line.finish();
             session.complain("These moves wait for you: ballastctl approve" + ids_of(operations));
             asked = true;
+        }
+        waiting = how == Evacuation::going_on && waits_for_something(*explained) ? waiting + 1 : 0;
+        if (waiting == stuck_looks) {
+            line.finish();
+            session.complain("What is left on " + host + " cannot leave for now, and is waited for:");
+            name_those_left(session, *explained);
         }
         stuck = how == Evacuation::stuck ? stuck + 1 : 0;
         if (how == Evacuation::going_on || how == Evacuation::needs_approval ||

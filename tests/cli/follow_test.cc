@@ -37,6 +37,15 @@ array advisory() {
     return {list(at(sample("plan"), "plan"), "rejections")[2]};
 }
 
+value against(const std::string& reason, const value& target, bool advisory) {
+    value rejection = immovable()[0];
+    object& fields = rejection.as_object();
+    fields["reason"] = reason;
+    fields["target"] = target;
+    fields["advisory"] = advisory;
+    return rejection;
+}
+
 value acting(const std::string& mode, bool paused = false) {
     return object{{"mode", mode}, {"paused", paused}};
 }
@@ -67,6 +76,32 @@ TEST_CASE("An evacuation is judged by what is left and what could still move it"
     CHECK(judge(evacuating(1, {}, moves(), {}), acting("observe")) == Evacuation::held);
     CHECK(judge(evacuating(1, {}, moves(), {}), acting("automatic", true)) == Evacuation::held);
     CHECK(judge(sample("explain_host"), automatic) == Evacuation::called_off);
+}
+
+TEST_CASE("A VM is stuck when every host is out of the question for good, whatever else is against it there") {
+    const auto judged = [](array stays) { return judge(evacuating(1, {}, {}, std::move(stays)), acting("automatic")); };
+    const value no_target = against("no_target", nullptr, false);
+    const value storage = against("storage", "host3", false), slots = against("limit_incoming", "host3", true);
+    const value maintenance = against("host_maintenance", "host2", false), site = against("site", "host2", true);
+    CHECK(judged({no_target, maintenance, site, storage}) == Evacuation::stuck);
+    CHECK(judged({no_target, maintenance, site, storage, slots}) == Evacuation::stuck);
+    CHECK(judged({no_target, maintenance, site, slots}) == Evacuation::going_on);
+    CHECK(judged({no_target, site}) == Evacuation::going_on);
+    CHECK(judged({no_target}) == Evacuation::stuck);
+    CHECK(judged({against("cooldown", nullptr, true)}) == Evacuation::going_on);
+    CHECK(judged({against("cooldown", nullptr, true), against("host_device", nullptr, false)}) == Evacuation::stuck);
+    CHECK(judged({against("cooldown", nullptr, true), storage}) == Evacuation::stuck);
+}
+
+TEST_CASE("What cannot leave for now is named once while it is waited for") {
+    Run ballastctl;
+    const value full = evacuating(1, {}, {}, {against("cpu", "host2", true)});
+    set_up(ballastctl, {full, full, full, full, full, full, evacuating(0, {}, {}, {})}, acting("automatic"));
+    CHECK(ballastctl({"maintenance", "enter", "host1", "--wait"}) == 0);
+    const std::string said = ballastctl.err.str(), named = ballastctl.out.str();
+    CHECK(has(said, "What is left on host1 cannot leave for now, and is waited for:"));
+    CHECK(said.find("for now") == said.rfind("for now"));
+    CHECK(has(named, "db1"));
 }
 
 TEST_CASE("Waiting for maintenance ends with 0 when the host is empty, and shows how far it is") {
