@@ -69,7 +69,8 @@ Finding check_sites(const PreflightCluster& cluster, const PreflightHost& host) 
                              [&](const PreflightHost* other) { return has_pool_in(*other, folder); }))
                 found.push_back(
                     warning("no host of " + policy::site_name(site) + " has an active storage pool in " + folder,
-                            "copies of disks are created in pools: virsh pool-create-as NAME dir --target " + folder));
+                            "copies of disks are created in pools: virsh pool-define-as NAME dir --target " + folder +
+                                " && virsh pool-start NAME && virsh pool-autostart NAME"));
     return worst_of(found, "all guests could leave for another site");
 }
 

@@ -122,8 +122,8 @@ Finding check_guest_disks(const PreflightCluster&, const PreflightHost& host) {
     if (local.empty())
         return ok("all disks of " + counted(host.libvirt->guests.size(), "guest") + " lie on shared storage");
     return warning(counted(local.size(), "guest") + " with files outside shared storage: " + listed(local),
-                   "they stay where they are; move their disks to shared storage, or declare where they lie as "
-                   "shared_storage if it is");
+                   "they stay where they are, unless migration.copy_disks has the disks copied; or move their disks to "
+                   "shared storage, or declare where they lie as shared_storage if it is");
 }
 
 }  // namespace ballast::daemon::preflight
