@@ -5,7 +5,8 @@ import time
 
 from dashboards import METRICS, Scraped
 from members import HOSTS, MembersTest
-from support import AUTOMATIC, OBSERVE, SLOW, ballast, named, network, wait_until, where
+from support import AUTOMATIC, OBSERVE, SLOW, ballast, create, named, network, virsh, wait_until, where
+from test_site import IMAGES
 
 # All but what this is about is off; failover has its shipped settings.
 FAILOVER = OBSERVE.replace("mode: observe", "mode: automatic") + "overload: {enabled: false}\nbalance: {enabled: false}\n"
@@ -42,6 +43,20 @@ class Cluster(MembersTest):
         self.assertEqual((ended["state"], where("pet")), ("done", ["host3"]), ended["message"])
         self.assertIn(f"@{asked.host.name}", ended["requested_by"])
         scraped.assert_every_query_answers(NO_BROKER)
+
+    def test_a_pool_that_is_made_on_a_members_host_is_seen_at_once_and_a_disk_is_copied_into_it(self):
+        self.guests()
+        create("pet", "host2", disk="local")
+        self.start_all(OBSERVE.replace("migration: {", "migration: {copy_disks: true, "))
+        wait_until("pet to be known", lambda: self.ballast.vm("pet"), lambda vm: vm and vm["facts_known"])
+        with self.assertRaises(ballast.Refused) as refused:
+            self.ballast.migrate("pet", "host3")
+        self.assertIn("no active pool", str(refused.exception))
+        virsh("host3", "pool-create-as", "local-images", "dir", "--target", IMAGES)
+        self.addCleanup(lambda: named("host3").virsh("pool-destroy", "local-images", check=False))
+        ended = self.ballast.wait_for_end(wait_until("it to be accepted", lambda: self.ballast.migrate("pet", "host3"), timeout=30))
+        self.assertEqual((ended["state"], ended["disks"]), ("done", ["vda"]), ended["message"])
+        self.assert_runs_once("pet", "host3")
 
     def test_the_leader_is_killed_in_mid_migration_and_the_work_goes_on(self):
         self.guests(pet="host2")
