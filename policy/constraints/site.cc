@@ -101,7 +101,7 @@ void disk_space(const ClusterView& view, const Vm& vm, const Host& target, Purpo
             out.push_back({Reason::disk_space, "copies of its disks need " + to_string(bytes) + " in pool " + pool +
                                                    ", " + to_string(*left) +
                                                    " were free when libvirt last looked (virsh pool-refresh " + pool +
-                                                   " there makes it)"});
+                                                   " there makes it look again)"});
     }
 }
 
