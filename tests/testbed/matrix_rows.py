@@ -33,6 +33,8 @@ class Row:
     needs: tuple = ()                              # programs and files that the hosts must have
     boots_within: int = 90                         # seconds
     ends_within: int = 180
+    needs_kvm: bool = False                        # an emulated guest of this kind does not boot in any time worth waiting for
+    and_back: bool = False                         # and then to host2 again
     memory_needed: int = 0                         # MiB of this machine that have to be free
 
 
@@ -201,11 +203,17 @@ ROWS = [
     Row("autostart", "persistent, starts with its host", guest={"autostart": True}),
     Row("2 vCPUs", "2 vCPUs", guest={"vcpus": 2}),
     Row("8 vCPUs", "8 vCPUs", guest={"vcpus": 8, "memory": 160 << 20}, boots_within=180),
-    Row("64 vCPUs", "64 vCPUs", guest={"vcpus": 64, "memory": 384 << 20}, boots_within=500, ends_within=400),
+    Row("16 vCPUs", "16 vCPUs", guest={"vcpus": 16, "memory": 192 << 20}, boots_within=300),
+    Row("32 vCPUs", "32 vCPUs", guest={"vcpus": 32, "memory": 256 << 20}, boots_within=500, ends_within=300),
+    Row("64 vCPUs", "64 vCPUs", guest={"vcpus": 64, "memory": 384 << 20}, boots_within=500, ends_within=400, needs_kvm=True),
     Row("busy, pre-copy", "writes 30 MiB/s, link of 24 MiB/s: slowed down until it converges", guest=BUSY, load={"dirty": 30, "working_set": 64},
         setting=slow_link(200), migration="deadline_min: 3min", ends_within=240),
     Row("busy, never converges", "writes 60 MiB/s, link of 12 MiB/s, not slowed down and no post-copy", outcome="rolled_back", says="not finished within", guest=BUSY,
         load=DIRTY, setting=slow_link(100), migration="auto_converge: false, deadline_min: 40s"),
+    Row("busy, slowed down in vain", "the same, slowed down, which five times what the link carries is too much for", outcome="rolled_back",
+        says="not finished within", guest=BUSY, load=DIRTY, setting=slow_link(100), migration="deadline_min: 3min", ends_within=300),
+    Row("post-copy at last", "the same, post-copy when all of downtime_steps are used", says="post-copy", guest=BUSY, load=DIRTY,
+        setting=slow_link(100), migration="auto_converge: false, post_copy: true", ends_within=300),
     Row("post-copy", "the same, post-copy after 2 passes", says="post-copy", guest=BUSY, load=DIRTY, setting=slow_link(100),
         migration="auto_converge: false, post_copy: true, post_copy_passes: 2"),
     Row("post-copy by its owner", "allowed by the guest's metadata alone, after 15 s", says="post-copy", guest={**BUSY, "owner": OWNER_SAYS_YES},
@@ -231,8 +239,8 @@ ROWS = [
     Row("TLS without certificates", "encrypted, and the hosts have none", outcome="rolled_back", says="credentials", migration="tls: true"),
     Row("NFS disk", "disk on the network", guest={"disk": "nfs"}),
     Row("local disk", "disk that host3 does not see", outcome="refused", says="not on storage declared shared", guest={"disk": "local"}, setting=images_of("128m")),
-    Row("local disk, copied", "the same with copy_disks", says="disk vda copied", guest={"disk": "local"}, setting=images_of("128m"),
-        migration="copy_disks: true"),
+    Row("local disk, copied", "the same with copy_disks, and back", says="disk vda copied", guest={"disk": "local"}, setting=images_of("128m"),
+        migration="copy_disks: true", and_back=True),
     Row("local disk, at most 8 MiB/s", "the same within a bandwidth", says="disk vda copied", guest={"disk": "local"}, setting=images_of("128m"),
         migration="copy_disks: true, bandwidth: 8MiB/s"),
     Row("local disk, TLS", "the same, encrypted", says="TLS, disk vda copied", guest={"disk": "local"}, migration="copy_disks: true, tls: true",
@@ -241,8 +249,9 @@ ROWS = [
         setting=images_of("12m"), migration="copy_disks: true"),
     Row("local disk, no pool", "the same, no storage pool there", outcome="refused", says="no active pool", guest={"disk": "local"},
         migration="copy_disks: true"),
-    Row("UEFI", "OVMF with a variable store of its own", edit=uefi, guest={"memory": 256 << 20}, needs=(UEFI,), boots_within=240),
-    Row("TPM", "a TPM that swtpm emulates", edit=devices(TPM), needs=("/usr/bin/swtpm", "/usr/bin/swtpm_setup")),
+    Row("UEFI", "OVMF with a variable store of its own, and back", edit=uefi, guest={"memory": 256 << 20}, needs=(UEFI,), boots_within=240,
+        and_back=True),
+    Row("TPM", "a TPM that swtpm emulates, and back", edit=devices(TPM), needs=("/usr/bin/swtpm", "/usr/bin/swtpm_setup"), and_back=True),
     Row("virtiofs", "a folder shared by virtiofs", outcome="refused", says="virtiofs share /srv as data cannot be migrated", edit=virtiofs),
     Row("9p", "a folder shared by 9p", outcome="refused", says="9p share /srv as data", edit=devices(NINE_P)),
     Row("device of the host", "shared memory with another guest, which counts as one", outcome="refused", says="passed through to it",
