@@ -155,15 +155,28 @@ void show_whether_it_may_move(const value& explained, Page& page) {
     }
 }
 
+bool say_the_same(const value& cycle, const value& other) {
+    return text(cycle, "kind") == text(other, "kind") && text(cycle, "text") == text(other, "text");
+}
+
 }  // namespace
 
+// What several cycles in a row found alike is one line, the newest cycle's.
 void show_mentions(const array& cycles, Page& page) {
     if (cycles.empty()) return;
     page.heading("In the planner's record");
     Table table({{"Cycle"}, {"When"}, {"What"}});
     table.set_note_title("Why");
-    for (const value& cycle : cycles)
-        table.add({text(cycle, "id"), local_time(text(cycle, "at")), text(cycle, "kind")}, text(cycle, "text"));
+    for (auto cycle = cycles.begin(); cycle != cycles.end();) {
+        const auto next =
+            std::find_if(cycle, cycles.end(), [&](const value& other) { return !say_the_same(*cycle, other); });
+        std::string said = text(*cycle, "text");
+        if (const auto times = next - cycle; times > 1)
+            said += " (the same " + std::to_string(times) + " times since " + local_time(text(*std::prev(next), "at")) +
+                    ")";
+        table.add({text(*cycle, "id"), local_time(text(*cycle, "at")), text(*cycle, "kind")}, said);
+        cycle = next;
+    }
     page.table(table);
 }
 

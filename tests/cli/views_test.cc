@@ -156,6 +156,27 @@ TEST_CASE("An explained VM says why it stays and why each host can or cannot tak
     CHECK(has(text, "20 → 50 %"));
 }
 
+TEST_CASE("What cycle after cycle found alike is told once") {
+    value explained = sample("explain_vm");
+    const auto cycle = [](int id, const std::string& said) {
+        return object{{"id", "cycle-" + std::to_string(id)},
+                      {"at", "2026-11-22T08:0" + std::to_string(id) + ":00Z"},
+                      {"kind", "immovable"},
+                      {"text", said}};
+    };
+    explained.as_object()["cycles"] = {cycle(5, "full"), cycle(4, "full"), cycle(3, "off"), cycle(2, "full"),
+                                       cycle(1, "full")};
+    Page page(style_of_width(300));
+    show_explained_vm(explained, page);
+    const std::string text = page.text();
+    CHECK(has(text, "full (the same 2 times since 2026-11-22"));
+    CHECK(has(text, "cycle-5"));
+    CHECK(has(text, "cycle-3"));
+    CHECK(has(text, "cycle-2"));
+    CHECK_FALSE(has(text, "cycle-4"));
+    CHECK_FALSE(has(text, "off (the same"));
+}
+
 TEST_CASE("What the owner of an explained VM wants is told") {
     CHECK(has(shown(show_explained_vm, "explain_vm"), "Its owner wants: apart from others of db."));
     value explained = sample("explain_vm");
