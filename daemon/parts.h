@@ -362,8 +362,9 @@ private:
         std::size_t hot = 0, running = 0;
         for (const auto& [host, view] : cycle.plan.hosts) hot += view.overloaded;
         for (const Operation& op : controller_.active()) running += op.state != OperationState::waiting;
-        return to_string(cycle.mode) + (cycle.paused ? ", paused" : "") + ": " +
-               std::to_string(cycle.plan.hosts.size()) + " hosts, " + std::to_string(cycle.vm_names.size()) + " VMs, " +
+        const std::size_t hosts = cycle.plan.hosts.size(), vms = cycle.vm_names.size();
+        return to_string(cycle.mode) + (cycle.paused ? ", paused" : "") + ": " + std::to_string(hosts) +
+               (hosts == 1 ? " host, " : " hosts, ") + std::to_string(vms) + (vms == 1 ? " VM, " : " VMs, ") +
                std::to_string(hot) + " overloaded, " + std::to_string(running) + " moving";
     }
 

@@ -77,7 +77,9 @@ class PlainHost:
         process.start_daemon(command, str(self.folder / "console.log"), str(self.folder / "nspawn.json"), groups.procs("plain"))
         if not process.wait_until(self._leader, 15):
             raise Problem(f"the plain host did not start: {base.read_text(str(self.folder / 'console.log'))}")
-        self.run("systemctl", "is-system-running", "--wait", check=False, timeout=120)
+        # Not --wait: that ends at once while systemd has no bus yet.
+        if not process.wait_until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 120):
+            raise Problem(f"the plain host did not come up: {base.read_text(str(self.folder / 'console.log'))}")
 
     def __exit__(self, *_):
         leader = self._leader()
