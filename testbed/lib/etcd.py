@@ -5,13 +5,15 @@ from host import all_hosts
 
 CLIENTS, PEERS = 2379, 2380
 DATA = "/var/lib/ballast-etcd"
+PKI = "/etc/ballast-etcd"
+_TLS = f"--client-cert-auth --trusted-ca-file {PKI}/ca.pem --cert-file {PKI}/host.pem --key-file {PKI}/host.key"
 _UNIT = """[Unit]
 Description=etcd of the testbed
 After=network.target
 [Service]
 Type=notify
 ExecStart=/usr/bin/etcd --name {name} --data-dir {data} --initial-cluster {cluster} --initial-cluster-state new \
-  --listen-client-urls http://{ip}:{clients} --advertise-client-urls http://{ip}:{clients} \
+  --listen-client-urls {scheme}://{ip}:{clients} --advertise-client-urls {scheme}://{ip}:{clients} {tls} \
   --listen-peer-urls http://{ip}:{peers} --initial-advertise-peer-urls http://{ip}:{peers} \
   --heartbeat-interval 200 --election-timeout 2000 --log-level warn
 Restart=on-failure
@@ -21,19 +23,23 @@ WantedBy=multi-user.target
 """
 
 
-def endpoints():
+def endpoints(scheme="http"):
     """The members' URLs, by names that are in /etc/hosts alone: no DNS server answers in the hosts."""
-    return [f"http://{host.name}:{CLIENTS}" for host in all_hosts()]
+    return [f"{scheme}://{host.name}:{CLIENTS}" for host in all_hosts()]
 
 
-def start_fresh():
-    """An empty etcd on all hosts; returns when each member serves."""
+def start_fresh(certificates=None):
+    """An empty etcd on all hosts; returns when each member serves. `certificates`: a folder with ca.pem, and HOST.pem and
+    HOST.key of each host; clients then need one of that authority."""
     hosts = all_hosts()
     stop()
     cluster = ",".join(f"{host.name}=http://{host.ip}:{PEERS}" for host in hosts)
     for host in hosts:
         host.run(["rm", "-rf", DATA])
-        unit = _UNIT.format(name=host.name, data=DATA, cluster=cluster, ip=host.ip, clients=CLIENTS, peers=PEERS)
+        for kind in ("ca.pem", "host.pem", "host.key") if certificates else ():
+            host.install(f"{certificates}/{kind.replace('host', host.name)}", f"{PKI}/{kind}", 0o600)
+        unit = _UNIT.format(name=host.name, data=DATA, cluster=cluster, ip=host.ip, clients=CLIENTS, peers=PEERS,
+                            scheme="https" if certificates else "http", tls=_TLS if certificates else "")
         write_text(host.path("/etc/systemd/system/ballast-etcd.service"), unit, 0o644)
         host.run(["systemctl", "daemon-reload"])
         host.run(["systemctl", "enable", "--quiet", "ballast-etcd"])
