@@ -31,6 +31,7 @@ class InTerminal(unittest.TestCase):
         tmux.keys(f"{BALLASTCTL} {words}; echo ended with $?", "Enter")
         return tmux
 
+    # What ends a line may stand behind the prompt: a shell on a busy machine writes that after what was typed ahead.
     def sees(self, tmux, pattern):
         try:
             eventually(lambda: re.search(pattern, tmux.screen(), re.M), f"{pattern} is seen")
@@ -51,7 +52,7 @@ class InTerminal(unittest.TestCase):
         tmux.do("resize-window", "-x", "140", "-y", "60")
         self.sees(tmux, r"host40 ")
         tmux.keys("q")
-        self.sees(tmux, r"ended with 0$")  # wherever in the line: tmux has laid out anew what was there before
+        self.sees(tmux, r"ended with 0$")
 
     def test_control_c_ends_a_watch_with_130_and_gives_the_terminal_back(self):
         tmux = self.begin("status -w")
@@ -59,7 +60,7 @@ class InTerminal(unittest.TestCase):
         tmux.keys("C-c")
         eventually(lambda: tmux.alternate() == "01", "the terminal is as it was")
         tmux.keys("echo status $?", "Enter")
-        self.sees(tmux, r"^status 130$")
+        self.sees(tmux, r"status 130$")
 
     def test_a_daemon_that_goes_away_is_told_of_and_the_watch_goes_on(self):
         cluster = Cluster(PROGRAM, calm=True)
@@ -88,7 +89,7 @@ class InTerminal(unittest.TestCase):
                              r"Mode \[observe\]: ?$", r"Write .* y/n \[y\]: ?$"):
                 self.sees(tmux, question)
                 tmux.keys("Enter")
-            self.sees(tmux, r"^ended with 0$")
+            self.sees(tmux, r"ended with 0$")
             self.assertIn("written: ", tmux.screen())
             self.assertTrue(os.path.exists(f"{folder}/etc/policy.d/10-policy.yaml"))
 
@@ -106,7 +107,7 @@ class InTerminal(unittest.TestCase):
             tmux = Tmux(80, 50)
             self.addCleanup(tmux.close)
             tmux.keys(f"{' '.join(environment)} {BALLASTCTL} --socket {self.cluster.socket} status; echo ended", "Enter")
-            self.sees(tmux, r"^ended$")
+            self.sees(tmux, r"ended(?<!echo ended)$")
             return "\x1b[" in tmux.do("capture-pane", "-p", "-e").replace("\x1b[39m", "").replace("\x1b[0m", "")
         self.assertTrue(coloured())
         self.assertFalse(coloured("NO_COLOR=1"))
