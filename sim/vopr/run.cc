@@ -6,6 +6,7 @@
 #include "daemon/store_archive.h"
 #include "executor/power_journal.h"
 #include "executor/vm_records.h"
+#include "ports/kept_keys.h"
 #include "sim/vopr/daemon.h"
 #include "sim/vopr/expect.h"
 #include "sim/vopr/invariants.h"
@@ -369,12 +370,15 @@ private:
     }
 
     // What the backup does not tell, or tells wrongly, and was not seen again before it was gone, nobody can know of.
+    // Of a transient guest only its host's boot tells that it went down with it, and that is not in a backup either.
     void forget_unknown_on(const HostId& host) {
         if (!restored_) return;
+        const bool boot_known = cluster_.store.entries.contains(prefix_of(Kept::boots) + host.value);
         for (const auto& [vm, domain] : cluster_.world.host(host)->domains) {
             const auto entry = cluster_.store.entries.find(executor::vm_record_key(vm));
             const bool known = entry != cluster_.store.entries.end() &&
-                               executor::vm_record_from_json(boost::json::parse(entry->second.value))->host == host;
+                               executor::vm_record_from_json(boost::json::parse(entry->second.value))->host == host &&
+                               (domain.persistent || boot_known);
             if (domain.active() && !known) excused_.insert(vm);
         }
     }
