@@ -13,6 +13,7 @@ namespace {
 // Whoever missed more of them looks at everything anyway.
 constexpr std::size_t events_kept = 50;
 constexpr Duration gather = std::chrono::milliseconds{50};
+constexpr Duration tell_again = std::chrono::seconds{1};
 
 std::string text_of(const json::object& arguments, const char* key) {
     const json::value* found = arguments.if_contains(key);
@@ -235,12 +236,13 @@ void Agent::heard(const HypervisorEvent& event) {
     boost::asio::co_spawn(executor_, tell_events(), boost::asio::detached);
 }
 
-// Only a registered agent tells; what it could not tell, a look shows.
+// Only a registered agent tells; what it could not tell, a look shows. But what the store does not take is told again:
+// that a connection is back is seen by no look while nobody looks through it.
 boost::asio::awaitable<void> Agent::tell_events() {
     co_await clock_.sleep_for(gather);
     std::uint64_t told = 0;
     while (told != last_event_) {
-        told = last_event_;
+        const std::uint64_t newest = last_event_;
         const auto incarnation = registration_.incarnation();
         if (!incarnation) break;
         if (session_ == 0) session_ = *incarnation;
@@ -252,7 +254,10 @@ boost::asio::awaitable<void> Agent::tell_events() {
         put.changes.push_back({Change::Kind::put, events_key(host_),
                                json::serialize(json::object{{"session", session_}, {"events", std::move(list)}}), 0});
         const auto commit = co_await store_.commit(std::move(put));
-        (void)commit;  // the next event tells of these as well
+        if (commit && commit->committed)
+            told = newest;
+        else
+            co_await clock_.sleep_for(tell_again);
     }
     telling_ = false;
 }

@@ -165,6 +165,19 @@ TEST_CASE("events of the hypervisors reach the leader once each, those of the ti
     }
 }
 
+TEST_CASE("that a host's libvirt is back is told as soon as the store takes it, though nothing happens any more") {
+    AgentBench bench;
+    bench.hypervisor.tell({HypervisorEvent::Kind::disconnected, h2, {}, "end of file"});
+    bench.run_for(1s);
+    REQUIRE(bench.remote->connection(h2) == Connection::down);
+    bench.data.full_until = bench.clock.now() + 3s;
+    bench.hypervisor.tell({HypervisorEvent::Kind::connected, h2, {}, {}});
+    bench.run_for(2s);
+    REQUIRE(bench.remote->connection(h2) == Connection::down);
+    bench.run_for(3s);
+    CHECK(bench.remote->connection(h2) == Connection::up);
+}
+
 TEST_CASE("a host whose agent does not beat any more is disconnected, has last answered then, and is not called") {
     AgentBench bench;
     bench.run_for(30s);
