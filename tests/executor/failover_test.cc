@@ -116,6 +116,7 @@ TEST_CASE("A host that dies again within the hour stays off until somebody has l
         REQUIRE(lab.becomes("h1", PowerState::on));
     }
     CHECK(lab.record("h1").quarantined);
+    CHECK(lab.record("h1").alarm);
     CHECK(lab.wait(lab.power_switch->bring_back({"h1"})).error().code == ErrorCode::conflict);
 }
 

@@ -305,6 +305,22 @@ TEST_CASE("A migration that somebody else has under way is left alone") {
     CHECK(lab.where("vm") == "h3");
 }
 
+TEST_CASE("A slot is free once the journal says so, as whoever leads next counts by that") {
+    Lab lab;
+    lab.vm("vm");
+    lab.vm("other");
+    lab.settings.outgoing_per_host = 1;
+    lab.executor->configure(lab.settings);
+    lab.data.lose_replies = 1;
+    const auto begin = [&](const char* vm) { return lab.wait(lab.executor->submit(lab.draft(vm, "h1", "h2"), false)); };
+    REQUIRE(begin("vm").error().code == ErrorCode::timed_out);  // it is on record, and is taken back
+    lab.data.unavailable_until = lab.clock.now() + 20s;
+    lab.run_for(1s);
+    CHECK(begin("other").error().code == ErrorCode::conflict);
+    REQUIRE(lab.settle());
+    CHECK(begin("other"));
+}
+
 TEST_CASE("A VM has one operation at a time") {
     Lab lab;
     lab.vm("vm");
