@@ -375,11 +375,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     for (const auto& [id, vm] : seen.vms) cycle.vm_names.emplace_hint(cycle.vm_names.end(), id, vm.facts.name);
     homes_.prune(seen, executor_.active(), clock_.wall_now(), policy_.maintenance.within);
     keep_planned(cycle, std::move(seen), begin);
-    const auto doubles = keeper_.double_runs();
-    cycle.double_runs = doubles.size();
-    for (const DoubleRun& twice : doubles)
-        cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
-                              twice.second.value);
+    note_on_two_hosts(cycle);
     co_await keep_homes();
     co_await keep_boots();
     co_await act(cycle);
@@ -388,6 +384,22 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     cycle.act_time = clock_.now() - planned;
     remember(cycle);
     if (listener_.cycle_ended) listener_.cycle_ended(last_cycle_);
+}
+
+void Controller::note_on_two_hosts(Cycle& cycle) const {
+    const auto doubles = keeper_.double_runs();
+    cycle.double_runs = doubles.size();
+    for (const OnTwoHosts& twice : doubles)
+        cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
+                              twice.second.value);
+    for (const OnTwoHosts& halves : keeper_.interrupted()) {
+        const auto active = executor_.active();  // an operation tells of its own VM
+        if (std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == halves.vm; }))
+            continue;
+        cycle.notes.push_back("ALARM: " + cycle.vm_names[halves.vm] + " is paused on " + halves.first.value +
+                              " and on " + halves.second.value +
+                              " as a migration that was interrupted leaves it: see to it yourself");
+    }
 }
 
 // Written before the moves begin: should the daemon end meanwhile, the next one still knows where they belong.

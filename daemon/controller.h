@@ -151,6 +151,7 @@ private:
     void renew_host_facts(const HostId& host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
     Result<void> silent_enough(const HostId& host) const;
+    void note_on_two_hosts(Cycle& cycle) const;
     boost::asio::awaitable<void> keep_homes();
     boost::asio::awaitable<void> keep_boots();
     Task<void> load_state();

@@ -70,6 +70,38 @@ TEST_CASE("a vm counts as running twice once both hosts were sampled again, not 
     CHECK(keeper.running_on(k2).size() == 1);
 }
 
+TEST_CASE("a vm that two hosts have had paused for five minutes, and none running, was left by a migration") {
+    const auto paused = [](int seconds) {
+        collectors::Sample sample = sample_with(seconds, true);
+        sample.vms.at(kept_vm).state = VmState::paused;
+        return sample;
+    };
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    keeper.sampled(k2, paused(1));  // it arrives
+    keeper.unchanged(k1, at(400));
+    keeper.unchanged(k2, at(400));
+    CHECK(keeper.interrupted().empty());
+    keeper.sampled(k1, paused(500));
+    keeper.unchanged(k2, at(900));
+    CHECK(keeper.interrupted().empty());  // the first has not been heard since
+    keeper.unchanged(k1, at(799));
+    CHECK(keeper.interrupted().empty());
+    keeper.unchanged(k1, at(800));
+    REQUIRE(keeper.interrupted().size() == 1);
+    CHECK(keeper.interrupted().front().vm == kept_vm);
+    CHECK(keeper.double_runs().empty());
+
+    SECTION("it is over when one of the two runs") {
+        keeper.sampled(k2, sample_with(901, true));
+        CHECK(keeper.interrupted().empty());
+    }
+    SECTION("it is over when one of the two is gone") {
+        keeper.sampled(k2, sample_with(901, false));
+        CHECK(keeper.interrupted().empty());
+    }
+}
+
 TEST_CASE("since when a vm is on its host is known of one that was seen to come, not of one that was there before") {
     InventoryKeeper keeper = keeper_of_two();
     keeper.presume(kept_vm, k1, "web", std::nullopt);
