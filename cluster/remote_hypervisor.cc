@@ -73,7 +73,6 @@ void RemoteHypervisor::agent_there(const KeyValue& entry, Noticed how) {
         const std::string before = std::exchange(remote.refused, refusal_of(remote.identity));
         if (refused_ && !remote.refused.empty() && remote.refused != before) refused_(host, remote.refused);
     }
-    if (!was_registered) remote.without_libvirt = false;
     tell_connection(host, remote.refused);
     if (registered_) registered_(host);
 }
@@ -85,10 +84,11 @@ void RemoteHypervisor::agent_gone(const HostId& host) {
     tell_connection(host, "its agent is not registered any more");
 }
 
-// Once for each change, whichever of the two it was: the agent's registration or its libvirt.
+// Once for each change, whichever of the two it was: the agent's registration or its libvirt. What was told before that
+// registration is of the past; what was told since may be heard first.
 void RemoteHypervisor::tell_connection(const HostId& host, const std::string& why) {
     Remote& remote = remotes_[host];
-    const bool up = remote.registered && remote.refused.empty() && !remote.without_libvirt;
+    const bool up = remote.registered && remote.refused.empty() && remote.without_libvirt <= remote.incarnation;
     if (std::exchange(remote.told_up, up) == up) return;
     emit({up ? HypervisorEvent::Kind::connected : HypervisorEvent::Kind::disconnected, host, {}, why});
 }
@@ -120,7 +120,7 @@ void RemoteHypervisor::heard_events(const KeyValue& entry, Noticed how) {
         if (!event) continue;
         const bool lost = event->kind == HypervisorEvent::Kind::disconnected;
         if (lost || event->kind == HypervisorEvent::Kind::connected) {
-            remote.without_libvirt = lost;
+            remote.without_libvirt = lost ? entry.mod_revision : 0;
             tell_connection(host, event->detail);
         } else {
             emit(*event);

@@ -72,7 +72,7 @@ public:
 private:
     struct Remote {
         bool registered = false;
-        bool without_libvirt = false;  // its agent is there, and has lost its libvirt
+        Revision without_libvirt = 0;  // when an agent told last that it has lost its libvirt; 0: it has it since
         bool told_up = false;          // the listeners take it for connected
         Revision incarnation = 0;      // of the agent that is or was registered
         std::string said{};            // by it, which says the following

@@ -56,13 +56,16 @@ struct AgentBench : ClusterBench {
     struct Leader {
         explicit Leader(ClusterBench& bench)
             : election(bench.io.get_executor(), bench.clock, bench.store, "leader", 1h),
-              term(bench.store, bench.wait(election.win()), [] {}),
+              store(bench.io, bench.clock, bench.data, bench.crashes, link),
+              term(store, bench.wait(election.win()), [] {}),
               caller(bench.io.get_executor(), bench.clock, term, term.term()),
               remote(bench.io.get_executor(), bench.clock, term, caller, {h1, h2},
                      [](const std::string&) { return VmFacts{}; }) {
             REQUIRE(bench.wait(caller.start()));
         }
         Election election;
+        sim::StoreLink link;
+        sim::SimStore store;
         TermStore term;
         Caller caller;
         RemoteHypervisor remote;
@@ -176,6 +179,27 @@ TEST_CASE("that a host's libvirt is back is told as soon as the store takes it, 
     REQUIRE(bench.remote->connection(h2) == Connection::down);
     bench.run_for(3s);
     CHECK(bench.remote->connection(h2) == Connection::up);
+}
+
+TEST_CASE("an agent that began anew while the leader heard nothing has its libvirt until it says otherwise") {
+    AgentBench bench;
+    bench.hypervisor.tell({HypervisorEvent::Kind::disconnected, h1, {}, "end of file"});
+    bench.run_for(1s);
+    REQUIRE(bench.remote->connection(h1) == Connection::down);
+    const Revision before = bench.created(cluster::agent_key(h1));
+    bench.leaders.back()->link.watches_silent_until = bench.clock.now() + 1min;
+    bench.erase(cluster::agent_key(h1));
+    REQUIRE(bench.run_until([&] { return bench.has(cluster::agent_key(h1)); }));
+    REQUIRE(bench.created(cluster::agent_key(h1)) > before);
+    SECTION("and says nothing") {
+        bench.run_for(11s);
+        CHECK(bench.remote->connection(h1) == Connection::up);
+    }
+    SECTION("and says that it lost it before its registration was heard of") {
+        bench.hypervisor.tell({HypervisorEvent::Kind::disconnected, h1, {}, "end of file"});
+        bench.run_for(11s);
+        CHECK(bench.remote->connection(h1) == Connection::down);
+    }
 }
 
 TEST_CASE("a host whose agent does not beat any more is disconnected, has last answered then, and is not called") {
