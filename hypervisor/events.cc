@@ -22,12 +22,6 @@ struct Sink {
     }
 };
 
-VmId id_of(virDomainPtr domain) {
-    char text[VIR_UUID_STRING_BUFLEN] = "";
-    virDomainGetUUIDString(domain, text);
-    return {text};
-}
-
 const Sink& sink(void* opaque) {
     return *static_cast<Sink*>(opaque);
 }

@@ -32,6 +32,12 @@ Error last_error(const std::string& subject) {
     return {code_of(*error), subject, error->message != nullptr ? error->message : "no message"};
 }
 
+VmId id_of(virDomainPtr domain) {
+    char text[VIR_UUID_STRING_BUFLEN] = "";
+    virDomainGetUUIDString(domain, text);
+    return {text};
+}
+
 Result<DomainHandle> find_domain(virConnectPtr connection, const VmId& vm) {
     DomainHandle domain(virDomainLookupByUUIDString(connection, vm.value.c_str()));
     if (!domain) return last_error(vm.value);

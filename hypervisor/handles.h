@@ -34,6 +34,8 @@ using Text = std::unique_ptr<char, Free>;
 /// not_found; a dead connection is unavailable; an aborted operation is cancelled.
 Error last_error(const std::string& subject);
 
+VmId id_of(virDomainPtr domain);
+
 /// Error not_found when this host does not know the domain.
 Result<DomainHandle> find_domain(virConnectPtr connection, const VmId& vm);
 

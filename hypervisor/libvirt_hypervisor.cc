@@ -33,9 +33,7 @@ LibvirtHypervisor::LibvirtHypervisor(boost::asio::any_io_executor executor, cons
     for (LinkOptions& options : hosts) {
         const HostId id = options.id;
         peers_[id] = options.peer_uri;
-        auto tell = [this](const HypervisorEvent& event) {
-            for (const auto& listener : listeners_) listener(event);
-        };
+        auto tell = [this](const HypervisorEvent& event) { this->tell(event); };
         auto answered = [this, id] { answered_[id] = clock_.now(); };
         auto& link = links_[id] = std::make_unique<HostLink>(executor, std::move(options), tell, answered);
         boost::asio::co_spawn(executor, link->supervise(), boost::asio::detached);
@@ -99,13 +97,29 @@ Hypervisor::Task<HostFacts> LibvirtHypervisor::facts(HostId host) {
 Hypervisor::Task<HostReading> LibvirtHypervisor::read(HostId host) {
     HostLink* link = find(host);
     if (link == nullptr) co_return unknown(host);
-    std::function<Result<HostReading>(virConnectPtr)> work = [name = host.value,
-                                                              pools = page_pools_[host]](virConnectPtr connection) {
+    std::function<Result<HostLook>(virConnectPtr)> work = [name = host.value,
+                                                           pools = page_pools_[host]](virConnectPtr connection) {
         return read_host(connection, name, pools);
     };
-    auto reading = co_await link->call<HostReading>(HostLink::Kind::statistics, std::move(work));
-    if (reading) reading->at = clock_.now();
-    co_return reading;
+    auto look = co_await link->call<HostLook>(HostLink::Kind::statistics, std::move(work));
+    if (!look) co_return look.error();
+    look->reading.at = clock_.now();
+    notice_autostart(host, *look);
+    co_return std::move(look->reading);
+}
+
+// libvirt has no event for it.
+void LibvirtHypervisor::notice_autostart(const HostId& host, const HostLook& look) {
+    std::map<VmId, bool> now;
+    for (const VmCounters& vm : look.reading.vms) now[vm.id] = look.autostart.contains(vm.id);
+    const std::map<VmId, bool> before = std::exchange(autostart_[host], now);
+    for (const auto& [vm, autostart] : now)
+        if (const auto known = before.find(vm); known != before.end() && known->second != autostart)
+            tell({HypervisorEvent::Kind::vm_changed, host, vm, "autostart"});
+}
+
+void LibvirtHypervisor::tell(const HypervisorEvent& event) const {
+    for (const auto& listener : listeners_) listener(event);
 }
 
 template <class T>

@@ -66,6 +66,8 @@ public:
 
 private:
     HostLink* find(const HostId& host) const;
+    void tell(const HypervisorEvent& event) const;
+    void notice_autostart(const HostId& host, const HostLook& look);
     template <class T>
     Task<T> with_worker(HostId host, std::function<Result<T>(virConnectPtr)> work, Duration deadline);
     /// Finds the domain on the control lane and applies `act` to it.
@@ -77,8 +79,9 @@ private:
     const Clock& clock_;
     AbandonedCount abandoned_probes_ = std::make_shared<std::atomic<unsigned>>(0);
     std::map<HostId, std::unique_ptr<HostLink>> links_;
-    std::map<HostId, std::string> peers_;     // URIs
-    std::map<HostId, PagePools> page_pools_;  // from the last facts
+    std::map<HostId, std::string> peers_;               // URIs
+    std::map<HostId, PagePools> page_pools_;            // from the last facts
+    std::map<HostId, std::map<VmId, bool>> autostart_;  // of the VMs of the last reading
     std::map<HostId, Instant> answered_;
     std::vector<std::function<void(const HypervisorEvent&)>> listeners_;
 };

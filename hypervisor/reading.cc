@@ -40,11 +40,24 @@ void read_free_pages(virConnectPtr connection, const PagePools& pools, HostCount
     }
 }
 
+// No statistics and no event tell of it [libvirt 9.0 qemuDomainSetAutostart].
+Result<std::set<VmId>> read_autostart(virConnectPtr connection, const std::string& host) {
+    virDomainPtr* domains = nullptr;
+    const int count = virConnectListAllDomains(connection, &domains,
+                                               VIR_CONNECT_LIST_DOMAINS_ACTIVE | VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
+    if (count < 0) return last_error(host);
+    std::set<VmId> ids;
+    for (int i = 0; i < count; ++i) {
+        const DomainHandle domain(domains[i]);
+        ids.insert(id_of(domain.get()));
+    }
+    std::free(domains);
+    return ids;
+}
+
 VmCounters counters_of(const virDomainStatsRecord& record) {
     VmCounters vm = counters_from(record.params, record.nparams);
-    char uuid[VIR_UUID_STRING_BUFLEN] = "";
-    virDomainGetUUIDString(record.dom, uuid);
-    vm.id = {uuid};
+    vm.id = id_of(record.dom);
     vm.name = virDomainGetName(record.dom);
     vm.libvirt_id = static_cast<int>(virDomainGetID(record.dom));
     return vm;
@@ -127,8 +140,9 @@ PagePools page_pools(const HostFacts& facts) {
     return pools;
 }
 
-Result<HostReading> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools) {
-    HostReading reading;
+Result<HostLook> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools) {
+    HostLook look;
+    HostReading& reading = look.reading;
     virDomainStatsRecordPtr* records = nullptr;
     // NOWAIT: a domain busy with a job gives what it can instead of delaying all others.
     const int count = virConnectGetAllDomainStats(
@@ -138,6 +152,9 @@ Result<HostReading> read_host(virConnectPtr connection, const std::string& host,
     reading.vms.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) reading.vms.push_back(counters_of(*records[i]));
     virDomainStatsRecordListFree(records);
+    auto autostart = read_autostart(connection, host);
+    if (!autostart) return autostart.error();
+    look.autostart = std::move(*autostart);
     read_cpu(connection, reading.host);
     read_free_pages(connection, pools, reading.host);
     if (const auto memory = read_memory(connection)) {
@@ -145,7 +162,7 @@ Result<HostReading> read_host(virConnectPtr connection, const std::string& host,
         reading.host.memory_available = memory->available;
     }
     virResetLastError();
-    return reading;
+    return look;
 }
 
 Result<VmFacts> read_vm_facts(virDomainPtr domain) {

@@ -18,8 +18,13 @@ struct PagePools {
 };
 PagePools page_pools(const HostFacts& facts);
 
-/// Host counters and all active domains by one virConnectGetAllDomainStats. `at` is left to the caller.
-Result<HostReading> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools);
+struct HostLook {
+    HostReading reading;
+    std::set<VmId> autostart;  // active domains that the host starts by itself when it boots
+};
+/// Host counters and all active domains by one virConnectGetAllDomainStats, and one virConnectListAllDomains. `at` is
+/// left to the caller.
+Result<HostLook> read_host(virConnectPtr connection, const std::string& host, const PagePools& pools);
 
 Result<VmFacts> read_vm_facts(virDomainPtr domain);
 Result<Presence> read_presence(virDomainPtr domain);

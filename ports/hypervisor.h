@@ -24,7 +24,7 @@ struct HypervisorEvent {
         disconnected,  // vm is empty
         vm_started,    // also: arrived by migration
         vm_stopped,    // also: left by migration; see detail
-        vm_changed,    // paused, resumed, defined, undefined, metadata, device added or removed
+        vm_changed,    // paused, resumed, defined, undefined, metadata, autostart, device added or removed
         switchover,    // its source paused it to hand it over: from here on the target may run it
         migration_iteration,
         job_completed,

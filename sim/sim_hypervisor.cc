@@ -73,7 +73,7 @@ Hypervisor::Task<void> SimHypervisor::reach(HostId host) {
     co_await clock_.sleep_for(call_takes);
     const SimHost* const at = known(host);
     if (at == nullptr) co_return Error{ErrorCode::not_found, host.value, "no such host is configured"};
-    if (answers(*at)) answered_[host] = clock_.now();
+    if (answers(*at) && clock_.now() >= at->calls_time_out_until) answered_[host] = clock_.now();
     if (answers(*at)) co_return Result<void>();
     if (on_ || at->seen_down || !at->libvirtd) co_return Error{ErrorCode::unavailable, host.value, "not connected"};
     co_await clock_.sleep_for(call_deadline);
@@ -112,7 +112,7 @@ Hypervisor::Task<HostReading> SimHypervisor::read(HostId host) {
     const auto reached = co_await reach(host);
     if (!reached) co_return reached.error();
     HostReading reading;
-    reading.at = clock_.now();
+    reading.at = answered_[host] = clock_.now();
     SimHost& at = *world_.host(host);
     world_.count_cpu(at);
     const Duration up = clock_.now() - at.booted;
@@ -305,7 +305,8 @@ Hypervisor::Task<void> SimHypervisor::set_autostart(HostId host, VmId vm, bool a
     std::function<Result<void>()> act = [this, host, vm, autostart]() -> Result<void> {
         Domain* const domain = world_.domain(host, vm);
         if (domain == nullptr) return Error{ErrorCode::not_found, vm.value, "Domain not found"};
-        domain->autostart = autostart;
+        if (std::exchange(domain->autostart, autostart) != autostart)
+            world_.emit(HypervisorEvent::Kind::vm_changed, host, vm, "autostart");
         return {};
     };
     return change(std::move(host), std::move(act));

@@ -100,6 +100,19 @@ TEST_CASE("A VM's facts carry its autostart flag, which does not travel by itsel
     }
 }
 
+TEST_CASE("A reading tells of an autostart flag that was changed since the last one, for which libvirt has no event") {
+    Bench bench;
+    std::vector<std::string> heard;
+    bench.hypervisor.on_event([&](const HypervisorEvent& event) {
+        if (event.kind == HypervisorEvent::Kind::vm_changed && event.vm == bench.vm) heard.push_back(event.detail);
+    });
+    for (const bool autostart : {true, false}) {
+        REQUIRE(await(bench.io, bench.hypervisor.set_autostart(here, bench.vm, autostart)).has_value());
+        for (int looked = 0; looked < 2; ++looked) REQUIRE(await(bench.io, bench.hypervisor.read(here)).has_value());
+    }
+    CHECK(heard == std::vector<std::string>{"autostart", "autostart"});
+}
+
 TEST_CASE("A host that is not configured is not found, and one that is down is unavailable") {
     Bench bench;
     CHECK(await(bench.io, bench.hypervisor.facts({"other"})).error().code == ErrorCode::not_found);
