@@ -209,6 +209,7 @@ private:
     Task<void> clean(HostId host, VmId vm);
     static bool is_held(const std::weak_ptr<Seat>& seat, const HostId& host);
     void moved(const VmId& vm, const HostId& to);
+    void starts_by_itself(const VmId& vm);
     bool is_touched(const HostId& host) const;
     bool is_rejoining(const HostId& host) const;
 

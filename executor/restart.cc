@@ -149,13 +149,13 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
     }
     for (const HostId& host : hypervisor_.hosts()) {
         if (host == run->op.to || is_gone(host)) continue;
-        if (hypervisor_.connection(host) != Connection::up) {
-            if (may_hide(host, run->op.from)) found.unasked = host;
-            continue;
+        std::optional<Presence> seen;  // a connection may be called up for a while after its end
+        if (hypervisor_.connection(host) == Connection::up) {
+            const auto presence = co_await look(host, run->op.vm);
+            if (presence) seen = *presence;
         }
-        const auto presence = co_await look(host, run->op.vm);
-        if (!presence || !is_there(*presence)) continue;
-        (is_half(*presence) ? found.half : found.elsewhere) = host;
+        if (!seen && may_hide(host, run->op.from)) found.unasked = host;
+        if (seen && is_there(*seen)) (is_half(*seen) ? found.half : found.elsewhere) = host;
     }
     co_return found;
 }
@@ -222,6 +222,15 @@ boost::asio::awaitable<bool> Executor::remove_trace(RunPtr run) {
     if (is_lost(run->op.to)) co_return false;
     const auto undefined = co_await hypervisor_.undefine(run->op.to, run->op.vm);
     co_return undefined || undefined.error().code == ErrorCode::not_found;
+}
+
+// It was without for as long as it arrived, and may have been looked at then.
+void Executor::starts_by_itself(const VmId& vm) {
+    const VmRecord* known = records_.find(vm);
+    if (known == nullptr) return;
+    VmRecord record = *known;
+    record.autostart = true;
+    records_.set(std::move(record));
 }
 
 void Executor::moved(const VmId& vm, const HostId& to) {

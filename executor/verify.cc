@@ -199,6 +199,7 @@ boost::asio::awaitable<bool> Executor::commit_move(RunPtr run, Picture picture, 
     if (run->op.autostart && picture.target->persistent) {
         const auto set = co_await hypervisor_.set_autostart(run->op.to, run->op.vm, true);
         if (!set) left += "; autostart could not be set: " + said_of(run->op.vm, set.error());
+        if (set) starts_by_itself(run->op.vm);
     }
     if (!left.empty() && !last_try) co_return false;
     moved(run->op.vm, run->op.to);
