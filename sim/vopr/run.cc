@@ -494,6 +494,12 @@ private:
         return std::nullopt;
     }
 
+    static bool tells_of_more_down(const std::vector<std::string>& notes, const HostId& host) {
+        return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+            return note.ends_with(" more are down since " + host.value + " was lost");
+        });
+    }
+
     static bool is_alarmed(const daemon::Controller& controller, const VmId& vm) {
         for (const Operation& op : controller.active())
             if (op.vm == vm && op.alarm) return true;
@@ -501,6 +507,8 @@ private:
             if (op.vm == vm && op.state == OperationState::failed) return true;
         for (const std::string& note : controller.last_cycle().notes)
             if (note.starts_with("ALARM: ") && has_word(note, vm.value)) return true;
+        for (const VmRecord& record : controller.vms_down())  // of many on one host, the alarm names the first
+            if (record.vm == vm && tells_of_more_down(controller.last_cycle().notes, record.host)) return true;
         return false;
     }
 
