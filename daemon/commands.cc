@@ -144,6 +144,19 @@ Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool forc
     const std::string objection = policy::objection_to_power_off(inventory(), memory_, policy_, clock_.now(), host);
     if (!objection.empty() && !force) co_return Error{ErrorCode::refused, host.value, "has to stay on: " + objection};
     std::string reason = "asked for by " + by;
+    co_return co_await begin_switch_off(std::move(host), drill, std::move(reason), std::move(by));
+}
+
+// Whoever is not seen anywhere was shut down just now, or moved by hand to nobody knows where. Of a host that is off
+// nobody would ask any more.
+Controller::Task<void> Controller::begin_switch_off(HostId host, bool drill, std::string reason, std::string by) {
+    const auto there = keeper_.running_on(host);
+    for (const VmId& vm : executor_.vms().of_host(host)) {
+        const VmRecord* record = executor_.vms().find(vm);
+        if (record->ended || record->down || std::find(there.begin(), there.end(), vm) != there.end()) continue;
+        co_return Error{ErrorCode::conflict, host.value,
+                        record->name + " was on it, and what became of it is not known yet"};
+    }
     co_return co_await power_switch_.switch_off(std::move(host), drill, std::move(reason), std::move(by));
 }
 

@@ -152,6 +152,7 @@ private:
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
     Result<void> silent_enough(const HostId& host) const;
     void note_on_two_hosts(Cycle& cycle) const;
+    Task<void> begin_switch_off(HostId host, bool drill, std::string reason, std::string by);
     boost::asio::awaitable<void> keep_homes();
     boost::asio::awaitable<void> keep_boots();
     Task<void> load_state();

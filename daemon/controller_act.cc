@@ -98,7 +98,7 @@ boost::asio::awaitable<void> Controller::switch_power(Cycle& cycle) {
         if (change.on)
             begun = co_await power_switch_.switch_on(change.host, std::move(reason), std::move(by));
         else
-            begun = co_await power_switch_.switch_off(change.host, drill, std::move(reason), std::move(by));
+            begun = co_await begin_switch_off(change.host, drill, std::move(reason), std::move(by));
         if (!begun) cycle.notes.push_back(change.host.value + " is not switched: " + to_string(begun.error()));
     }
 }
