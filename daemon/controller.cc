@@ -396,6 +396,7 @@ void Controller::note_on_two_hosts(Cycle& cycle) const {
         const auto active = executor_.active();  // an operation tells of its own VM
         if (std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == halves.vm; }))
             continue;
+        ++cycle.interrupted;
         cycle.notes.push_back("ALARM: " + cycle.vm_names[halves.vm] + " is paused on " + halves.first.value +
                               " and on " + halves.second.value +
                               " as a migration that was interrupted leaves it: see to it yourself");
