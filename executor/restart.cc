@@ -308,7 +308,12 @@ Executor::Task<void> Executor::clean(HostId host, VmId vm) {
         const VmRecord* now = records_.find(vm);
         if (now == nullptr || now->host != owner)
             co_return Error{ErrorCode::conflict, vm.value, "its owner has just changed"};
-        if (!is_there(*owned)) {  // somebody moved it here: this is the only one
+        if (!is_there(*owned)) {  // somebody moved it here, or this host started it by itself: this is the only one
+            const bool was_ours = std::find(now->left.begin(), now->left.end(), host) != now->left.end();
+            if (was_ours && owned->persistent) {  // and that one is what we made of it
+                const auto undefined = co_await hypervisor_.undefine(owner, vm);
+                if (!undefined && undefined.error().code != ErrorCode::not_found) co_return undefined.error();
+            }
             moved(vm, host);
             co_return Result<void>();
         }

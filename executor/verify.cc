@@ -347,7 +347,8 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
         co_return true;
     }
     if (is_lost(run->op.from) || is_lost(run->op.to)) {
-        const bool target_is_lost = is_lost(run->op.to);
+        // Of both, its source: there it starts by itself if anywhere.
+        const bool target_is_lost = !is_lost(run->op.from);
         const HostId gone = target_is_lost ? run->op.to : run->op.from;
         const HostId other = target_is_lost ? run->op.from : run->op.to;
         const auto removed =
@@ -356,6 +357,7 @@ boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, boo
         std::string message = gone.value + " was lost, and the guest with it";
         if (!removed) message += definition_left(other, removed.error());
         moved(run->op.vm, gone);  // it is that host's to be restarted with
+        if (run->op.persistent && is_lost(other)) is_left_on(records_, run->op.vm, other);
         run->op.alarm = !removed;
         co_await transition(run, OperationState::cancelled, std::move(message));
         co_return true;

@@ -419,6 +419,41 @@ TEST_CASE("That a VM has autostart where it arrived is known, whatever was seen 
     CHECK(lab.owner("auto").autostart);
 }
 
+TEST_CASE(
+    "Of a migration whose hosts are both lost the source is the owner, and what the target has of it is cleaned") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.domain("h1", "vm")->autostart = true;
+    lab.ask(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr; }));
+    lab.world.power_off({"h2"});
+    lab.world.power_off({"h1"});
+    lab.run_for(20s);
+    for (const char* host : {"h2", "h1"}) REQUIRE(lab.fence(host));
+    for (const char* host : {"h2", "h1"}) REQUIRE(lab.becomes(host, PowerState::lost));
+    REQUIRE(lab.settle());
+    CHECK(lab.records().back().message == "h1 was lost, and the guest with it");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK(lab.owner("vm").left == std::vector<HostId>{{"h2"}});
+}
+
+TEST_CASE("A host that starts by itself what it had lost, while that is down, keeps it, as the only one") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    REQUIRE(lab.settle());
+    lab.domain("h1", "vm")->autostart = true;
+    lab.world.stop_domain({"h2"}, {"vm"}, "shut down", true);
+    lab.world.power_on({"h1"});
+    REQUIRE(lab.becomes("h1", PowerState::on));
+    CHECK(lab.where("vm") == "h1");
+    CHECK(lab.owner("vm").host == HostId{"h1"});
+    CHECK(lab.domain("h2", "vm") == nullptr);
+}
+
 TEST_CASE("A source that is lost just when its guest has arrived is cleaned of it when it comes back") {
     FailoverLab lab;
     lab.check = {};  // the guest may be on h2 while h1 has power
