@@ -131,12 +131,13 @@ void Migration::finish() {
 }
 
 void Migration::confirm() {
-    Domain& arrived = *target();
-    arrived.completed = source()->progress;
-    arrived.completed.phase = MigrationPhase::completed;
-    arrived.completed.iteration = iteration_;
-    arrived.completed.processed = arrived.memory;
-    arrived.completed.downtime = time_for(remaining_) + finish_takes;
+    if (Domain* const arrived = target()) {  // somebody may have moved it on already
+        arrived->completed = source()->progress;
+        arrived->completed.phase = MigrationPhase::completed;
+        arrived->completed.iteration = iteration_;
+        arrived->completed.processed = arrived->memory;
+        arrived->completed.downtime = time_for(remaining_) + finish_takes;
+    }
     phase_ = Phase::ended;
     source()->job = false;
     if (request_.persistent) source()->persistent = false;

@@ -465,6 +465,7 @@ Result<void> World::start(const HostId& id, const VmId& vm, bool persistent) {
 void World::move_by_hand(const VmId& vm, const HostId& from, const HostId& to) {
     Domain moved = *domain(from, vm);
     moved.job = false;
+    moved.autostart = false;  // it does not travel
     moved.state = State::running;
     moved.reason = Reason::none;
     hosts_.at(from).domains.erase(vm);

@@ -471,7 +471,8 @@ private:
             if (!op.alarm && op.state != OperationState::waiting)
                 return "6: an operation on " + op.vm.value + " does not end: " + op.message;
         for (const PowerRecord& record : controller.power_records())
-            if (record.state != PowerState::on && record.state != PowerState::off && !record.alarm)
+            if (record.state != PowerState::on && record.state != PowerState::off && !record.alarm &&
+                !waits_for_a_person(controller, record.host))
                 return "6: " + record.host.value + " stays " + to_string(record.state) + ": " + record.message;
         for (const Guest& guest : scenario_.guests) {
             const auto on = cluster_.world.running_on(guest.vm).size();
@@ -482,6 +483,13 @@ private:
                 return "1: " + guest.vm.value + " runs elsewhere, and will be started by " + where->value + " as well";
         }
         return "";
+    }
+
+    // VMs of it cannot be started elsewhere, and a person was told why.
+    static bool waits_for_a_person(const daemon::Controller& controller, const HostId& host) {
+        const auto active = controller.active();
+        return std::any_of(active.begin(), active.end(),
+                           [&](const Operation& op) { return op.from == host && op.alarm; });
     }
 
     // Whose next boot would start it although it runs elsewhere.
