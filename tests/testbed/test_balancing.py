@@ -196,7 +196,10 @@ class WhatTravels(ClusterTest):
         self.assertIn("kept", virsh("host3", "metadata", "pet", "--config", "--uri", "urn:test"))
         self.assertRegex(virsh("host3", "dominfo", "passing"), r"Persistent:\s+no")
         self.assertEqual([row["host"] for row in rows("passing")], ["host3"])
-        virsh("host3", "autostart", "pet", "--disable")
+        known = lambda: self.ballast.ctl("explain", "vm", "pet")["vm"]["autostart"]  # noqa: E731
+        wait_until("Ballast to know that pet has autostart there", known)
+        virsh("host3", "autostart", "pet", "--disable")  # libvirt has no event for it
+        wait_until("Ballast to know that it has not any more", lambda: not known())
         self.assert_runs_once("pet", "host3")
         self.assert_runs_once("passing", "host3")
 
