@@ -298,6 +298,12 @@ boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
             if (definition) failover_.defined(host, vm, *facts, std::move(*definition));
             keeper_.vm_facts(vm, std::move(*facts));
         }
+        for (const VmId& vm : keeper_.long_paused(host)) {
+            const auto presence = co_await hypervisor_.presence(host, vm);
+            if (presence)
+                keeper_.paused_because(
+                    vm, host, presence->migration_under_way ? Presence::PauseReason::none : presence->pause_reason);
+        }
         if (keeper_.vm_facts_wanted(host).empty()) want_cycle();
         co_await wake->take(clock_, facts_refresh);
     }
@@ -375,7 +381,7 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     for (const auto& [id, vm] : seen.vms) cycle.vm_names.emplace_hint(cycle.vm_names.end(), id, vm.facts.name);
     homes_.prune(seen, executor_.active(), clock_.wall_now(), policy_.maintenance.within);
     keep_planned(cycle, std::move(seen), begin);
-    note_on_two_hosts(cycle);
+    note_what_vms_need(cycle);
     co_await keep_homes();
     co_await keep_boots();
     co_await act(cycle);
@@ -386,20 +392,30 @@ boost::asio::awaitable<void> Controller::run_cycle() {
     if (listener_.cycle_ended) listener_.cycle_ended(last_cycle_);
 }
 
-void Controller::note_on_two_hosts(Cycle& cycle) const {
+namespace {
+std::string stands_still(const Stuck& stuck) {
+    using Why = Presence::PauseReason;
+    std::string text = " is paused on " + stuck.hosts.front().value;
+    for (std::size_t i = 1; i < stuck.hosts.size(); ++i) text += " and on " + stuck.hosts[i].value;
+    if (stuck.why == Why::io_error) return text + " by an IO error: see to its storage, then virsh resume";
+    if (stuck.why == Why::post_copy_failed)
+        return text + " by a post-copy migration that was interrupted: both halves are needed, see to it yourself";
+    return text + " by a migration that was interrupted: see to it yourself";
+}
+}  // namespace
+
+void Controller::note_what_vms_need(Cycle& cycle) const {
     const auto doubles = keeper_.double_runs();
     cycle.double_runs = doubles.size();
-    for (const OnTwoHosts& twice : doubles)
+    for (const DoubleRun& twice : doubles)
         cycle.notes.push_back("ALARM: " + cycle.vm_names[twice.vm] + " runs on " + twice.first.value + " and on " +
                               twice.second.value);
-    for (const OnTwoHosts& halves : keeper_.interrupted()) {
-        const auto active = executor_.active();  // an operation tells of its own VM
-        if (std::any_of(active.begin(), active.end(), [&](const Operation& op) { return op.vm == halves.vm; }))
-            continue;
-        ++cycle.interrupted;
-        cycle.notes.push_back("ALARM: " + cycle.vm_names[halves.vm] + " is paused on " + halves.first.value +
-                              " and on " + halves.second.value +
-                              " as a migration that was interrupted leaves it: see to it yourself");
+    const auto active = executor_.active();
+    for (const Stuck& stuck : keeper_.stuck()) {
+        const auto concerns = [&](const Operation& op) { return op.vm == stuck.vm; };
+        if (std::any_of(active.begin(), active.end(), concerns)) continue;  // which tells of it
+        ++cycle.stuck;
+        cycle.notes.push_back("ALARM: " + cycle.vm_names[stuck.vm] + stands_still(stuck));
     }
 }
 

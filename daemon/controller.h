@@ -151,7 +151,7 @@ private:
     void renew_host_facts(const HostId& host);
     boost::asio::awaitable<void> keep_vm_facts(HostId host);
     Result<void> silent_enough(const HostId& host) const;
-    void note_on_two_hosts(Cycle& cycle) const;
+    void note_what_vms_need(Cycle& cycle) const;
     Task<void> begin_switch_off(HostId host, bool drill, std::string reason, std::string by);
     boost::asio::awaitable<void> keep_homes();
     boost::asio::awaitable<void> keep_boots();

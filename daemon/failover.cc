@@ -506,7 +506,9 @@ void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts,
     record.vm = vm;
     record.name = facts.name;
     record.persistent = facts.persistent;
-    record.autostart = facts.autostart;
+    // What arrives has none yet, and what it left behind may have it still.
+    const bool arrives = known != nullptr && known->host != host && is_busy(vm);
+    if (!arrives) record.autostart = facts.autostart;
     const bool fits = definition.size() <= longest_definition;
     record.definition = fits ? std::move(definition) : "";
     if (!fits) too_long_.insert(vm);

@@ -9,8 +9,7 @@ constexpr std::size_t past_moves_kept = 2000;
 // A VM that left one host's sample may show up in another's only some passes later.
 constexpr Duration owner_remembered = std::chrono::minutes{10};
 constexpr Duration forget_every = std::chrono::seconds{10};
-// A guest that its owner had paused is paused on both hosts for as long as its memory is sent.
-constexpr Duration halves_wait = std::chrono::minutes{5};
+constexpr Duration long_paused_after = std::chrono::minutes{5};
 
 bool runs(const collectors::Sample::SampledVm& vm) {
     return vm.state == VmState::running;
@@ -103,7 +102,8 @@ void InventoryKeeper::sampled(const HostId& id, const collectors::Sample& sample
         show(id, vm, now);
         concerned.insert(vm);
     }
-    notice_on_two_hosts(std::move(concerned), sample.at);
+    notice_double_runs(concerned, sample.at);
+    notice_paused(id, sample);
     forget_gone_vms(sample.at);
 }
 
@@ -296,56 +296,81 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
     return inventory;
 }
 
-std::vector<HostId> InventoryKeeper::hosts_with(const VmId& vm, VmState state) const {
-    std::vector<HostId> hosts;
-    const auto places = places_.find(vm);
-    if (places == places_.end()) return hosts;
-    for (const HostId& host : places->second)
-        if (seen_.at(host).at(vm).state == state) hosts.push_back(host);
-    return hosts;
-}
-
-void InventoryKeeper::note(std::map<VmId, Twice>& noted, const VmId& vm, const std::vector<HostId>& hosts, Instant at) {
-    if (hosts.size() < 2) {
-        noted.erase(vm);
-        return;
-    }
-    Twice& twice = noted.try_emplace(vm, Twice{hosts[0], hosts.back(), at}).first->second;
-    if (twice.first != hosts[0] || twice.second != hosts.back()) twice = {hosts[0], hosts.back(), at};
-}
-
 // Hosts are sampled one after the other: a VM on its way is seen on both once. Twice on both is a double run.
-void InventoryKeeper::notice_on_two_hosts(std::set<VmId> concerned, Instant at) {
+void InventoryKeeper::notice_double_runs(const std::set<VmId>& concerned, Instant at) {
+    const auto running_hosts = [this](const VmId& vm) {
+        std::vector<HostId> hosts;
+        const auto places = places_.find(vm);
+        if (places == places_.end()) return hosts;
+        for (const HostId& host : places->second)
+            if (runs(seen_[host].at(vm))) hosts.push_back(host);
+        return hosts;
+    };
     // Others may have come together, or gone, by an operation of ours.
-    for (const auto* noted : {&twice_, &halves_})
-        for (const auto& [vm, twice] : *noted) concerned.insert(vm);
-    for (const VmId& vm : concerned) {
-        const std::vector<HostId> running = hosts_with(vm, VmState::running);
-        note(twice_, vm, running, at);
-        note(halves_, vm, running.empty() ? hosts_with(vm, VmState::paused) : std::vector<HostId>{}, at);
+    std::set<VmId> looked_at = concerned;
+    for (const auto& [vm, twice] : twice_) looked_at.insert(vm);
+    for (const VmId& vm : looked_at) {
+        const auto hosts = running_hosts(vm);
+        if (hosts.size() < 2) {
+            twice_.erase(vm);
+            continue;
+        }
+        Twice& twice = twice_.try_emplace(vm, Twice{hosts[0], hosts.back(), at}).first->second;
+        if (twice.first != hosts[0] || twice.second != hosts.back()) twice = {hosts[0], hosts.back(), at};
     }
 }
 
-std::vector<OnTwoHosts> InventoryKeeper::double_runs() const {
+std::vector<DoubleRun> InventoryKeeper::double_runs() const {
     const auto seen_after = [this](const HostId& host, Instant then) {
         const auto found = looked_at_.find(host);
         return found != looked_at_.end() && found->second > then;
     };
-    std::vector<OnTwoHosts> doubles;
+    std::vector<DoubleRun> doubles;
     for (const auto& [vm, twice] : twice_)
         if (seen_after(twice.first, twice.since) && seen_after(twice.second, twice.since))
             doubles.push_back({vm, twice.first, twice.second});
     return doubles;
 }
 
-std::vector<OnTwoHosts> InventoryKeeper::interrupted() const {
-    const auto still_seen = [this](const HostId& host, Instant then) { return hosts_.at(host).sampled_at >= then; };
-    std::vector<OnTwoHosts> interrupted;
-    for (const auto& [vm, halves] : halves_)
-        if (still_seen(halves.first, halves.since + halves_wait) &&
-            still_seen(halves.second, halves.since + halves_wait))
-            interrupted.push_back({vm, halves.first, halves.second});
-    return interrupted;
+void InventoryKeeper::notice_paused(const HostId& id, const collectors::Sample& sample) {
+    std::erase_if(paused_, [&](const auto& entry) {
+        const auto there = sample.vms.find(entry.first);
+        const bool is_there = there != sample.vms.end();
+        return entry.second.host == id ? !is_there || there->second.state != VmState::paused
+                                       : is_there && runs(there->second);
+    });
+    for (const auto& [vm, now] : sample.vms) {
+        const auto owner = owners_.find(vm);
+        const bool is_own = owner == owners_.end() || owner->second.host == id;
+        if (now.state == VmState::paused && is_own) paused_.try_emplace(vm, Paused{id, sample.at});
+    }
+}
+
+std::vector<VmId> InventoryKeeper::long_paused(const HostId& host) const {
+    std::vector<VmId> vms;
+    const auto told = hosts_.find(host);
+    for (const auto& [vm, paused] : paused_)
+        if (paused.host == host && told != hosts_.end() && told->second.sampled_at >= paused.since + long_paused_after)
+            vms.push_back(vm);
+    return vms;
+}
+
+void InventoryKeeper::paused_because(const VmId& vm, const HostId& host, Presence::PauseReason why) {
+    if (const auto paused = paused_.find(vm); paused != paused_.end() && paused->second.host == host)
+        paused->second.why = why;
+}
+
+std::vector<Stuck> InventoryKeeper::stuck() const {
+    using Why = Presence::PauseReason;
+    std::vector<Stuck> found;
+    for (const auto& [vm, paused] : paused_) {
+        if (paused.why != Why::migration && paused.why != Why::post_copy_failed && paused.why != Why::io_error)
+            continue;
+        Stuck& stuck = found.emplace_back(Stuck{vm, {paused.host}, paused.why});
+        for (const HostId& host : places_.at(vm))
+            if (host != paused.host && seen_.at(host).at(vm).state == VmState::paused) stuck.hosts.push_back(host);
+    }
+    return found;
 }
 
 std::optional<VmId> InventoryKeeper::find_vm(const std::string& name_or_uuid) const {

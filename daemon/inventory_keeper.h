@@ -11,15 +11,23 @@
 #include "collectors/rates.h"
 #include "config/daemon_options.h"
 #include "model/inventory.h"
+#include "model/migration.h"
 #include "model/operation.h"
 #include "ports/hypervisor.h"
 
 namespace ballast::daemon {
 
-/// A VM that is on two hosts at once.
-struct OnTwoHosts {
+/// A VM that two hosts report running at once.
+struct DoubleRun {
     VmId vm;
     HostId first, second;
+};
+
+/// A VM that has been paused for minutes, and not by its user.
+struct Stuck {
+    VmId vm;
+    std::vector<HostId> hosts;  // its own first, then others that have a copy
+    Presence::PauseReason why = Presence::PauseReason::none;
 };
 
 /// What the policy shall know of an operation that ended at `ended`.
@@ -65,10 +73,11 @@ public:
     /// Running or paused VMs that are this host's own: not arrivals, and not the second of a double run.
     std::vector<VmId> running_on(const HostId& host) const;
     Inventory build(Instant now, const std::vector<Operation>& active) const;
-    /// Those that two hosts report running.
-    std::vector<OnTwoHosts> double_runs() const;
-    /// Those that two hosts have had paused, and none running, for so long that no migration is under way any more.
-    std::vector<OnTwoHosts> interrupted() const;
+    std::vector<DoubleRun> double_runs() const;
+    /// VMs that this host has had paused for minutes, and that run nowhere: why, it has to be asked.
+    std::vector<VmId> long_paused(const HostId& host) const;
+    void paused_because(const VmId& vm, const HostId& host, Presence::PauseReason why);
+    std::vector<Stuck> stuck() const;
     bool in_maintenance(const HostId& host) const { return hosts_.contains(host) && hosts_.at(host).maintenance; }
     std::string site_of(const HostId& host) const { return knows(host) ? hosts_.at(host).site : ""; }
     bool knows(const HostId& host) const { return hosts_.contains(host); }
@@ -90,11 +99,15 @@ private:
         HostId first, second;
         Instant since;
     };
-    static void note(std::map<VmId, Twice>& noted, const VmId& vm, const std::vector<HostId>& hosts, Instant at);
+    struct Paused {
+        HostId host;
+        Instant since;
+        Presence::PauseReason why = Presence::PauseReason::none;
+    };
 
+    void notice_paused(const HostId& host, const collectors::Sample& sample);
     void notice_owner(const VmId& vm, const HostId& host, Instant at);
-    void notice_on_two_hosts(std::set<VmId> concerned, Instant at);
-    std::vector<HostId> hosts_with(const VmId& vm, VmState state) const;
+    void notice_double_runs(const std::set<VmId>& concerned, Instant at);
     void forget_gone_vms(Instant now);
     void show(const HostId& host, const VmId& vm, collectors::Sample::SampledVm sampled);
     void hide(const HostId& host, const VmId& vm);
@@ -110,7 +123,7 @@ private:
     std::uint64_t facts_revision_ = 0;  // the last one given: each is given once
     std::map<VmId, Owner> owners_;
     std::map<VmId, Twice> twice_;      // seen running on two hosts
-    std::map<VmId, Twice> halves_;     // seen paused on two hosts, and running on none
+    std::map<VmId, Paused> paused_;    // on its own host, and running on none
     std::map<VmId, HostId> expected_;  // where our own operations put them
     std::optional<Instant> forgot_at_;
     std::deque<PastMove> past_moves_;

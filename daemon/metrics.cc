@@ -144,7 +144,7 @@ MetricFamilies Metrics::state_metrics() const {
     append(families, daemon_metrics(leader_));
     add_single(families, "ballast_paused", paused_);
     add_single(families, "ballast_double_running_vms", double_running_);
-    add_single(families, "ballast_double_paused_vms", double_paused_);
+    add_single(families, "ballast_stuck_vms", stuck_);
     return families;
 }
 

@@ -47,10 +47,8 @@ public:
     void set_leader(bool leader) { leader_ = leader; }
     void set_mode(policy::Mode mode) { mode_ = mode; }
     void set_paused(bool paused) { paused_ = paused; }
-    void set_on_two_hosts(std::size_t running, std::size_t paused) {
-        double_running_ = running;
-        double_paused_ = paused;
-    }
+    void set_double_running(std::size_t vms) { double_running_ = vms; }
+    void set_stuck(std::size_t vms) { stuck_ = vms; }
 
     /// Everything in Prometheus' text format 0.0.4. Some 2 us a series: with series for every VM of a large cluster,
     /// call it no more often than needed (MetricsListener keeps the text).
@@ -76,7 +74,7 @@ private:
     std::optional<bool> leader_;
     std::optional<policy::Mode> mode_;
     std::optional<bool> paused_;
-    std::optional<std::size_t> double_running_, double_paused_;
+    std::optional<std::size_t> double_running_, stuck_;
     std::function<MetricFamilies()> beside_;
 };
 

@@ -59,8 +59,8 @@ const std::vector<MetricRow> rows = {
     {"ballast_braked", gauge, "",
      "1 while moves are held back because earlier ones did not bring the relief they promised"},
     {"ballast_double_running_vms", gauge, "", "VMs that two hosts report running at once"},
-    {"ballast_double_paused_vms", gauge, "",
-     "VMs that two hosts have had paused for minutes, and nobody moves: a migration was interrupted"},
+    {"ballast_stuck_vms", gauge, "",
+     "VMs that have stood still for minutes by an IO error or an interrupted migration, while nobody moves them"},
     // migrations
     {"ballast_operations_waiting", gauge, "", "Proposed migrations that wait for an operator's approval"},
     {"ballast_operations_planned", gauge, "", "Accepted migrations that wait for a slot or for their next attempt"},

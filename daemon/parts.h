@@ -169,7 +169,8 @@ private:
         listener.cycle_ended = [this](const Cycle& cycle) {
             log_.cycle_ended(cycle);
             metrics_.cycle_ended(cycle);
-            metrics_.set_on_two_hosts(cycle.double_runs, cycle.interrupted);
+            metrics_.set_double_running(cycle.double_runs);
+            metrics_.set_stuck(cycle.stuck);
             service::notify_status(status_line(cycle));
             keep_history(cycle);
             season_file_.keep(cycle.at, controller_.memory().seasons);

@@ -20,7 +20,7 @@ struct Cycle {
     std::map<VmId, std::string> vm_names;
     std::vector<OperationId> operations;  // what was started or proposed in this cycle
     std::size_t double_runs = 0;          // VMs that two hosts report running
-    std::size_t interrupted = 0;          // and those that two have paused, and nobody moves
+    std::size_t stuck = 0;                // VMs that stand still, and not because their users want it
     std::vector<std::string> notes;       // why a planned move was not started, double runs, and the like
     Duration observe_time{}, plan_time{}, act_time{};
 };

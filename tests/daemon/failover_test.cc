@@ -211,6 +211,23 @@ TEST_CASE("A guest that is paused when its host dies is started elsewhere as wel
     CHECK_FALSE(bench.where(web).empty());
 }
 
+TEST_CASE("A guest that stands still by an IO error is an alarm after a while, and one that its user paused is none") {
+    using Why = Presence::PauseReason;
+    FailoverBench bench;
+    auto& vm = bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web});
+    vm.state = VmState::paused;
+    vm.pause_reason = Why::user;
+    bench.pass(10min);
+    CHECK_FALSE(bench.notes("web"));
+    vm.pause_reason = Why::io_error;
+    bench.pass(3min);
+    CHECK(bench.notes("ALARM: web is paused on host2 by an IO error: see to its storage, then virsh resume"));
+    CHECK(bench.controller->last_cycle().stuck == 1);
+    vm.state = VmState::running;
+    bench.pass(1min);
+    CHECK_FALSE(bench.notes("web"));
+}
+
 TEST_CASE("That a VM has autostart is known after a restart of the daemon, too") {
     FailoverBench bench;
     bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.autostart = true;

@@ -70,7 +70,8 @@ TEST_CASE("a vm counts as running twice once both hosts were sampled again, not 
     CHECK(keeper.running_on(k2).size() == 1);
 }
 
-TEST_CASE("a vm that two hosts have had paused for five minutes, and none running, was left by a migration") {
+TEST_CASE("a vm that its host has had paused for five minutes is stuck when that says that its user does not want it") {
+    using Why = Presence::PauseReason;
     const auto paused = [](int seconds) {
         collectors::Sample sample = sample_with(seconds, true);
         sample.vms.at(kept_vm).state = VmState::paused;
@@ -79,27 +80,36 @@ TEST_CASE("a vm that two hosts have had paused for five minutes, and none runnin
     InventoryKeeper keeper = keeper_of_two();
     keeper.sampled(k1, sample_with(0, true));
     keeper.sampled(k2, paused(1));  // it arrives
-    keeper.unchanged(k1, at(400));
     keeper.unchanged(k2, at(400));
-    CHECK(keeper.interrupted().empty());
+    CHECK(keeper.long_paused(k2).empty());
     keeper.sampled(k1, paused(500));
-    keeper.unchanged(k2, at(900));
-    CHECK(keeper.interrupted().empty());  // the first has not been heard since
     keeper.unchanged(k1, at(799));
-    CHECK(keeper.interrupted().empty());
+    CHECK(keeper.long_paused(k1).empty());
     keeper.unchanged(k1, at(800));
-    REQUIRE(keeper.interrupted().size() == 1);
-    CHECK(keeper.interrupted().front().vm == kept_vm);
-    CHECK(keeper.double_runs().empty());
-
-    SECTION("it is over when one of the two runs") {
+    CHECK(keeper.long_paused(k1) == std::vector<VmId>{kept_vm});
+    CHECK(keeper.long_paused(k2).empty());
+    for (const Why why : {Why::none, Why::user, Why::starting_up}) {
+        keeper.paused_because(kept_vm, k1, why);
+        CHECK(keeper.stuck().empty());
+    }
+    for (const Why why : {Why::migration, Why::post_copy_failed, Why::io_error}) {
+        keeper.paused_because(kept_vm, k1, why);
+        REQUIRE(keeper.stuck().size() == 1);
+        CHECK(keeper.stuck().front().vm == kept_vm);
+        CHECK(keeper.stuck().front().hosts == std::vector<HostId>{k1, k2});
+        CHECK(keeper.stuck().front().why == why);
+    }
+    SECTION("it is over when it runs") {
+        keeper.sampled(k1, sample_with(901, true));
+    }
+    SECTION("it is over when it runs elsewhere") {
         keeper.sampled(k2, sample_with(901, true));
-        CHECK(keeper.interrupted().empty());
     }
-    SECTION("it is over when one of the two is gone") {
-        keeper.sampled(k2, sample_with(901, false));
-        CHECK(keeper.interrupted().empty());
+    SECTION("it is over when it is gone") {
+        keeper.sampled(k1, sample_with(901, false));
     }
+    CHECK(keeper.stuck().empty());
+    CHECK(keeper.long_paused(k1).empty());
 }
 
 TEST_CASE("since when a vm is on its host is known of one that was seen to come, not of one that was there before") {

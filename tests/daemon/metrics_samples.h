@@ -96,7 +96,8 @@ struct MetricsSample {
     std::unique_ptr<daemon::Metrics> metrics() const {
         auto made = silent_metrics();
         made->set_leader(true);
-        made->set_on_two_hosts(0, 1);
+        made->set_double_running(0);
+        made->set_stuck(1);
         for (const config::HostOptions& host : options.hosts) made->source_read(host.id, "libvirt", true);
         made->cycle_ended(cycle);
         return made;

@@ -22,7 +22,7 @@ TEST_CASE("A daemon that has done nothing exports zeros for what it counts and n
         CHECK(value_of(text, "ballast_rejections_total{reason=\"" + to_string(reason) + "\"}") == 0);
     for (const char* unknown :
          {"ballast_mode", "ballast_paused", "ballast_leader", "ballast_last_cycle_timestamp_seconds", "ballast_hosts",
-          "ballast_collector_success", "ballast_double_running_vms", "ballast_double_paused_vms"})
+          "ballast_collector_success", "ballast_double_running_vms", "ballast_stuck_vms"})
         CHECK_FALSE(has_series(text, unknown));
 }
 

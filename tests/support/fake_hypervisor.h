@@ -17,6 +17,7 @@ namespace ballast::test {
 struct FakeVm {
     VmFacts facts;
     VmState state = VmState::running;
+    Presence::PauseReason pause_reason = Presence::PauseReason::none;
     int libvirt_id = 1;
     double cpu_cores = 0.1;  // used on average
     bool end_unknown = false;
@@ -114,6 +115,7 @@ public:
         Presence presence;
         if (const FakeVm* found = find(host, vm)) {
             presence.state = state_of(*found);
+            presence.pause_reason = found->pause_reason;
             presence.persistent = found->facts.persistent;
             presence.end_unknown = presence.state == Presence::State::defined && found->end_unknown;
             presence.migration_under_way = found->state == VmState::running && migrating_.contains(vm);
