@@ -342,6 +342,7 @@ Executor::Task<void> Executor::remove_definition(HostId host, VmId vm, std::opti
 boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
     const Whereabouts third = co_await look_at_others(run);  // who is not certain here is asked before it is restarted
     if (third.elsewhere) {
+        moved(run->op.vm, *third.elsewhere);
         co_await end_without_moving(run, OperationState::cancelled,
                                     "runs on " + third.elsewhere->value + ": it was moved by hand");
         co_return true;

@@ -86,6 +86,7 @@ TEST_CASE("An arrival that waits is not let go on when somebody has moved the VM
     REQUIRE(lab.settle(5min));
     CHECK(lab.where("vm") == "h3");
     CHECK(lab.record(*id).message == "runs on h3: it was moved by hand");
+    CHECK(lab.owner("vm").host == HostId{"h3"});
 }
 
 TEST_CASE(
