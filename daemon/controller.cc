@@ -331,6 +331,8 @@ void Controller::heard(const HypervisorEvent& event) {
 }
 
 void Controller::operation_changed(const Operation& op) {
+    const bool stayed = op.state == OperationState::planned || op.state == OperationState::rolled_back;
+    if (stayed && op.attempt > 0) failover_.stayed(op.vm);
     if (is_final(op.state)) {
         keeper_.operation_ended(op, clock_.now());
         // It did not end as was meant, but whose the VM is by now was found out.

@@ -291,12 +291,24 @@ bool Failover::is_busy(const VmId& vm) const {
                        [&](const Operation& op) { return op.vm == vm && op.state != OperationState::waiting; });
 }
 
+// Between two attempts of ours it is somebody else's doing.
+bool Failover::is_moving(const VmId& vm) const {
+    const auto active = executor_.active();
+    return std::any_of(active.begin(), active.end(), [&](const Operation& op) {
+        return op.vm == vm && (op.state == OperationState::running || op.state == OperationState::verifying);
+    });
+}
+
+void Failover::stayed(const VmId& vm) {
+    ends_heard_.take(vm);
+}
+
 void Failover::heard_stop(const HostId& host, const VmId& vm, bool moved_away) {
     HeardMove& move = moves_heard_[vm];
     if (move.to == host) move.to.reset();
     const VmRecord* known = executor_.vms().find(vm);
     if (!moved_away) {  // what did not arrive, or was stopped where it does not belong, is no end
-        if (known == nullptr || known->host == host || is_busy(vm)) ends_heard_.heard(vm, clock_.now());
+        if (known == nullptr || known->host == host || is_moving(vm)) ends_heard_.heard(vm, clock_.now());
         return;
     }
     move.from = host;
@@ -313,8 +325,9 @@ void Failover::heard_arrival(const HostId& host, const VmId& vm) {
 void Failover::take_over(const VmId& vm) {
     const HeardMove move = moves_heard_[vm];
     const VmRecord* known = executor_.vms().find(vm);
-    if (is_busy(vm)) moves_heard_.erase(vm);  // our own doing
-    if (is_busy(vm) || !move.from || !move.to || *move.from == *move.to || known == nullptr || known->ended ||
+    const bool ours = is_moving(vm);
+    if (ours) moves_heard_.erase(vm);
+    if (ours || !move.from || !move.to || *move.from == *move.to || known == nullptr || known->ended ||
         known->host != *move.from)
         return;
     moves_heard_.erase(vm);

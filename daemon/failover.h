@@ -61,6 +61,8 @@ public:
     std::vector<VmId> undefined(const std::vector<VmId>& running) const;
     /// A VM was heard to be stopped on a host: shut down, destroyed or crashed; or moved away, which is no end of it.
     void heard_stop(const HostId& host, const VmId& vm, bool moved_away);
+    /// An attempt of ours ended without moving it: what was heard to end was the copy that it made.
+    void stayed(const VmId& vm);
     /// A VM was heard to arrive on a host by migration.
     void heard_arrival(const HostId& host, const VmId& vm);
     /// Hosts that were seen to boot, of which it is not on record yet what became of each VM that may have run there.
@@ -97,6 +99,7 @@ private:
     boost::asio::awaitable<void> decide();
     policy::Suspicion suspect_as_of(Instant now) const;
     bool is_busy(const VmId& vm) const;
+    bool is_moving(const VmId& vm) const;
     void take_over(const VmId& vm);
     void belongs(const VmId& vm, const HostId& host, bool down);
     void vanished(const VmId& vm, const HostId& from);
