@@ -88,6 +88,8 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
                              [this](const HostId& host) { return failover_.may_cut(host); },
                              [this](HostId host) { return executor_.rejoin(std::move(host)); },
                              [this](const HostId& host) { return nobody_looks_after(host); }});
+    executor_.ask_seen([this](const HostId& host) { return keeper_.sampled_at(host); },
+                       [this](const HostId& host, const VmId& vm) { return keeper_.has(host, vm); });
     executor_.ask_power([this](const HostId& host) {
         const auto record = power_switch_.record(host);
         return record ? record->state : PowerState::on;

@@ -129,7 +129,8 @@ void InventoryKeeper::notice_owner(const VmId& vm, const HostId& host, Instant a
     known->second.last_seen = at;
     if (known->second.host == host) return;
     if (!hosts_[known->second.host].sampled_at) hide(known->second.host, vm);  // where it was only presumed
-    const auto old_host = seen_.find(known->second.host);
+    // What a host that does not answer had at last holds no VM back that runs here.
+    const auto old_host = is_up(known->second.host) ? seen_.find(known->second.host) : seen_.end();
     if (old_host != seen_.end())
         if (const auto still = old_host->second.find(vm); still != old_host->second.end() && runs(still->second))
             return;
@@ -236,6 +237,13 @@ std::vector<VmId> InventoryKeeper::running_on(const HostId& host) const {
         if (active && owner != owners_.end() && owner->second.host == host) running.push_back(vm);
     }
     return running;
+}
+
+bool InventoryKeeper::has(const HostId& host, const VmId& vm) const {
+    const auto places = places_.find(vm);
+    if (places == places_.end() || !places->second.contains(host)) return false;
+    const VmState state = seen_.at(host).at(vm).state;
+    return state == VmState::running || state == VmState::paused;
 }
 
 std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {

@@ -81,6 +81,12 @@ public:
     bool in_maintenance(const HostId& host) const { return hosts_.contains(host) && hosts_.at(host).maintenance; }
     std::string site_of(const HostId& host) const { return knows(host) ? hosts_.at(host).site : ""; }
     bool knows(const HostId& host) const { return hosts_.contains(host); }
+    /// When what its last sample told was still the case; nothing: it was never sampled.
+    std::optional<Instant> sampled_at(const HostId& host) const {
+        return knows(host) ? hosts_.at(host).sampled_at : std::nullopt;
+    }
+    /// Whether that shows this VM, running or paused.
+    bool has(const HostId& host, const VmId& vm) const;
     bool is_up(const HostId& host) const { return knows(host) && hosts_.at(host).connection == Connection::up; }
     std::optional<VmId> find_vm(const std::string& name_or_uuid) const;
 

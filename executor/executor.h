@@ -86,6 +86,14 @@ public:
     /// Tells how the power of a host stands: one that is lost counts as one that knows no VM.
     void ask_power(std::function<PowerState(const HostId&)> power) { power_ = std::move(power); }
 
+    /// Tells when a host was last seen with all its VMs, as whoever only beats may hide one, and whether it had a VM
+    /// then.
+    void ask_seen(std::function<std::optional<Instant>(const HostId&)> seen_at,
+                  std::function<bool(const HostId&, const VmId&)> had) {
+        seen_at_ = std::move(seen_at);
+        had_ = std::move(had);
+    }
+
     /// Reads the VMs' records.
     Task<void> load_vms() { return records_.load(); }
     /// Reads the journal and goes on with every operation that had not ended. Call once, after load_vms() and
@@ -196,7 +204,8 @@ private:
     /// It is lost and has not come back: it knows no VM.
     bool is_gone(const HostId& host) const { return is_lost(host) && hypervisor_.connection(host) != Connection::up; }
     bool may_have_taken(const HostId& host, Instant since) const;
-    bool may_hide(const HostId& host, const HostId& lost) const;
+    Instant seen_at(const HostId& host) const;
+    bool may_hide(const HostId& host, const Operation& restart) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);
     static std::string hindrance_of(const Operation& op, const Whereabouts& found);
@@ -210,6 +219,7 @@ private:
     static bool is_held(const std::weak_ptr<Seat>& seat, const HostId& host);
     void moved(const VmId& vm, const HostId& to);
     void starts_by_itself(const VmId& vm);
+    boost::asio::awaitable<std::string> remove_spare_definition(RunPtr run, Picture picture);
     bool is_touched(const HostId& host) const;
     bool is_rejoining(const HostId& host) const;
 
@@ -220,6 +230,8 @@ private:
     Journal journal_;
     VmRecords records_;
     std::function<PowerState(const HostId&)> power_;
+    std::function<std::optional<Instant>(const HostId&)> seen_at_;
+    std::function<bool(const HostId&, const VmId&)> had_;
     std::vector<std::weak_ptr<const HostId>> rejoining_;  // being cleaned, or just cleaned and about to be on
     std::function<void(const Operation&)> changed_;
     Settings settings_;

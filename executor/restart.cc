@@ -125,17 +125,21 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
 }
 
 // Both were there not long before, so that somebody may have moved a VM from one to the other: whoever was silent for
-// long took none, and whoever answered later was seen to have none. Who has not answered since we began may have until
-// then.
-bool Executor::may_hide(const HostId& host, const HostId& lost) const {
-    const Instant last = hypervisor_.answered_at(host).value_or(began_);
-    const Instant end = hypervisor_.answered_at(lost).value_or(began_);
+// long took none, and whoever was seen later had none. Who has not been seen since we began may have until then.
+bool Executor::may_hide(const HostId& host, const Operation& restart) const {
+    if (had_ && had_(host, restart.vm)) return true;
+    const Instant last = seen_at(host);
+    const Instant end = hypervisor_.answered_at(restart.from).value_or(began_);
     return may_have_taken(host, end) && last < end + silent_after;
 }
 
 // Nothing is moved to a host that is off, or was silent for long by then.
 bool Executor::may_have_taken(const HostId& host, Instant since) const {
-    return power_of(host) != PowerState::off && hypervisor_.answered_at(host).value_or(began_) + silent_before > since;
+    return power_of(host) != PowerState::off && seen_at(host) + silent_before > since;
+}
+
+Instant Executor::seen_at(const HostId& host) const {
+    return (seen_at_ ? seen_at_(host) : hypervisor_.answered_at(host)).value_or(began_);
 }
 
 // Its target first: one that somebody moves on from there as soon as it runs is found on the host that is asked next.
@@ -154,7 +158,7 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
             const auto presence = co_await look(host, run->op.vm);
             if (presence) seen = *presence;
         }
-        if (!seen && may_hide(host, run->op.from)) found.unasked = host;
+        if (!seen && may_hide(host, run->op)) found.unasked = host;
         if (seen && is_there(*seen)) (is_half(*seen) ? found.half : found.elsewhere) = host;
     }
     co_return found;

@@ -262,8 +262,24 @@ boost::asio::awaitable<void> Executor::end_shut_down(RunPtr run, Picture picture
     const bool on_source = picture.source && picture.source->shut_down_by_guest && picture.target &&
                            picture.target->state == Presence::State::absent;
     if (on_source && !run->attempt.target_may_run_it && !run->notes.keep_images) co_await remove_images(run);
-    std::string message = "the guest shut down during the migration; it stays off" + images_left(*run);
-    co_await end_without_moving(run, OperationState::cancelled, std::move(message));
+    const std::string left = co_await remove_spare_definition(run, picture);
+    run->op.alarm = !left.empty();
+    std::string message = "the guest shut down during the migration; it stays off" + left + images_left(*run);
+    co_await transition(run, OperationState::cancelled, std::move(message));
+}
+
+// Of two, that of the host on which it was not shut down. Returns what could not be removed, for people.
+boost::asio::awaitable<std::string> Executor::remove_spare_definition(RunPtr run, Picture picture) {
+    const auto is_defined = [](const std::optional<Presence>& one) {
+        return one && one->state == Presence::State::defined;
+    };
+    if (!run->op.persistent || !is_defined(picture.source) || !is_defined(picture.target) ||
+        picture.source->shut_down_by_guest == picture.target->shut_down_by_guest)
+        co_return "";
+    const HostId spare = picture.source->shut_down_by_guest ? run->op.to : run->op.from;
+    const auto undefined = co_await hypervisor_.undefine(spare, run->op.vm);
+    if (spare == run->op.from) moved(run->op.vm, run->op.to);
+    co_return undefined ? "" : definition_left(spare, undefined.error());
 }
 
 // Unless somebody moved it to a third host meanwhile: then what waits here is of the past.

@@ -70,6 +70,19 @@ TEST_CASE("a vm counts as running twice once both hosts were sampled again, not 
     CHECK(keeper.running_on(k2).size() == 1);
 }
 
+TEST_CASE("what a host that does not answer had at last holds no vm back that runs elsewhere by now") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    keeper.sampled(k2, sample_with(1, true));
+    CHECK(keeper.running_on(k2).empty());  // it arrives, or runs twice
+    CHECK((keeper.has(k1, kept_vm) && keeper.has(k2, kept_vm)));
+    keeper.connection(k1, Connection::down, "silent");
+    keeper.sampled(k2, sample_with(11, true));
+    CHECK(keeper.running_on(k2) == std::vector<VmId>{kept_vm});
+    keeper.sampled(k2, sample_with(21, false));
+    CHECK_FALSE(keeper.has(k2, kept_vm));
+}
+
 TEST_CASE("a vm that its host has had paused for five minutes is stuck when that says that its user does not want it") {
     using Why = Presence::PauseReason;
     const auto paused = [](int seconds) {

@@ -188,25 +188,6 @@ TEST_CASE("A VM that runs somewhere already is not started") {
     CHECK(lab.owner("vm").host == HostId{"h3"});
 }
 
-TEST_CASE("A host whose connection is up, but that does not say whether it has the VM, is waited for") {
-    FailoverLab lab;
-    lab.check = {};
-    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
-    lab.world.power_off({"h1"});
-    REQUIRE(lab.fence("h1"));
-    REQUIRE(lab.becomes("h1", PowerState::lost));
-    lab.world.host({"h3"})->calls_time_out_until = lab.clock.now() + 3min;
-    REQUIRE(lab.start_on("vm", "h1", "h2"));
-    lab.run_for(2min);
-    CHECK(lab.hypervisor->connection({"h3"}) == Connection::up);
-    REQUIRE(lab.executor->active().size() == 1);
-    CHECK(lab.executor->active().front().attempt == 0);
-    CHECK(lab.executor->active().front().message.starts_with("h3 does not answer, and fell silent with h1"));
-    REQUIRE(lab.settle());
-    CHECK(lab.records().back().message == "runs on h3 already");
-    CHECK(lab.where("vm") == "h3");
-}
-
 TEST_CASE("A host that fell silent together with the lost one may have been given the VM in the last moments") {
     FailoverLab lab;
     lab.check = {};

@@ -251,3 +251,43 @@ TEST_CASE("The generation counts the owners that were written, however many were
     CHECK(stored().generation == before + 1);
     CHECK(before - first == (before == first ? 0 : 1));
 }
+
+TEST_CASE("A host whose connection is up, but that does not say whether it has the VM, is waited for") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.world.host({"h3"})->calls_time_out_until = lab.clock.now() + 3min;
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    lab.run_for(2min);
+    CHECK(lab.hypervisor->connection({"h3"}) == Connection::up);
+    REQUIRE(lab.executor->active().size() == 1);
+    CHECK(lab.executor->active().front().attempt == 0);
+    CHECK(lab.executor->active().front().message.starts_with("h3 does not answer, and fell silent with h1"));
+    REQUIRE(lab.settle());
+    CHECK(lab.records().back().message == "runs on h3 already");
+    CHECK(lab.where("vm") == "h3");
+}
+
+TEST_CASE("A host that was seen with the VM lately, and does not say so now, is waited for however late that was") {
+    FailoverLab lab;
+    lab.check = {};
+    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+    lab.world.power_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.run_for(3min);
+    bool had = true;
+    lab.executor->ask_seen([&](const HostId&) { return lab.clock.now(); },
+                           [&](const HostId& host, const VmId&) { return had && host == HostId{"h3"}; });
+    lab.world.host({"h3"})->calls_time_out_until = lab.clock.now() + 10min;
+    REQUIRE(lab.start_on("vm", "h1", "h2"));
+    lab.run_for(2min);
+    REQUIRE(lab.executor->active().size() == 1);
+    CHECK(lab.executor->active().front().attempt == 0);
+    had = false;
+    lab.run_for(1min);
+    CHECK(lab.records().back().attempt == 1);
+}
