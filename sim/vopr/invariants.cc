@@ -240,6 +240,11 @@ bool Invariants::is_heard(const HostId& host) const {
     return cluster_.world.reaches(leader_, host) || cluster_.store.entries.contains(cluster::agent_key(host));
 }
 
+// It may have been up for less than from one look to the next, and answered a probe.
+void Invariants::losing_power(const HostId& host) {
+    if (!leader_.value.empty() && is_heard(host)) silent_since_.erase(host);
+}
+
 void Invariants::watch_silence() {
     const Instant now = cluster_.clock.now();
     if (now - watched_ < watch_every) return;

@@ -38,6 +38,8 @@ public:
 
     /// The leader on this host, as it takes itself to be, has some host switched off.
     void ordering_power(const HostId& from);
+    /// It has power still.
+    void losing_power(const HostId& host);
 
 private:
     struct Author;

@@ -55,7 +55,10 @@ public:
         cluster_.check = [this] { look(); };
         site_.hosts = scenario.hosts;
         site_.ordering_power = [this](const HostId& from) { invariants_.ordering_power(from); };
-        cluster_.world.losing_power = [this](const HostId& host) { forget_unknown_on(host); };
+        cluster_.world.losing_power = [this](const HostId& host) {
+            invariants_.losing_power(host);
+            forget_unknown_on(host);
+        };
         site_.policy.mode = policy::Mode::automatic;
         if (scenario.consolidates) consolidate(site_.policy);
         if (script != nullptr) {
