@@ -208,7 +208,7 @@ private:
     bool may_hide(const HostId& host, const Operation& restart) const;
     unsigned restarts_on(const HostId& host) const;
     boost::asio::awaitable<void> start_anew(RunPtr run);
-    static std::string hindrance_of(const Operation& op, const Whereabouts& found);
+    std::string hindrance_of(const Operation& op, const Whereabouts& found) const;
     boost::asio::awaitable<Whereabouts> look_for(RunPtr run);
     boost::asio::awaitable<void> try_start(RunPtr run);
     boost::asio::awaitable<void> found_running(RunPtr run, HostId host, bool paused);

@@ -74,15 +74,19 @@ Executor::Task<OperationId> Executor::restart(Operation draft) {
 }
 
 // Why it is not started yet; empty: nothing is in the way.
-std::string Executor::hindrance_of(const Operation& op, const Whereabouts& found) {
+std::string Executor::hindrance_of(const Operation& op, const Whereabouts& found) const {
     if (found.half)
         return op.vm_name + " waits on " + found.half->value +
                " for the rest of a migration that was not Ballast's. It is started when that is gone, and left alone "
                "when it runs";
-    if (found.unasked)
-        return found.unasked->value + " does not answer, and fell silent with " + op.from.value + ": " + op.vm_name +
+    if (found.unasked) {
+        const bool up = hypervisor_.connection(*found.unasked) == Connection::up;
+        return found.unasked->value +
+               (up ? " does not say whether it has " + op.vm_name + ", which"
+                   : " does not answer, and fell silent with " + op.from.value + ": " + op.vm_name) +
                " may have been moved there just before. It is started when " + found.unasked->value +
                " answers, or is certain to be off";
+    }
     return {};
 }
 

@@ -303,7 +303,12 @@ void World::power_on(const HostId& id) {
         domain.end_unknown = !domain.autostart;
         domain.shut_down_by_guest = false;
         if (!domain.autostart) continue;
-        if (!running_on(vm).empty()) excuse_twice(vm);
+        // Nobody was asked; and what waits elsewhere may be let go on in the same moment.
+        const auto has = [&vm = vm](const auto& other) {
+            const auto there = other.second.domains.find(vm);
+            return there != other.second.domains.end() && there->second.active();
+        };
+        if (std::any_of(hosts_.begin(), hosts_.end(), has)) excuse_twice(vm);
         domain.state = State::running;
     }
     notice_up(id);
