@@ -77,6 +77,10 @@ bool Boots::is_other_boot(const HostId& host, const std::string& boot_id) {
     return is_news;
 }
 
+void Boots::fell_silent(const HostId& host) {
+    if (const auto known = boots_.find(host); known != boots_.end()) known->second.is_known = false;
+}
+
 bool Boots::awaits_boot_id(const HostId& host) const {
     const auto known = boots_.find(host);
     return known != boots_.end() && !known->second.id.empty() && !ids_heard_.contains(host);

@@ -29,6 +29,8 @@ public:
     /// What a host's system calls its boot. True when it was booted since it was last told, be it to a daemon before
     /// this one, and is_booted() has not said so. What is no boot id is ignored.
     bool is_other_boot(const HostId& host, const std::string& boot_id);
+    /// It does not answer any more: the next boot id that is told may be of a later boot than is_booted() told of.
+    void fell_silent(const HostId& host);
     /// The store knows the boot id that the host once had, and nobody has told the one that it has now.
     bool awaits_boot_id(const HostId& host) const;
 

@@ -321,6 +321,7 @@ void Controller::heard(const HypervisorEvent& event) {
         else
             spdlog::warn("{}: connection lost: {}", event.host.value, event.detail);
         if (up) renew_host_facts(event.host);  // it may have come back as another
+        if (!up) boots_.fell_silent(event.host);
         want_cycle();
     }
     if (event.kind == Kind::host_changed) renew_host_facts(event.host);

@@ -100,6 +100,12 @@ TEST_CASE("A host whose system calls its boot otherwise was booted, whatever it 
         CHECK_FALSE(boots.is_other_boot(host, second));
         CHECK(boots.is_other_boot(host, first));  // and this is yet another one
     }
+    SECTION("it fell silent before its boot id was told, which may be of a later boot") {
+        CHECK(boots.is_booted(host, counted(minute / 2)));
+        boots.fell_silent(host);
+        CHECK_FALSE(boots.is_booted(host, counted(minute)));
+        CHECK(boots.is_other_boot(host, second));
+    }
     SECTION("not booted") {
         CHECK_FALSE(boots.is_other_boot(host, first));
         CHECK_FALSE(boots.awaits_boot_id(host));
