@@ -34,6 +34,14 @@ public:
     bool becomes(const char* host, PowerState state, Duration limit = 1h) {
         return run_until([&] { return power_switch->record({host}) && record(host).state == state; }, limit);
     }
+    /// Somebody moves the VM on just before its host dies: it runs on h3, which the record does not know.
+    void move_to_h3_and_lose_h1() {
+        check = {};
+        world.move_by_hand({"vm"}, {"h1"}, {"h3"});
+        world.power_off({"h1"});
+        REQUIRE(fence("h1"));
+        REQUIRE(becomes("h1", PowerState::lost));
+    }
     Operation restart_draft(const char* vm, const char* from, const char* to) const {
         return draft(vm, from, to, Trigger::host_loss);
     }

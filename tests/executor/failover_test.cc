@@ -176,11 +176,7 @@ TEST_CASE("A VM that cannot be started on one host is given back, and started on
 
 TEST_CASE("A VM that runs somewhere already is not started") {
     FailoverLab lab;
-    lab.check = {};
-    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
-    lab.world.power_off({"h1"});
-    REQUIRE(lab.fence("h1"));
-    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.move_to_h3_and_lose_h1();
     REQUIRE(lab.start_on("vm", "h1", "h2"));
     REQUIRE(lab.settle());
     CHECK(lab.records().back().message == "runs on h3 already");

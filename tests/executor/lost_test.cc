@@ -254,11 +254,7 @@ TEST_CASE("The generation counts the owners that were written, however many were
 
 TEST_CASE("A host whose connection is up, but that does not say whether it has the VM, is waited for") {
     FailoverLab lab;
-    lab.check = {};
-    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
-    lab.world.power_off({"h1"});
-    REQUIRE(lab.fence("h1"));
-    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.move_to_h3_and_lose_h1();
     lab.world.host({"h3"})->calls_time_out_until = lab.clock.now() + 3min;
     REQUIRE(lab.start_on("vm", "h1", "h2"));
     lab.run_for(2min);
@@ -273,11 +269,7 @@ TEST_CASE("A host whose connection is up, but that does not say whether it has t
 
 TEST_CASE("A host that was seen with the VM lately, and does not say so now, is waited for however late that was") {
     FailoverLab lab;
-    lab.check = {};
-    lab.world.move_by_hand({"vm"}, {"h1"}, {"h3"});
-    lab.world.power_off({"h1"});
-    REQUIRE(lab.fence("h1"));
-    REQUIRE(lab.becomes("h1", PowerState::lost));
+    lab.move_to_h3_and_lose_h1();
     lab.run_for(3min);
     bool had = true;
     lab.executor->ask_seen([&](const HostId&) { return lab.clock.now(); },
