@@ -17,6 +17,7 @@ class MembersSoak(Soak, MembersTest):
 
     homes = {"pet": "host1", "web": "host2", "db": "host2", "app": "host3"}
     mortal = HOSTS
+    other_build = None  # of another version, which members change to and back
     going_down = None  # a host that is asked nothing, because its answers go down with it
 
     @property
@@ -117,6 +118,20 @@ class MembersSoak(Soak, MembersTest):
             self.members[name].systemctl("restart", "ballastd")
             time.sleep(dice.uniform(0, 5))
         return host, set()
+
+    def programs_replaced_in_turn(self, dice):
+        """each member in turn gets the programs of the other version, while a host is emptied"""
+        host = dice.choice(HOSTS)
+        before = self.members["host1"].build
+        after = self.other_build if before == self.build else self.build
+        self.order("maintenance", "enter", host)
+        for name in dice.sample(HOSTS, 3):
+            member = self.members[name]
+            member.build = after
+            member.install()
+            member.systemctl("restart", *UNITS)
+            time.sleep(dice.uniform(0, 10))
+        return f"{before} to {after}, {host} emptied", set()
 
     def clock_is_stepped(self, dice):
         """has its clock an hour off, and back again"""
