@@ -148,8 +148,13 @@ Controller::Task<void> Controller::switch_off(HostId host, bool drill, bool forc
 }
 
 // Whoever is not seen anywhere was shut down just now, or moved by hand to nobody knows where. Of a host that is off
-// nobody would ask any more.
+// nobody would ask any more. And a silent one counts among those for which others are not cut off.
 Controller::Task<void> Controller::begin_switch_off(HostId host, bool drill, std::string reason, std::string by) {
+    const auto power = power_switch_.record(host);
+    if ((!power || power->state == PowerState::on) && !failover_.answers(host))
+        co_return Error{ErrorCode::conflict, host.value,
+                        "it does not answer, so that nobody knows what runs on it: ballastctl fence now " + host.value +
+                            " cuts off a host that is dead"};
     const auto there = keeper_.running_on(host);
     for (const VmId& vm : executor_.vms().of_host(host)) {
         const VmRecord* record = executor_.vms().find(vm);

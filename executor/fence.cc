@@ -24,9 +24,9 @@ PowerSwitch::Task<void> PowerSwitch::fence(HostId host, std::string reason, std:
         co_return conflict(host, "it is " + to_string(run->record.state) + " already");
     if (answers(host)) co_return conflict(host, "it answers");
     run->driven = true;
-    const PowerRecord before =
-        run->begin(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by),
-                   run->confirmed_by.empty() ? "is to be cut off" : taken_to_be_off(run->confirmed_by));
+    const PowerRecord before = run->record;
+    run->record = run->begun(PowerState::fencing, clock_.wall_now(), std::move(reason), std::move(by),
+                             run->confirmed_by.empty() ? "is to be cut off" : taken_to_be_off(run->confirmed_by));
     PowerRecord record = run->record;
     auto guards = hooks_.gone ? hooks_.gone(host) : std::vector<Compare>();
     const auto written = co_await journal_.write(std::move(record), std::move(guards));

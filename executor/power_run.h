@@ -14,17 +14,17 @@ inline Error conflict(const HostId& host, std::string message) {
 struct PowerSwitch::Run {
     Run(const boost::asio::any_io_executor& executor, PowerRecord kept) : record(std::move(kept)), pause(executor) {}
 
-    /// The record of a switching that begins. Returns it as it was, for when nothing comes of it.
-    PowerRecord begin(PowerState state, WallTime now, std::string reason, std::string by, std::string message) {
-        PowerRecord before = record;
-        record.state = state;
-        record.since = now;
-        record.reason = std::move(reason);
-        record.requested_by = std::move(by);
-        record.message = std::move(message);
-        record.alarm = record.asked = record.drill = false;
-        record.attempt = 0;
-        return before;
+    /// What the record is to be when a switching begins.
+    PowerRecord begun(PowerState state, WallTime now, std::string reason, std::string by, std::string message) const {
+        PowerRecord next = record;
+        next.state = state;
+        next.since = now;
+        next.reason = std::move(reason);
+        next.requested_by = std::move(by);
+        next.message = std::move(message);
+        next.alarm = next.asked = next.drill = false;
+        next.attempt = 0;
+        return next;
     }
 
     PowerRecord record;

@@ -84,8 +84,8 @@ PowerSwitch::Task<void> PowerSwitch::switch_off(HostId host, bool drill, std::st
     Result<void> locked = mark ? Result<void>() : mark.error();
     if (locked && in_use_(host)) locked = conflict(host, "a migration from or to it is under way");
     if (locked) {
-        run->begin(PowerState::switching_off, clock_.wall_now(), std::move(reason), std::move(by),
-                   "is to be switched off");
+        run->record = run->begun(PowerState::switching_off, clock_.wall_now(), std::move(reason), std::move(by),
+                                 "is to be switched off");
         run->record.drill = drill;
         PowerRecord record = run->record;
         locked = co_await journal_.lock(std::move(record), *mark);
@@ -127,16 +127,15 @@ PowerSwitch::Task<void> PowerSwitch::switch_on(HostId host, std::string reason, 
             co_return conflict(host, answers(host) ? "it is on" : "its BMC says that it is on");
         }
     }
-    const PowerRecord before = run->begin(PowerState::switching_on, clock_.wall_now(), std::move(reason), std::move(by),
-                                          "is to be switched on");
-    run->record.quarantined = false;
-    PowerRecord record = run->record;
-    const auto written = co_await journal_.write(std::move(record));
+    PowerRecord record = run->begun(PowerState::switching_on, clock_.wall_now(), std::move(reason), std::move(by),
+                                    "is to be switched on");
+    record.quarantined = false;
+    const auto written = co_await journal_.write(record);
     if (!written) {  // off is what it is: should the record yet come there, the next start switches it on
-        run->record = before;
         run->driven = false;
         co_return written.error();
     }
+    run->record = std::move(record);
     changed_(run->record);
     start(run);
     co_return Result<void>();

@@ -25,6 +25,20 @@ TEST_CASE("An operator's order waits for more than one look that brought nothing
     CHECK(order(bench.controller->fence({"host2"}, "ann")));
 }
 
+TEST_CASE("A host that does not answer is not asked to go down, and goes on to count among the silent ones") {
+    FailoverBench bench(policy::Mode::observe);
+    bench.kill({"host4"});
+    bench.pass(10s);
+    std::optional<Result<void>> answer;
+    asio::co_spawn(*bench.io, bench.controller->switch_off({"host4"}, false, true, "ann"),
+                   [&](std::exception_ptr, Result<void> result) { answer = result; });
+    bench.pass(10ms);
+    REQUIRE(answer);
+    REQUIRE_FALSE(*answer);
+    CHECK(answer->error().message.starts_with("it does not answer, "));
+    CHECK(bench.state("host4") == "on");
+}
+
 TEST_CASE("A host that is switched off or worked on is not meant to answer") {
     FailoverBench bench;
     CHECK(bench.controller->is_meant_to_answer({"host4"}));

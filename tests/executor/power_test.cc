@@ -174,6 +174,26 @@ TEST_CASE("One whose BMC dies while it goes down is an alarm until the BMC is ba
     }
 }
 
+TEST_CASE("A host counts as being switched on from when that is on record") {
+    PowerLab lab;
+    lab.world.power_off({"h3"});
+    const auto asked = lab.ask(lab.power_switch->switch_on({"h3"}, "it is needed", "ann"));
+    const auto counts = [&] {
+        const auto known = lab.power_switch->record({"h3"});
+        return known && known->state == PowerState::switching_on;
+    };
+    const auto on_record = [&] {
+        const auto found = lab.data.entries.find("/ballast/power/h3");
+        return found != lab.data.entries.end() && found->second.value.find("switching_on") != std::string::npos;
+    };
+    const bool ended = lab.run_until([&] { return (counts() && !on_record()) || asked->has_value(); });
+    REQUIRE(ended);
+    CHECK(on_record());
+    REQUIRE(asked->has_value());
+    CHECK((**asked).has_value());
+    CHECK(counts());
+}
+
 TEST_CASE("Waking is tried three times, then the host is quarantined with an alarm") {
     PowerLab lab;
     REQUIRE(lab.off("h3"));
