@@ -59,13 +59,26 @@ constexpr Figure<Pressure> pressures[] = {
 };
 constexpr VmState states[] = {VmState::running, VmState::paused, VmState::shut_off, VmState::crashed, VmState::other};
 
+// Of any figure in its unit: exact as a floating-point number, and no size in bytes overflows by it.
+constexpr std::uint64_t largest = std::uint64_t{1} << 50;
+
 // ---- as text
+
+std::uint64_t figure_of(double value) {
+    return static_cast<std::uint64_t>(std::llround(std::clamp(value, 0.0, static_cast<double>(largest))));
+}
+
+std::uint64_t figure_from(const json::value& value) {
+    const auto figure = value.to_number<std::uint64_t>();
+    if (figure > largest) throw boost::system::system_error(json::make_error_code(json::error::not_exact));
+    return figure;
+}
 
 template <class Load, std::size_t N>
 void add(json::array& out, const Load& load, const Figure<Load> (&figures)[N]) {
     for (const auto& figure : figures) {
         const auto& value = load.*figure.value;
-        out.push_back(value && std::isfinite(*value) ? json::value(std::llround(*value / figure.unit)) : json::value());
+        out.push_back(value && std::isfinite(*value) ? json::value(figure_of(*value / figure.unit)) : json::value());
     }
 }
 template <class Load, std::size_t N>
@@ -99,13 +112,12 @@ template <class Load, std::size_t N>
 void take(Items& items, Load& load, const Figure<Load> (&figures)[N]) {
     for (const auto& figure : figures)
         if (const json::value& value = items.next(); !value.is_null())
-            load.*figure.value = static_cast<double>(value.to_number<std::uint64_t>()) * figure.unit;
+            load.*figure.value = static_cast<double>(figure_from(value)) * figure.unit;
 }
 template <class Load, std::size_t N>
 void take(Items& items, Load& load, const Size<Load> (&sizes)[N]) {
     for (const auto& size : sizes)
-        if (const json::value& value = items.next(); !value.is_null())
-            load.*size.value = kib(value.to_number<std::uint64_t>());
+        if (const json::value& value = items.next(); !value.is_null()) load.*size.value = kib(figure_from(value));
 }
 
 json::array to_json(const VmId& id, const SampledVm& vm) {
