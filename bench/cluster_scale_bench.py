@@ -1,4 +1,5 @@
-"""Daemons on a real etcd: the leader of a thousand hosts (`cluster-scale`), and members at rest (`cluster-rest`).
+"""Daemons on a real etcd: the leader of a thousand hosts (`cluster-scale`), members at rest (`cluster-rest`), and one
+whose leader dies (`leader-loss`).
 
 Each ballastd runs in a mount and a UTS namespace of its own, with a libvirtd of its own without guests: for the daemon a
 host of that name. Of `cluster-scale` the first two hosts have one, the leader and a follower; the other 998 are simulated
@@ -6,6 +7,7 @@ agents (bench/cluster_agents.cc).
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -25,6 +27,7 @@ HOSTS = int(os.environ.get("BALLAST_BENCH_HOSTS", "1000"))
 VMS, INTERVAL, TTL = 20, 10, int(os.environ.get("BALLAST_BENCH_TTL", "10"))
 BURSTS = 6
 REST_S = 60
+KILLS = 6
 WARM = bool(os.environ.get("BALLAST_BENCH_WARM"))  # all VMs' records are in the store before: a leader takes over
 REAL = 2  # hosts of the large cluster with a ballastd
 PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
@@ -110,7 +113,7 @@ class Daemon:
 
     def __init__(self, build, folder, name, hosts, etcd, policy):
         self.folder = os.path.join(folder, name)
-        os.makedirs(self.folder + "/policy.d")
+        os.makedirs(self.folder + "/policy.d", exist_ok=True)
         self.metrics_port = free_port()
         with open(self.folder + "/policy.d/10.yaml", "w", encoding="utf-8") as out:
             out.write(policy)
@@ -294,30 +297,24 @@ def scale(build):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def rest(build):
-    """Three members, nothing to do."""
+@contextlib.contextmanager
+def three_members(build):
+    """Hosts without VMs on one etcd, each with its daemon; the first leads. `daemons` and what makes another one of a host."""
     folder = tempfile.mkdtemp(prefix="ballast-rest-", dir="/dev/shm")
     processes = []
     try:
         etcd = Etcd(folder)
         processes.append(etcd.process)
-        daemons = []
-        for i in range(3):
-            daemons.append(Daemon(build, folder, f"n{i:04}", [host_line(j) for j in range(3)], etcd, POLICY))
-            processes.append(daemons[-1].process)
-            wait_for("its registration", lambda d=daemons[-1]: d.says("registered with the cluster"), 60)
+
+        def member(number):
+            daemon = Daemon(build, folder, f"n{number:04}", [host_line(j) for j in range(3)], etcd, POLICY)
+            processes.append(daemon.process)
+            wait_for("its registration", lambda: daemon.says("registered with the cluster"), 60)
+            return daemon
+
+        daemons = [member(number) for number in range(3)]
         wait_for("the lead", lambda: daemons[0].says("leads the cluster"), 60)
-        time.sleep(30)
-        before = [cpu_of(daemon.pid()) for daemon in daemons]
-        time.sleep(REST_S)
-        shares = [(cpu_of(daemon.pid()) - then) / REST_S * 100 for daemon, then in zip(daemons, before)]
-        memory = [daemon.memory() for daemon in daemons]
-        case = "3 members, no VMs, 10 s"
-        rows = []
-        for who, share, rss in (("leader", shares[0], memory[0]), ("follower", max(shares[1:]), max(memory[1:]))):
-            rows += [row(case, f"{who}: CPU of one core", round(share, 3), "%", None, "< 0.5", share < 0.5),
-                     row(case, f"{who}: resident memory", round(rss, 1), "MiB", None, "< 45", rss < 45)]
-        return rows
+        yield daemons, member
     finally:
         stop(processes)
         if os.environ.get("BALLAST_BENCH_KEEP"):
@@ -326,4 +323,42 @@ def rest(build):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-ALL = {"cluster-scale": scale, "cluster-rest": rest}
+def rest(build):
+    """Three members, nothing to do."""
+    with three_members(build) as (daemons, _):
+        time.sleep(30)
+        before = [cpu_of(daemon.pid()) for daemon in daemons]
+        time.sleep(REST_S)
+        shares = [(cpu_of(daemon.pid()) - then) / REST_S * 100 for daemon, then in zip(daemons, before)]
+        memory = [daemon.memory() for daemon in daemons]
+    case = "3 members, no VMs, 10 s"
+    rows = []
+    for who, share, rss in (("leader", shares[0], memory[0]), ("follower", max(shares[1:]), max(memory[1:]))):
+        rows += [row(case, f"{who}: CPU of one core", round(share, 3), "%", None, "< 0.5", share < 0.5),
+                 row(case, f"{who}: resident memory", round(rss, 1), "MiB", None, "< 45", rss < 45)]
+    return rows
+
+
+def leader_loss(build):
+    """From the end of the daemon that leads, by kill -9, to the next plan of another one."""
+    leads, plans = [], []
+    with three_members(build) as (daemons, member):
+        for kill in range(KILLS):
+            time.sleep(5 + 10 * kill / KILLS)  # not always at the same time after a plan
+            number = next(i for i, daemon in enumerate(daemons) if daemon.metric("ballast_leader") == 1)
+            others = [daemon for daemon in daemons if daemon is not daemons[number]]
+            began, wall = time.monotonic(), time.time()
+            daemons[number].process.kill()
+            wait_for("another leader", lambda: any(daemon.metric("ballast_leader") == 1 for daemon in others), 60)
+            leads.append(time.monotonic() - began)
+            wait_for("its plan", lambda: any(daemon.metric("ballast_leader") == 1 and (daemon.metric("ballast_last_cycle_timestamp_seconds") or 0) > wall
+                                             for daemon in others), 60)
+            plans.append(time.monotonic() - began)
+            daemons[number].process.wait()
+            daemons[number] = member(number)
+    case = f"3 members, time_to_live {TTL} s, interval {INTERVAL} s"
+    return [row(case, f"until another leads, worst of {KILLS}", round(max(leads), 1), "s", None, None, True),
+            row(case, f"until its plan, worst of {KILLS}", round(max(plans), 1), "s", None, f"<= {TTL + INTERVAL}", max(plans) <= TTL + INTERVAL)]
+
+
+ALL = {"cluster-scale": scale, "cluster-rest": rest, "leader-loss": leader_loss}
