@@ -294,10 +294,11 @@ boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
     const auto wake = facts_wake_[host];
     for (;;) {
         for (const VmId& vm : facts_due(host)) {
+            const bool arriving = failover_.arrives(host, vm);
             auto facts = co_await hypervisor_.vm_facts(host, vm);
             if (!facts) continue;
             auto definition = co_await hypervisor_.definition(host, vm);
-            if (definition) failover_.defined(host, vm, *facts, std::move(*definition));
+            if (definition) failover_.defined(host, vm, *facts, std::move(*definition), arriving);
             keeper_.vm_facts(vm, std::move(*facts));
         }
         for (const VmId& vm : keeper_.long_paused(host)) {

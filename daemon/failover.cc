@@ -510,7 +510,13 @@ std::vector<VmId> Failover::undefined(const std::vector<VmId>& running) const {
     return wanted;
 }
 
-void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition) {
+bool Failover::arrives(const HostId& host, const VmId& vm) const {
+    const VmRecord* known = executor_.vms().find(vm);
+    return known != nullptr && known->host != host && is_busy(vm);
+}
+
+void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition,
+                       bool arriving) {
     if (power_of(host) != PowerState::on) return;
     executor::VmRecords& records = executor_.vms();
     const VmRecord* known = records.find(vm);
@@ -519,9 +525,8 @@ void Failover::defined(const HostId& host, const VmId& vm, const VmFacts& facts,
     record.vm = vm;
     record.name = facts.name;
     record.persistent = facts.persistent;
-    // What arrives has none yet, and what it left behind may have it still.
-    const bool arrives = known != nullptr && known->host != host && is_busy(vm);
-    if (!arrives) record.autostart = facts.autostart;
+    // What arrives has none yet, or had none when it was read, and what it left behind may have it still.
+    if (!arriving && !arrives(host, vm)) record.autostart = facts.autostart;
     const bool fits = definition.size() <= longest_definition;
     record.definition = fits ? std::move(definition) : "";
     if (!fits) too_long_.insert(vm);

@@ -70,8 +70,11 @@ public:
     /// A sample of a host: the VMs that run there and are its own. `rebooted`: since the last one; what ran there and
     /// does not any more was not shut down by anybody.
     void seen(const HostId& host, const std::vector<VmId>& running, bool rebooted);
-    /// The definition of a VM that runs there was read. One that is too long to be kept is none.
-    void defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition);
+    /// An operation of ours is about to make it this host's.
+    bool arrives(const HostId& host, const VmId& vm) const;
+    /// The definition of a VM that runs there was read; `arriving`: it arrived when that began. One that is too long to
+    /// be kept is none.
+    void defined(const HostId& host, const VmId& vm, const VmFacts& facts, std::string definition, bool arriving);
 
 private:
     struct Watch {

@@ -155,8 +155,13 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
         if (presence) found.target = *presence;
         if (presence && is_half(*presence)) found.half = run->op.to;
     }
+    std::vector<HostId> gone;
     for (const HostId& host : hypervisor_.hosts()) {
-        if (host == run->op.to || is_gone(host)) continue;
+        if (host == run->op.to) continue;
+        if (is_gone(host)) {
+            gone.push_back(host);
+            continue;
+        }
         std::optional<Presence> seen;  // a connection may be called up for a while after its end
         if (hypervisor_.connection(host) == Connection::up) {
             const auto presence = co_await look(host, run->op.vm);
@@ -165,6 +170,9 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
         if (!seen && may_hide(host, run->op)) found.unasked = host;
         if (seen && is_there(*seen)) (is_half(*seen) ? found.half : found.elsewhere) = host;
     }
+    // One may have come back while the others were asked, and have started by itself what it had.
+    for (const HostId& host : gone)
+        if (!is_gone(host)) found.unasked = host;
     co_return found;
 }
 

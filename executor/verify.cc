@@ -286,7 +286,9 @@ boost::asio::awaitable<std::string> Executor::remove_spare_definition(RunPtr run
 boost::asio::awaitable<void> Executor::go_on(RunPtr run, HostId host) {
     const Whereabouts third = co_await look_at_others(run);
     run->attempt.unasked = third.unasked;
-    if (third.elsewhere)
+    if (third.elsewhere && host == run->op.from)
+        co_await stop_source(run);
+    else if (third.elsewhere)
         co_await hypervisor_.destroy(host, run->op.vm);
     else if (third.unasked)
         co_return;  // looking again
@@ -358,6 +360,10 @@ Executor::Task<void> Executor::remove_definition(HostId host, VmId vm, std::opti
 boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
     const Whereabouts third = co_await look_at_others(run);  // who is not certain here is asked before it is restarted
     if (third.elsewhere) {
+        for (const auto& [host, presence] : {std::pair(run->op.from, picture.source), {run->op.to, picture.target}}) {
+            const auto removed = co_await remove_definition(host, run->op.vm, presence);
+            if (!removed && !last_try) co_return false;
+        }
         moved(run->op.vm, *third.elsewhere);
         co_await end_without_moving(run, OperationState::cancelled,
                                     "runs on " + third.elsewhere->value + ": it was moved by hand");
