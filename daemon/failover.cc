@@ -130,11 +130,16 @@ bool Failover::is_dead_lately(const HostId& host) const {
 std::map<HostId, policy::Contact> Failover::contacts() const {
     std::map<HostId, policy::Contact> all;
     for (const auto& [host, last] : watches_) {
+        const PowerState power = power_of(host);
+        if ((power == PowerState::lost || power == PowerState::fencing) && answers(host)) {
+            all[host] = {};  // back, though not in use yet: the network is well as far as there
+            continue;
+        }
         if (is_dead_lately(host)) {  // silent, and seen to already
             all[host].unanswered = known_silent;
             continue;
         }
-        if (power_of(host) != PowerState::on) continue;
+        if (power != PowerState::on) continue;
         const Watch watch = heard_of(host);
         policy::Contact& contact = all[host];
         // A probe that never got through, to a host whose libvirt did, is no second way to see it.

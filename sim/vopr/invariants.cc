@@ -224,7 +224,7 @@ void Invariants::look_at_fencing(const HostId& cut_off) {
     std::size_t silent = 0, expected = 0;
     for (const HostId& host : cluster_.world.hosts()) {
         const bool worked_on = entries.contains("/ballast/maintenance/" + host.value);
-        if (entries.contains(lock_of(host.value)) || (worked_on && !is_heard(host))) continue;
+        if ((worked_on || entries.contains(lock_of(host.value))) && !is_heard(host)) continue;
         ++expected;
         const auto since = silent_since_.find(host);
         if (!worked_on && !is_heard(host) && since != silent_since_.end() &&
