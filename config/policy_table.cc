@@ -506,7 +506,7 @@ const Table<Options>& policy_table() {
     static const Table<Options> table = {
         "Policy: when hosts count as overloaded, what stays free, and how VMs are moved.",
         {{"overload", "When a host is overloaded and VMs leave it."},
-         {"overload.cpu", "CPU demand, of the host's CPUs."},
+         {"overload.cpu", "CPU demand, of the host's usable CPUs: all less `reserve.cpu`."},
          {"overload.ready_time", "Share of time that vCPUs wait for a CPU, mean over the host's VMs."},
          {"overload.memory", "Memory in use, of the host's memory."},
          {"overload.memory_pressure",

@@ -11,6 +11,7 @@
 #include "daemon/keys.h"
 #include "daemon/names.h"
 #include "daemon/power_overlay.h"
+#include "daemon/tcp_probe.h"
 
 namespace ballast::daemon {
 
@@ -62,6 +63,19 @@ executor::Settings settings_from(const policy::Options& policy, const config::Da
     s.restarts_per_host = policy.failover.restarts_per_host;
     return s;
 }
+// Without more than half of etcd's members nobody would wake a host.
+bool carries_store(const config::HostOptions& host, const config::StoreOptions& store) {
+    return std::any_of(store.endpoints.begin(), store.endpoints.end(), [&](const std::string& endpoint) {
+        const auto member = probe_target(endpoint);
+        const auto is_member = [&](const std::string& uri) {
+            const auto target = probe_target(uri);
+            return target && target->host == member->host;
+        };
+        return member &&
+               (member->host == host.id.value || is_member(host.uri) || is_member(host.peer_uri.value_or("")));
+    });
+}
+
 }  // namespace
 
 Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hypervisor& hypervisor, PowerControl& power,
@@ -207,12 +221,14 @@ void Controller::set_health(const HostId& host, std::vector<HealthProblem> probl
     want_cycle();
 }
 
-// A host of our own is neither emptied nor switched off, whatever the files say.
+// A host of our own is neither emptied nor switched off, whatever the files say, nor is one that carries the store.
 void Controller::adopt(policy::Options policy) {
     policy_ = std::move(policy);
     auto& never = policy_.consolidation.never_off;
-    for (const config::HostOptions& host : options_.hosts)
-        if (is_own(host.id) && std::find(never.begin(), never.end(), host.id) == never.end()) never.push_back(host.id);
+    for (const config::HostOptions& host : options_.hosts) {
+        const bool stays = is_own(host.id) || carries_store(host, options_.store);
+        if (stays && std::find(never.begin(), never.end(), host.id) == never.end()) never.push_back(host.id);
+    }
     configure_executor();
     learn_boot_time();
 }

@@ -15,7 +15,7 @@ std::string objection_to_power_off(const Inventory& inventory, const Memory& mem
     const auto found = std::find_if(members.begin(), members.end(),
                                     [&](const Fleet::Member& member) { return member.host->id == host; });
     if (found == members.end() || !found->on) return {};
-    if (found->never_off) return "the policy's never_off names it";
+    if (found->never_off) return "it is never switched off (never_off, or the daemon or a member of etcd runs on it)";
     const unsigned least = std::max(1U, options.consolidation.min_hosts_on);
     if (fleet.hosts_on() <= least)
         return std::to_string(fleet.hosts_on()) + " hosts are on and the policy's min_hosts_on is " +

@@ -33,7 +33,8 @@ public:
 
 private:
     std::string for_good() const {
-        if (member_.never_off) return "it is never switched off (never_off, or the daemon runs on it)";
+        if (member_.never_off)
+            return "it is never switched off (never_off, or the daemon or a member of etcd runs on it)";
         if (!member_.host->power_managed) return "Ballast cannot switch it (ballastctl power list)";
         return {};
     }

@@ -97,7 +97,7 @@ public:
     enum class Who { admin, viewer, stranger };
 
     explicit ApiBench(Who who = Who::admin, std::function<void(daemon::ApiOptions&)> change = {},
-                      daemon::ApiHooks hooks = {})
+                      daemon::ApiHooks hooks = {}, const std::vector<std::string>& store_endpoints = {})
         : hypervisor(clock), directory_(make_directory()) {
         hypervisor.add_host("host1");
         hypervisor.add_host("host2");
@@ -106,7 +106,8 @@ public:
         daemon::ControllerListener listener;
         listener.cycle_ended = [this](const Cycle&) { tell(); };
         listener.operation_changed = [this](const Operation&) { tell(); };
-        controller.emplace(io.get_executor(), clock, hypervisor, power, probe, store, daemon_options(), listener);
+        controller.emplace(io.get_executor(), clock, hypervisor, power, probe, store, daemon_options(store_endpoints),
+                           listener);
         auto options = api_options(who);
         if (change) change(options);
         server.emplace(io.get_executor(), *controller, clock, options, std::move(hooks));
@@ -166,8 +167,9 @@ private:
         ::chmod(pattern.c_str(), 0755);
         return pattern;
     }
-    static config::DaemonOptions daemon_options() {
+    static config::DaemonOptions daemon_options(const std::vector<std::string>& store_endpoints) {
         config::DaemonOptions options;
+        options.store.endpoints = store_endpoints;
         for (const char* name : {"host1", "host2"}) {
             config::HostOptions host;
             host.id = {name};

@@ -9,7 +9,8 @@ namespace {
 /// host2 is empty; what its BMC does is seen by its hypervisor.
 class PowerBench : public ApiBench {
 public:
-    explicit PowerBench(Who who = Who::admin) : ApiBench(who) {
+    explicit PowerBench(Who who = Who::admin, const std::vector<std::string>& store_endpoints = {})
+        : ApiBench(who, {}, {}, store_endpoints) {
         hypervisor.hosts_by_id.at({"host2"}).vms.clear();
         for (const char* name : {"host1", "host2"}) power.add_host(name);
         power.on_change = [this](const HostId& id, Power now) {
@@ -86,6 +87,15 @@ TEST_CASE("With --force a host goes off against the policy, but never with a VM 
     bench.pass(1min);
     CHECK(bench.state("host1") == "on");
     CHECK(bench.power.orders.empty());
+}
+
+TEST_CASE("A host that a member of the store runs on is never switched off by the policy") {
+    PowerBench bench(PowerBench::Who::admin, {"https://host2:2379"});
+    bench.begin(quiet_policy());
+    bench.pass(45min);
+    CHECK(bench.power.orders.empty());
+    const Answer refused = bench.post("/v1/power/host2", R"({"action":"off"})");
+    CHECK(refused.text("/error/message").find("a member of etcd runs on it") != std::string::npos);
 }
 
 TEST_CASE("Who may only look switches nothing") {
