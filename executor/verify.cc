@@ -360,13 +360,16 @@ Executor::Task<void> Executor::remove_definition(HostId host, VmId vm, std::opti
 boost::asio::awaitable<bool> Executor::end_lost(RunPtr run, Picture picture, bool last_try) {
     const Whereabouts third = co_await look_at_others(run);  // who is not certain here is asked before it is restarted
     if (third.elsewhere) {
+        std::string left;
         for (const auto& [host, presence] : {std::pair(run->op.from, picture.source), {run->op.to, picture.target}}) {
             const auto removed = co_await remove_definition(host, run->op.vm, presence);
             if (!removed && !last_try) co_return false;
+            if (!removed) left += definition_left(host, removed.error());
         }
         moved(run->op.vm, *third.elsewhere);
-        co_await end_without_moving(run, OperationState::cancelled,
-                                    "runs on " + third.elsewhere->value + ": it was moved by hand");
+        run->op.alarm = !left.empty();
+        co_await transition(run, OperationState::cancelled,
+                            "runs on " + third.elsewhere->value + ": it was moved by hand" + left);
         co_return true;
     }
     if (is_lost(run->op.from) || is_lost(run->op.to)) {

@@ -440,6 +440,7 @@ Result<void> World::destroy(const HostId& id, const VmId& vm) {
 Result<void> World::undefine(const HostId& id, const VmId& vm) {
     Domain* const defined = domain(id, vm);
     if (defined == nullptr) return no_domain(vm);
+    if (keeps_definitions.contains(id)) return Error{ErrorCode::internal, vm.value, "No space left on device"};
     defined->persistent = false;
     if (!defined->active()) hosts_.at(id).domains.erase(vm);
     return {};

@@ -165,7 +165,8 @@ public:
     /// A move by somebody else, at once.
     void move_by_hand(const VmId& vm, const HostId& from, const HostId& to);
 
-    std::set<HostId> broken;  // nothing can be started there
+    std::set<HostId> broken;             // nothing can be started there
+    std::set<HostId> keeps_definitions;  // nothing can be undefined there
     /// Hears of every start that is about to succeed, migrations and hosts' own autostart aside.
     std::function<void(const HostId&, const VmId&)> starting;
     /// Hears of every host that is about to lose its power, with all that runs there.

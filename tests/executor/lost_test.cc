@@ -106,6 +106,22 @@ TEST_CASE("Of a source that waits nothing is left when somebody has moved the VM
     CHECK(lab.owner("vm").host == HostId{"h3"});
 }
 
+TEST_CASE("A definition that cannot be removed from a host that the VM has left is named") {
+    FailoverLab lab;
+    lab.world.keeps_definitions = {{"h1"}};
+    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    lab.world.move_by_hand({"vm"}, {"h2"}, {"h3"});
+    REQUIRE(lab.settle(5min));
+    CHECK(lab.where("vm") == "h3");
+    CHECK(lab.owner("vm").host == HostId{"h3"});
+    CHECK(lab.record(*id).alarm);
+    CHECK_THAT(lab.record(*id).message,
+               Catch::StartsWith("runs on h3: it was moved by hand; a definition is left on h1: "));
+}
+
 TEST_CASE(
     "An arrival that waits is let go on once the third host says that it has not got it, or is certain to be off") {
     FailoverLab lab;
