@@ -127,7 +127,7 @@ boost::asio::awaitable<std::optional<bool>> Callee::claim_once(ServingPtr servin
 // Until it is there: whoever asked waits for it, and what was claimed counts as under way. The call goes with it.
 boost::asio::awaitable<void> Callee::answer(ServingPtr serving, Answer answer) {
     const std::string id = serving->entry.key.substr(calls_of(host_).size());
-    const std::string text = to_text(answer);
+    std::string text = to_text(answer);
     for (;;) {
         Transaction put;
         put.guards.push_back({Compare::Kind::mod_revision_is, serving->entry.key, serving->entry.mod_revision, {}});
@@ -135,6 +135,8 @@ boost::asio::awaitable<void> Callee::answer(ServingPtr serving, Answer answer) {
         put.changes.push_back({Change::Kind::erase, serving->entry.key, {}, 0});
         const auto commit = co_await store_.commit(std::move(put));
         if (commit) break;  // or it was taken back, or answered by a try whose answer was lost
+        if (commit.error().code == ErrorCode::invalid)
+            text = to_text(Error{ErrorCode::no_space, host_.value, "its agent's answer is too large for the store"});
         co_await clock_.sleep_for(store_retry);
     }
     serving_.erase(serving->entry.key);

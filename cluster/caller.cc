@@ -42,11 +42,15 @@ Caller::Task<void> Caller::start() {
         const auto swept = co_await sweep(std::move(all));
         if (!swept) co_return swept.error();
     }
-    std::string prefix = answers_prefix;
-    std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& events) { heard(events); };
-    std::function<void()> compacted = [] {};  // whoever waits reads again by himself
-    watching_ = store_.watch(std::move(prefix), *revision, std::move(changed), std::move(compacted));
+    watch_answers(*revision);
     co_return Result<void>();
+}
+
+// What was missed meanwhile is no loss: whoever waits reads again by himself.
+void Caller::watch_answers(Revision after) {
+    std::function<void(const std::vector<WatchEvent>&)> changed = [this](const auto& events) { heard(events); };
+    std::function<void()> compacted = [this] { watching_.reset(); };  // the next call watches anew
+    watching_ = store_.watch(answers_prefix, after, std::move(changed), std::move(compacted));
 }
 
 // Calls of earlier terms that nobody has claimed cannot be any more, and nobody waits for their answers. What has been
@@ -89,6 +93,10 @@ Caller::Task<json::value> Caller::call_while(Condition condition, HostId host, s
 
 Caller::Task<json::value> Caller::send(HostId host, Call call, Duration within) {
     const Instant until = clock_.now() + within;
+    if (!watching_) {
+        const auto revision = co_await store_.revision();
+        if (revision && !watching_) watch_answers(*revision);
+    }
     const bool clear = co_await settle_all(host);
     if (!clear) co_return not_begun(host, "it is not known yet what became of an earlier call");
     char id[48];

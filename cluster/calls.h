@@ -92,6 +92,7 @@ private:
     boost::asio::awaitable<Fate> settle_once(PendingPtr pending);
     boost::asio::awaitable<bool> settle_all(HostId host);
     void forget(PendingPtr pending);
+    void watch_answers(Revision after);
     void heard(const std::vector<WatchEvent>& events);
 
     boost::asio::any_io_executor executor_;

@@ -114,6 +114,7 @@ void RemoteHypervisor::heard_events(const KeyValue& entry, Noticed how) {
         if (!number || !number->is_number() || !told) continue;
         const auto index = number->to_number<std::uint64_t>();
         if (index <= remote.last_event) continue;
+        if (how != Noticed::at_first && index > remote.last_event + 1) missed_events(host);
         remote.last_event = index;
         if (how == Noticed::at_first) continue;
         const auto event = read_as<HypervisorEvent>(*told);
@@ -126,6 +127,12 @@ void RemoteHypervisor::heard_events(const KeyValue& entry, Noticed how) {
             emit(*event);
         }
     }
+}
+
+// As after a connection that was lost for a while: whoever relies on having heard of something does not any more.
+void RemoteHypervisor::missed_events(const HostId& host) {
+    emit({HypervisorEvent::Kind::disconnected, host, {}, "its agent could not tell of all that happened"});
+    if (connection(host) == Connection::up) emit({HypervisorEvent::Kind::connected, host, {}, {}});
 }
 
 void RemoteHypervisor::emit(const HypervisorEvent& event) const {

@@ -97,6 +97,7 @@ private:
     void heard_events(const KeyValue& entry, Noticed how);
     bool is_registered(const HostId& host) const;
     void emit(const HypervisorEvent& event) const;
+    void missed_events(const HostId& host);
     void tell_connection(const HostId& host, const std::string& why);
 
     boost::asio::any_io_executor executor_;

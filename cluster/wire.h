@@ -88,6 +88,7 @@ struct Described<StartRequest> {
         required("definition", &T::definition),
         field("persistent", &T::persistent),
         field("give_up_after_ms", &T::give_up_after),
+        field("at_home", &T::at_home),
     };
 };
 inline constexpr Range counted{0, 0x1p64};  // nanoseconds and the like, since a boot

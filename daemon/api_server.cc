@@ -155,7 +155,6 @@ void ApiServer::admit(Socket socket) try {
     Caller caller{*peer, role_of(*peer, groups_), "?"};
     if (caller.role == Role::none) note_stranger(*peer);
     if ((*connections_)[caller.role] >= share_of(caller.role)) return turn_away(socket);
-    if (caller.role != Role::none) caller.user = service::user_name(peer->uid);
     auto place = take_place(caller.role);
     asio::co_spawn(executor_, serve(Stream(std::move(socket)), std::move(caller), std::move(place)), asio::detached);
 } catch (const std::exception& error) {  // out of memory: this client's loss, not the daemon's
@@ -169,6 +168,7 @@ ApiServer::Place ApiServer::take_place(Role role) {
 
 asio::awaitable<void> ApiServer::serve(Stream stream, Caller caller, Place) {
     beast::flat_buffer buffer(read_buffer);
+    if (caller.role != Role::none) caller.user = co_await names_.of(caller.peer.uid);
     for (bool more = true; more;) {
         http::request_parser<http::string_body> parser;
         parser.header_limit(largest_header);

@@ -13,6 +13,7 @@
 #include "daemon/api_service.h"
 #include "daemon/peer.h"
 #include "service/socket.h"
+#include "service/user_names.h"
 
 namespace ballast::daemon {
 
@@ -79,6 +80,7 @@ private:
     ApiHooks with_groups(ApiHooks hooks);
 
     boost::asio::any_io_executor executor_;
+    service::UserNames names_{executor_, &service::user_name};
     ApiOptions options_;
     std::optional<ApiService> service_;
     Answer answer_;

@@ -7,6 +7,9 @@ namespace ballast::daemon {
 namespace {
 
 constexpr std::size_t longest_audited_request = 512;
+constexpr std::size_t most_waiting = 16;
+constexpr int rests = 3;  // times as long as a look took
+constexpr Duration longest_rest = std::chrono::seconds{5};
 
 // As JSON: what a client sends cannot forge a line of the log.
 std::string quoted(const std::string& text) {
@@ -73,7 +76,32 @@ boost::asio::awaitable<Reply> ApiService::answer(std::string method, std::string
     if (route->method == "POST") co_return co_await change(route, std::move(*request));
     const auto read = read_content(*route, *request);
     if (!read) co_return failure(read.error());
+    const bool may_only_look = request->caller.role == Role::viewer;
+    if (may_only_look && std::holds_alternative<Route::Look>(route->answer))
+        co_return co_await look_in_turn(route, std::move(*request));
     co_return co_await answer_route(route, std::move(*request));
+}
+
+// A look holds up everything else for as long as it takes, which is half a second for the plan of a thousand hosts. All
+// looks of those who may only look take a quarter of all time together.
+boost::asio::awaitable<Reply> ApiService::look_in_turn(const Route* route, ApiRequest request) {
+    using Steady = std::chrono::steady_clock;
+    if (waiting_ >= most_waiting)
+        co_return failure(503, "unavailable", "daemon", "too many viewers ask at once; ask again in a while");
+    ++waiting_;
+    auto executor = co_await boost::asio::this_coro::executor;
+    boost::asio::steady_timer turn(executor);
+    while (Steady::now() < free_at_) {
+        turn.expires_at(free_at_);
+        auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
+        co_await turn.async_wait(token);
+    }
+    --waiting_;
+    const auto begun = Steady::now();
+    Reply reply = co_await answer_route(route, std::move(request));
+    const auto took = Steady::now() - begun;
+    free_at_ = Steady::now() + std::min<Steady::duration>(rests * took, longest_rest);
+    co_return reply;
 }
 
 boost::asio::awaitable<Reply> ApiService::change(const Route* route, ApiRequest request) {

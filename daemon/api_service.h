@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -28,11 +29,14 @@ public:
 private:
     boost::asio::awaitable<Reply> answer_route(const Route* route, ApiRequest request);
     boost::asio::awaitable<Reply> change(const Route* route, ApiRequest request);
+    boost::asio::awaitable<Reply> look_in_turn(const Route* route, ApiRequest request);
 
     ChangeCounter changes_;
     ApiLook look_;
     ApiChange change_;
     std::vector<Route> routes_;
+    std::size_t waiting_ = 0;                          // viewers, for their turn
+    std::chrono::steady_clock::time_point free_at_{};  // for the next of them
 };
 
 }  // namespace ballast::daemon

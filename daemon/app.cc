@@ -48,6 +48,7 @@ public:
               [this](LeaderParts parts) { return lead(std::move(parts)); }, [this] { end_term(); }),
           findings_(io.get_executor(), clock, store_, runner(), broker_, configuration_.daemon, own_,
                     identity_on(own_).boot, [this] { return member_.incarnation(); }),
+          host_checks_(io.get_executor(), clock, {own_}, logged_checks(libvirt_)),
           leader_(clock, store_),
           preflight_(clock, preflight::sources_of(libvirt_, runner()), own_),
           logind_(io.get_executor()),
@@ -57,6 +58,7 @@ public:
     int run() {
         findings_.configured(digest_of(configuration_));
         findings_.start();
+        host_checks_.start();
         member_.serve(preflight::preflight_calls,
                       [this](cluster::Call call, cluster::Claim) { return preflight_.handle(std::move(call)); });
         boost::asio::co_spawn(io_, leader_.run(), boost::asio::detached);
@@ -174,6 +176,7 @@ private:
     service::Children children_;
     ClusterMember member_;
     OwnFindings findings_;
+    HostChecks host_checks_;
     cluster::LeaderWatch leader_;
     preflight::PreflightAgent preflight_;
     service::Logind logind_;

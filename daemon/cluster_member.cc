@@ -225,7 +225,8 @@ boost::asio::awaitable<void> ClusterMember::resign() {
 
 boost::asio::awaitable<Reply> ClusterMember::answer(std::string method, std::string target, std::string body,
                                                     Caller caller) {
-    if (method == "GET" && target == "/v1/cluster" && caller.role != Role::none) {
+    if (caller.role == Role::none) co_return forbidden(caller);  // nothing of it goes into the store
+    if (method == "GET" && target == "/v1/cluster") {
         auto described = co_await describe();
         co_return described;
     }

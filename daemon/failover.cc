@@ -65,7 +65,8 @@ boost::asio::awaitable<void> Failover::watch(HostId host) {
         const Instant begun = clock_.now();
         const auto reached = co_await probe_.reach(host);
         const unsigned before = watch.unanswered;
-        ++watch.unanswered;
+        const bool looked = reached || reached.error().code != ErrorCode::no_space;
+        if (looked) ++watch.unanswered;
         watch = heard_of(host);
         watch.probed = watch.probed || reached;
         if (reached) watch.answered = clock_.now();

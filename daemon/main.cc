@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include "daemon/app.h"
 #include "daemon/libvirt_look.h"
@@ -17,10 +18,21 @@ void keep_little_memory() {
     ::mallopt(M_ARENA_MAX, 2);
 }
 
+// A connection or two, their timers and a child now and then, for each of very many hosts. systemd leaves the soft
+// limit low for programs that use select(2) [systemd.exec(5), LimitNOFILE=].
+void open_many_files() {
+    constexpr rlim_t plenty = 65536;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= plenty) return;
+    limit.rlim_cur = std::min(plenty, limit.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     keep_little_memory();
+    open_many_files();
     CLI::App app("Balances virtual machines over libvirt hosts.", "ballastd");
     std::string config_file = "/etc/ballast/ballast.yaml";
     bool check = false;

@@ -1,5 +1,6 @@
 #include "daemon/open_store.h"
 
+#include <cstdlib>
 #include <spdlog/spdlog.h>
 
 #include "daemon/store_archive.h"
@@ -11,8 +12,18 @@ namespace {
 
 using Opened = Result<std::unique_ptr<Store>>;
 
+constexpr int exit_begin_anew = 75;  // EX_TEMPFAIL: systemd starts it again
+
 void log_note(const std::string& note) {
     spdlog::warn("store: {}", note);
+}
+
+// As after a crash: opening it mends what can be mended, and takes up what is under way.
+[[noreturn]] void begin_anew(const Error& error) {
+    spdlog::critical("store: {}; ballastd begins again, to mend it or to go back to its last good copy",
+                     to_string(error));
+    spdlog::shutdown();
+    std::_Exit(exit_begin_anew);
 }
 
 Opened open_embedded(boost::asio::any_io_executor executor, Clock& clock, const std::string& directory) {
@@ -20,6 +31,7 @@ Opened open_embedded(boost::asio::any_io_executor executor, Clock& clock, const 
     if (!store) return store.error();
     for (const std::string& note : (*store)->notes()) log_note(note);
     (*store)->on_note(log_note);
+    (*store)->on_damage(begin_anew);
     return Opened(std::move(*store));
 }
 

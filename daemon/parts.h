@@ -13,6 +13,7 @@
 #include "daemon/evacuation.h"
 #include "daemon/health_watch.h"
 #include "daemon/history.h"
+#include "daemon/host_checks.h"
 #include "daemon/host_list.h"
 #include "daemon/leader_power.h"
 #include "daemon/listeners.h"
@@ -79,12 +80,12 @@ public:
                    [](const Error& error) { spdlog::warn("history: {}", to_string(error)); }),
           season_file_(configuration_.daemon.state_dir + seasons_name,
                        [](const Error& error) { spdlog::warn("forecast: {}", to_string(error)); }),
-          power_(configuration_.daemon, clock_, runner(), std::move(around.leads), around.caller,
+          power_(configuration_.daemon, clock_, runner(), around.leads, around.caller,
                  [this, own = around.own] { return brokers_but(own); }),
           probe_(io.get_executor(), configuration_.daemon.hosts),
           controller_(io.get_executor(), clock_, hypervisor_, power_.control(), probe_, *store_, configuration_.daemon,
                       listener()),
-          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(runner()),
+          rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(runner(), around.leads),
                    [this](const RollingRun& run) {
                        log_.rolling_changed(run);
                        api_.changed();
@@ -94,6 +95,7 @@ public:
           energy_(io.get_executor(), clock_, power_.control(), *store_, configuration_.daemon,
                   [this] { return controller_.inventory(); }),
           health_(io.get_executor(), clock_, runner(), configuration_.daemon, health_listener()),
+          host_checks_(io.get_executor(), clock_, hypervisor_.hosts(), logged_checks(libvirt_)),
           findings_(io.get_executor(), clock_, *store_, hypervisor_.hosts(), around.own, findings_listener()),
           api_(io.get_executor(), controller_, clock_, api_options(configuration_.daemon), hooks()),
           last_writes_(io),
@@ -114,9 +116,7 @@ public:
     /// What `systemctl reload` and `ballastctl reload` do: all or nothing; the last good policy stays in force. With
     /// other hosts the process begins again, which reads everything and takes up what is under way.
     Result<std::string> reload() {
-        const auto edited = host_list_.look([this](const HostChange& change) {
-            return obstacle_to(change, controller_.active(), controller_.power_records(), rolling_.run());
-        });
+        const auto edited = look_at_list();
         if (edited.start_anew) {
             spdlog::info("{}", edited.note);
             boost::asio::co_spawn(io_, start_anew_soon(), boost::asio::detached);
@@ -135,6 +135,12 @@ public:
         const std::string told = "policy reloaded" + (edited.note.empty() ? "" : "; " + edited.note);
         spdlog::info("{}", told);
         return told;
+    }
+
+    HostList::Edited look_at_list() const {
+        return host_list_.look([this](const HostChange& change) {
+            return obstacle_to(change, controller_.active(), controller_.power_records(), rolling_.run());
+        });
     }
 
     int exit_status() const { return exit_status_; }
@@ -308,10 +314,12 @@ private:
         boost::asio::co_spawn(io_, energy_.start(), [](std::exception_ptr, Result<void> begun) {
             if (!begun) spdlog::warn("energy: {}", to_string(begun.error()));
         });
-        if (through_agents_)
+        if (through_agents_) {
             findings_.start();  // each member looks at its own host
-        else
+        } else {
             health_.start();
+            host_checks_.start();
+        }
         boost::asio::co_spawn(io_, rolling_.recover(), [this](std::exception_ptr, Result<void> recovered) {
             if (recovered) return;
             if (recovered.error().code != ErrorCode::corrupt) return give_up(recovered.error());
@@ -353,8 +361,12 @@ private:
 
     boost::asio::awaitable<void> start_anew_soon() {
         co_await clock_.sleep_for(answer_takes);
+        if (!start_anew_) co_await write_last();
+        if (const auto again = look_at_list(); !again.start_anew) {  // something was begun meanwhile
+            spdlog::warn("{}", again.note);
+            co_return;
+        }
         if (start_anew_) co_return start_anew_();
-        co_await write_last();
         exit_status_ = exit_start_anew;
         io_.stop();
     }
@@ -395,6 +407,7 @@ private:
     std::unique_ptr<ShutdownGuard> shutdown_guard_;
     EnergyMeter energy_;
     HealthWatch health_;
+    HostChecks host_checks_;
     ClusterFindings findings_;
     ApiServer api_;
     boost::asio::steady_timer last_writes_;

@@ -190,11 +190,16 @@ boost::asio::awaitable<Result<executor::CommandEnd>> run_to_its_end(service::Run
     end.output = end_of(ended->output + ended->complaint);
     co_return end;
 }
+
+RollingService::Task<executor::CommandEnd> does_not_lead() {
+    co_return Error{ErrorCode::cancelled, "rolling-reboot", "this member is not certain to lead any more"};
+}
 }  // namespace
 
 // Upgrades write a lot: none is held up for that.
-RollingService::RunProgram run_as_child(service::Runner run) {
-    return [run](std::vector<std::string> arguments, Duration deadline) {
+RollingService::RunProgram run_as_child(service::Runner run, std::function<bool()> leads) {
+    return [run, leads](std::vector<std::string> arguments, Duration deadline) {
+        if (leads && !leads()) return does_not_lead();
         service::Command command = service::command_of(arguments, deadline);
         command.most_output = most_heard;
         command.drops_excess = true;

@@ -69,7 +69,8 @@ private:
     executor::Rolling rolling_;
 };
 
-/// Runs it as a child process of this one, with what it wrote to stdout and stderr cut to its end.
-RollingService::RunProgram run_as_child(service::Runner run);
+/// Runs it as a child process of this one, with what it wrote to stdout and stderr cut to its end. `leads`: it is
+/// certain, just now, that nobody else does; error cancelled where it is not.
+RollingService::RunProgram run_as_child(service::Runner run, std::function<bool()> leads = {});
 
 }  // namespace ballast::daemon

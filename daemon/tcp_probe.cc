@@ -89,6 +89,9 @@ Probe::Task<void> TcpProbe::connect(Peer& peer) {
     const tcp::endpoint address = peer.addresses[peer.next % peer.addresses.size()];
     asio::steady_timer deadline(executor_, answer_within);
     tcp::socket socket(executor_);
+    boost::system::error_code none_left;
+    socket.open(address.protocol(), none_left);
+    if (none_left) co_return Error{ErrorCode::no_space, peer.target.host, none_left.message()};
     auto first = co_await (socket.async_connect(address, no_throw) || deadline.async_wait(no_throw));
     if (first.index() == 0 && is_answer(std::get<0>(std::get<0>(first)))) co_return Result<void>();
     ++peer.next;

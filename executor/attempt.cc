@@ -39,7 +39,7 @@ boost::asio::awaitable<void> Executor::attempt(RunPtr run) {
         co_return;
     }
     run->attempt = Attempt();
-    run->notes.post_copy = run->notes.stopped_source = false;
+    run->notes.post_copy = run->notes.stopped_source = run->notes.ran_on_target = false;
     ++run->op.attempt;
     run->op.progress.reset();
     auto ready = co_await prepare(run);

@@ -179,6 +179,8 @@ private:
     boost::asio::awaitable<void> verify(RunPtr run);
     bool overdue(const Run& run) const;
     bool is_of_the_past(Verdict verdict, const Run& run) const;
+    boost::asio::awaitable<void> drop_what_is_past(RunPtr run);
+    boost::asio::awaitable<void> note_where_it_ran(RunPtr run, Result<Presence> source, Result<Presence> target);
     Picture picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) const;
     Task<Presence> look(HostId host, VmId vm);
     boost::asio::awaitable<bool> act(RunPtr run, Verdict verdict, Picture picture, Duration held);

@@ -79,7 +79,7 @@ boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
     run->record.asked = true;
     PowerRecord record = run->record;
     auto off = co_await journal_.write(std::move(record));  // no action without a journal entry
-    if (answers(host)) co_return;
+    if (answers(host) || !run->confirmed_by.empty() || !run->released_by.empty()) co_return;
     const bool held = run->record.requested_by == "policy" && hooks_.may_cut && !hooks_.may_cut(host);
     if (off && held) off = conflict(host, "too many hosts are silent, or an operator holds it back");
     if (off) off = co_await power_.switch_off(host);

@@ -23,6 +23,7 @@ Result<Operation> operation_from_json(const boost::json::value& value);
 /// What the executor must still know after a crash, beyond what people see of an operation.
 struct Notes {
     std::string cancelled_by;           // not empty: was asked to end
+    bool ran_on_target = false;         // seen running there, and not on the source: the source's copy is of the past
     bool ran_on_both = false;           // seen running on both hosts: ends as failed, with an alarm
     bool stopped_source = false;        // we stopped the source's paused copy ourselves
     bool post_copy = false;             // the switch to post-copy was, or was about to be, asked for

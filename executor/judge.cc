@@ -45,7 +45,12 @@ Verdict with_source_paused_on_its_own(const Presence& target) {
 }
 
 // Somebody died in the middle of the switch-over.
-Verdict with_source_paused_by_migration(const Presence& target) {
+Verdict with_source_paused_by_migration(const Picture& picture) {
+    const Presence& target = *picture.target;
+    if (picture.ran_on_target && !running(target)) {
+        const bool ended = not_running(target) && picture.guest_shut_down;
+        return ended || paused_on_its_own(target) ? Verdict::stop_source : Verdict::hands_off;
+    }
     if (not_running(target)) return Verdict::resume_source;
     if (!running(target)) return Verdict::stop_target;
     // A job on the target that runs: pages may still be missing (post-copy).
@@ -78,7 +83,7 @@ Verdict judge(const Picture& picture) {
     if (picture.post_copy && by_migration(*picture.source) && !running(*picture.target)) return Verdict::hands_off;
     if (running(*picture.source)) return with_source_running(*picture.target);
     if (paused_on_its_own(*picture.source)) return with_source_paused_on_its_own(*picture.target);
-    if (!not_running(*picture.source)) return with_source_paused_by_migration(*picture.target);
+    if (!not_running(*picture.source)) return with_source_paused_by_migration(picture);
     return with_source_gone(*picture.target, picture.guest_shut_down);
 }
 

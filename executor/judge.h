@@ -14,6 +14,7 @@ struct Picture {
     bool guest_shut_down = false;   // heard, or seen on a host where we did not stop it ourselves
     bool post_copy = false;         // the switch to post-copy was asked for
     bool target_may_run_it = true;  // false: it is certain that the source never paused the guest
+    bool ran_on_target = false;     // so that what waits on the source is of the past
 };
 
 enum class Verdict {
@@ -24,7 +25,7 @@ enum class Verdict {
     shut_down,           // runs nowhere because the guest ended
     lost,                // runs on neither host, and nothing says why
     both_run,
-    stop_source,    // the target runs it, the source keeps a paused copy
+    stop_source,    // the target runs it, or ran it to its end; the source keeps a paused copy
     stop_target,    // both paused by the migration: the source's copy is the one to go on with
     resume_source,  // paused by the migration, and nowhere else
     resume_target,

@@ -197,6 +197,17 @@ void PowerSwitch::rests(const RunPtr& run) {
     run->driven = false;
     const bool up = hypervisor_.connection(run->record.host) == Connection::up;
     if (run->record.state == PowerState::lost && up) notice_on(run);
+    // One that did not come in time, whose BMC cannot be asked.
+    if (run->record.state == PowerState::off && run->record.quarantined && up) {
+        run->driven = true;
+        boost::asio::co_spawn(executor_, found_up(run), expect_no_bug);
+    }
+}
+
+boost::asio::awaitable<void> PowerSwitch::found_up(RunPtr run) {
+    const bool up = co_await is_up(run->record.host);
+    if (up) co_return co_await found_on(run);
+    run->driven = false;
 }
 
 // ---- Off.
@@ -219,6 +230,7 @@ boost::asio::awaitable<void> PowerSwitch::go_down(RunPtr run) {
             co_await stays_on(run, std::move(message), false);
             co_return;
         }
+        if (!run->released_by.empty()) co_return;
         run->began = clock_.now();
         const auto asked = co_await power_.shut_down_softly(run->record.host);
         if (!asked && !contact_lost(asked.error())) {
@@ -314,7 +326,12 @@ boost::asio::awaitable<void> PowerSwitch::come_up(RunPtr run) {
         if (written) {
             changed_(run->record);
             auto up = co_await power_.switch_on(run->record.host);
-            if (up) up = co_await await_up(run);
+            if (up) {
+                up = co_await await_up(run);
+            } else {
+                const bool answers = co_await is_up(run->record.host);  // whatever its BMC says
+                if (answers) up = Result<void>();
+            }
             if (up) {
                 run->record.boot = clock_.now() - run->began;
                 run->record.proven = clock_.wall_now();
@@ -346,6 +363,12 @@ PowerSwitch::Task<void> PowerSwitch::await_up(RunPtr run) {
         co_await run->pause.take(clock_, answer_every);
     }
     co_return Error{ErrorCode::cancelled, host.value, "released"};
+}
+
+boost::asio::awaitable<bool> PowerSwitch::is_up(HostId host) {
+    hypervisor_.reconnect(host);
+    const auto reading = co_await hypervisor_.read(host);
+    co_return reading.has_value();
 }
 
 // One that is on may yet come by itself: it counts as a host that is down then, not as one that could be woken.

@@ -123,6 +123,8 @@ private:
     void heard(const HypervisorEvent& event);
     void notice_on(const RunPtr& run);
     boost::asio::awaitable<void> found_on(RunPtr run);
+    boost::asio::awaitable<void> found_up(RunPtr run);
+    boost::asio::awaitable<bool> is_up(HostId host);
 
     // fence.cc
     bool answers(const HostId& host) const { return hooks_.answers && hooks_.answers(host); }

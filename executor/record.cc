@@ -122,6 +122,7 @@ Notes notes_from(const json::object& record) {
     notes.post_copy = o.at("post_copy").as_bool();
     notes.images = texts_or_none(o, "images");
     notes.copied = texts_or_none(o, "copied");
+    if (o.contains("ran_on_target")) notes.ran_on_target = o.at("ran_on_target").as_bool();
     if (o.contains("keep_images")) notes.keep_images = o.at("keep_images").as_bool();
     return notes;
 }
@@ -167,6 +168,7 @@ Result<Operation> operation_from_json(const json::value& value) {
 json::object to_json(const Record& record) {
     json::object out = to_json(record.op);
     out["notes"] = {{"cancelled_by", record.notes.cancelled_by},
+                    {"ran_on_target", record.notes.ran_on_target},
                     {"ran_on_both", record.notes.ran_on_both},
                     {"stopped_source", record.notes.stopped_source},
                     {"post_copy", record.notes.post_copy},

@@ -75,6 +75,9 @@ Executor::Task<OperationId> Executor::restart(Operation draft) {
 
 // Why it is not started yet; empty: nothing is in the way.
 std::string Executor::hindrance_of(const Operation& op, const Whereabouts& found) const {
+    if (found.starts)
+        return "somebody else is starting " + op.vm_name + " on " + found.starts->value +
+               ". It is left alone when it runs";
     if (found.half)
         return op.vm_name + " waits on " + found.half->value +
                " for the rest of a migration that was not Ballast's. It is started when that is gone, and left alone "
@@ -109,7 +112,12 @@ boost::asio::awaitable<void> Executor::start_anew(RunPtr run) {
     }
     if (target_lost)
         co_return co_await give_back(run, OperationState::rolled_back, run->op.to.value + " was lost, too");
-    if (starts_up(*found.target)) co_return co_await run->pause.take(clock_, look_again);
+    if (starts_up(*found.target)) {
+        if (run->op.started.value_or(run->op.created) + start_deadline + patience < clock_.wall_now())
+            co_await raise_alarm(run, run->op.vm_name + " is being started on " + run->op.to.value +
+                                          " for minutes: see what keeps its QEMU there");
+        co_return co_await run->pause.take(clock_, run->op.alarm ? look_again_alarmed : look_again);
+    }
     if (run->cancelled())
         co_return co_await give_back(run, OperationState::cancelled, "cancelled by " + run->notes.cancelled_by);
     const bool refused = run->attempt.call_returned && !run->attempt.call && !contact_lost(run->attempt.call.error());
@@ -168,7 +176,8 @@ boost::asio::awaitable<Executor::Whereabouts> Executor::look_for(RunPtr run) {
             if (presence) seen = *presence;
         }
         if (!seen && may_hide(host, run->op)) found.unasked = host;
-        if (seen && is_there(*seen)) (is_half(*seen) ? found.half : found.elsewhere) = host;
+        if (!seen || !is_there(*seen)) continue;
+        (is_half(*seen) ? found.half : starts_up(*seen) ? found.starts : found.elsewhere) = host;
     }
     // One may have come back while the others were asked, and have started by itself what it had.
     for (const HostId& host : gone)
@@ -186,7 +195,8 @@ boost::asio::awaitable<void> Executor::try_start(RunPtr run) {
     run->op.started = clock_.wall_now();
     run->attempt = Attempt();
     run->attempt.started = clock_.now();
-    StartRequest request{run->op.vm, run->op.to, record->definition, record->persistent, start_deadline};
+    StartRequest request{run->op.vm,         run->op.to,     record->definition,
+                         record->persistent, start_deadline, run->op.from == run->op.to};
     const auto written = co_await journal(run);  // no action without a journal entry
     if (!written) {
         --run->op.attempt;

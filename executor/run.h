@@ -54,6 +54,7 @@ struct Attempt {
 struct Executor::Whereabouts {
     std::optional<HostId> elsewhere;
     std::optional<Presence> target;
+    std::optional<HostId> starts;   // somebody else is starting it there
     std::optional<HostId> half;     // as it came, or is about to leave, by a migration that is not ours
     std::optional<HostId> unasked;  // it may be there, and nobody can tell
 };

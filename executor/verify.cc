@@ -66,7 +66,10 @@ std::string seen(const HostId& host, const Result<Presence>& presence) {
            (presence ? to_string(*presence) : "cannot be asked, " + presence.error().message);
 }
 
-std::string advice(Verdict verdict, const std::optional<HostId>& unasked) {
+std::string advice(Verdict verdict, const Picture& picture, const std::optional<HostId>& unasked) {
+    if (verdict == Verdict::hands_off && picture.ran_on_target)
+        return "it ran on the second one and is gone from there, and what waits on the first one is of before that: a "
+               "person has to decide. To start it anew from its disks, virsh destroy it where it waits";
     if (verdict == Verdict::hands_off)
         return "it was in post-copy or about to be, so its memory may be on both hosts: neither is touched, a person "
                "has to decide";
@@ -101,6 +104,7 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
     for (;;) {
         const auto source = co_await look(run->op.from, run->op.vm);
         const auto target = co_await look(run->op.to, run->op.vm);
+        co_await note_where_it_ran(run, source, target);
         const Picture picture = picture_of(*run, source, target);
         const Verdict verdict = judge(picture);
         const Instant now = clock_.now();
@@ -113,7 +117,7 @@ boost::asio::awaitable<void> Executor::verify(RunPtr run) {
         const bool told = verdict == Verdict::post_copy_interrupted && run->op.alarm;  // by resume_post_copy()
         if (!patient && !told) {
             std::string text = run->op.vm_name + " is not settled (" + seen(run->op.from, source) + ", " +
-                               seen(run->op.to, target) + "); " + advice(verdict, run->attempt.unasked);
+                               seen(run->op.to, target) + "); " + advice(verdict, picture, run->attempt.unasked);
             co_await raise_alarm(run, std::move(text));
         }
         co_await clock_.sleep_for(patient ? wait : look_again_alarmed);
@@ -127,13 +131,25 @@ bool Executor::overdue(const Run& run) const {
     return run.op.started && clock_.wall_now() - *run.op.started > allowed;
 }
 
+// What waits on the source once the guest has run on the target is never let go on.
+boost::asio::awaitable<void> Executor::note_where_it_ran(RunPtr run, Result<Presence> source, Result<Presence> target) {
+    const bool runs = target && target->state == Presence::State::running && !target->migration_under_way &&
+                      target->pause_reason == Presence::PauseReason::none;
+    const bool waits = !source || source->state == Presence::State::paused;
+    if (!runs || !waits || run->notes.ran_on_target) co_return;
+    run->notes.ran_on_target = true;
+    co_await journal(run);
+}
+
 Picture Executor::picture_of(const Run& run, const Result<Presence>& source, const Result<Presence>& target) const {
     Picture picture{known(source), known(target)};
     // What was last known of a lost host's guest is no end by the guest's will.
     const bool told = !is_lost(run.op.from) && !is_lost(run.op.to);
     picture.guest_shut_down =
         run.attempt.guest_shut_down ||
-        (told && shut_down_seen(picture.source, picture.target, run.op.persistent, run.notes.stopped_source));
+        (told && shut_down_seen(picture.source, picture.target, run.op.persistent, run.notes.stopped_source)) ||
+        (told && run.notes.ran_on_target && picture.target && picture.target->shut_down_by_guest);
+    picture.ran_on_target = run.notes.ran_on_target;
     picture.post_copy = run.notes.post_copy;
     picture.target_may_run_it = run.attempt.target_may_run_it;
     return picture;
@@ -184,6 +200,8 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::resume_target: co_await go_on(run, run->op.to); co_return false;
         case Verdict::post_copy_interrupted: co_await resume_post_copy(run); co_return false;
         case Verdict::hands_off:
+            if (picture.ran_on_target) co_await drop_what_is_past(run);
+            co_return false;
         case Verdict::unclear: co_return false;
     }
     co_return false;
@@ -273,10 +291,10 @@ boost::asio::awaitable<std::string> Executor::remove_spare_definition(RunPtr run
     const auto is_defined = [](const std::optional<Presence>& one) {
         return one && one->state == Presence::State::defined;
     };
-    if (!run->op.persistent || !is_defined(picture.source) || !is_defined(picture.target) ||
-        picture.source->shut_down_by_guest == picture.target->shut_down_by_guest)
-        co_return "";
-    const HostId spare = picture.source->shut_down_by_guest ? run->op.to : run->op.from;
+    if (!run->op.persistent || !is_defined(picture.source) || !is_defined(picture.target)) co_return "";
+    const bool ended_on_target = run->notes.stopped_source;  // which libvirt calls an end by its user's will, too
+    if (!ended_on_target && picture.source->shut_down_by_guest == picture.target->shut_down_by_guest) co_return "";
+    const HostId spare = !ended_on_target && picture.source->shut_down_by_guest ? run->op.to : run->op.from;
     const auto undefined = co_await hypervisor_.undefine(spare, run->op.vm);
     if (spare == run->op.from) moved(run->op.vm, run->op.to);
     co_return undefined ? "" : definition_left(spare, undefined.error());
@@ -296,6 +314,12 @@ boost::asio::awaitable<void> Executor::go_on(RunPtr run, HostId host) {
         co_await resume_source(run);
     else
         co_await hypervisor_.resume(host, run->op.vm);
+}
+
+// It ran on the target and is not there any more: somebody may have moved it on.
+boost::asio::awaitable<void> Executor::drop_what_is_past(RunPtr run) {
+    const Whereabouts third = co_await look_at_others(run);
+    if (third.elsewhere) co_await stop_source(run);
 }
 
 // Whether the target ran it for a while is not known: what it wrote there would be in its images alone.

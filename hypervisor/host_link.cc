@@ -8,8 +8,12 @@ namespace ballast::hypervisor {
 
 namespace {
 constexpr unsigned max_abandoned = 8;  // threads left in calls of a hung libvirtd, a host
-constexpr unsigned max_workers = 16;   // below libvirtd's 20 workers, so that control calls still get through
-constexpr unsigned idle_workers = 2;   // connections kept open for the next migration
+// Some never return: libvirt does not notice when a host that it connects to dies in the middle of it. One more each
+// time, so that the host is found when it is well again.
+constexpr Duration one_more_after = std::chrono::minutes{5};
+constexpr unsigned most_abandoned = 64;
+constexpr unsigned max_workers = 16;  // below libvirtd's 20 workers, so that control calls still get through
+constexpr unsigned idle_workers = 2;  // connections kept open for the next migration
 constexpr Duration ping_every = std::chrono::seconds{5};
 
 template <class Lanes>
@@ -40,9 +44,17 @@ Error HostLink::down() const {
     return {ErrorCode::unavailable, options_.id.value, problem_};
 }
 
+bool HostLink::may_open() {
+    const auto now = std::chrono::steady_clock::now();
+    if (*abandoned_ >= most_abandoned) return false;
+    if (*abandoned_ >= max_abandoned && now < opened_ + one_more_after) return false;
+    opened_ = now;
+    return true;
+}
+
 HostLink::LanePtr HostLink::renewed(LanePtr& lane, Lane::Opened opened) {
     if (lane && !lane->lost()) return lane;
-    if (*abandoned_ >= max_abandoned) return nullptr;
+    if (!may_open()) return nullptr;
     lane = std::make_shared<Lane>(executor_, options_.uri, abandoned_, std::move(opened));
     return lane;
 }
@@ -67,7 +79,7 @@ HostLink::LanePtr HostLink::idle_worker() {
     prune(workers_);
     const auto idle = std::find_if(workers_.begin(), workers_.end(), [](const auto& lane) { return !lane->busy(); });
     if (idle != workers_.end()) return *idle;
-    if (workers_.size() >= max_workers || *abandoned_ >= max_abandoned) return nullptr;
+    if (workers_.size() >= max_workers || !may_open()) return nullptr;
     return workers_.emplace_back(std::make_shared<Lane>(executor_, options_.uri, abandoned_));
 }
 

@@ -93,6 +93,7 @@ private:
     LanePtr statistics_lane();
     LanePtr idle_worker();
     LanePtr renewed(LanePtr& lane, Lane::Opened opened = {});
+    bool may_open();
     boost::asio::awaitable<Result<void>> ping();
     void came_up();
     void went_down(std::string why);
@@ -106,6 +107,7 @@ private:
     Connection connection_ = Connection::connecting;
     std::string problem_ = "not connected yet";
     AbandonedCount abandoned_ = std::make_shared<std::atomic<unsigned>>(0);
+    std::chrono::steady_clock::time_point opened_{};  // the last lane
     LanePtr control_;
     LanePtr statistics_;
     std::vector<LanePtr> workers_;

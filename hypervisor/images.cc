@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "hypervisor/domain_xml.h"
+#include "hypervisor/lane.h"
 
 namespace ballast::hypervisor {
 
@@ -113,6 +114,7 @@ Result<void> create_image(virConnectPtr target, const DiskCopy& disk) {
     if (!pool) return pool.error();
     const VolumeHandle there(virStorageVolLookupByName(pool->get(), place_of(disk.file).name.c_str()));
     if (there) return Error{ErrorCode::conflict, disk.file, "is there already"};
+    if (given_up()) return nobody_waits(disk.file);
     const VolumeHandle created(virStorageVolCreateXML(pool->get(), volume_xml(disk).c_str(), 0));
     return created ? Result<void>() : last_error(disk.file);
 }
@@ -125,6 +127,7 @@ Result<void> remove_image(virConnectPtr target, const std::string& file) {
         const Error error = last_error(file);
         return error.code == ErrorCode::not_found ? Result<void>() : Result<void>(error);
     }
+    if (given_up()) return nobody_waits(file);  // it may be the VM's disk by now
     if (virStorageVolDelete(volume.get(), 0) < 0) return last_error(file);
     return {};
 }

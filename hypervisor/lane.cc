@@ -13,7 +13,29 @@ namespace {
 // Five probes, five seconds apart: a silent peer is given up after 25 s, libvirtd's own default.
 constexpr int keepalive_interval_s = 5;
 constexpr unsigned keepalive_count = 5;
+
+thread_local std::shared_ptr<std::atomic<bool>> running_call;
 }  // namespace
+
+bool given_up() {
+    return running_call && *running_call;
+}
+
+Error nobody_waits(const std::string& subject) {
+    return {ErrorCode::cancelled, subject, "nobody waits for it any more"};
+}
+
+Lane::Running::Running(GivenUp call) {
+    running_call = std::move(call);
+}
+
+Lane::Running::~Running() {
+    running_call.reset();
+}
+
+bool Lane::is_alive(virConnectPtr connection) {
+    return virConnectIsAlive(connection) == 1;
+}
 
 struct Lane::Shared {
     std::string uri;
@@ -62,7 +84,7 @@ struct Lane::Shared {
         pthread_setname_np(pthread_self(), "libvirt-lane");
         Open current;
         while (auto job = next()) {
-            if (current.connection && virConnectIsAlive(current.connection.get()) != 1) current.close();
+            if (current.connection && !is_alive(current.connection.get())) current.close();
             if (current.connection) {
                 (*job)(current.connection.get());
                 continue;

@@ -20,6 +20,12 @@ namespace ballast::hypervisor {
 /// How many lanes were left behind with a call that has not returned yet; shared by the lanes of a host.
 using AbandonedCount = std::shared_ptr<std::atomic<unsigned>>;
 
+/// In a lane's thread: nobody waits any more for what runs there. It may not begin to change anything: whoever asked
+/// for it has decided without it.
+bool given_up();
+/// What is told instead of doing it; nobody hears it.
+Error nobody_waits(const std::string& subject);
+
 class Lane {
 public:
     using Job = std::function<void(Result<virConnectPtr>)>;
@@ -34,7 +40,8 @@ public:
     Lane& operator=(const Lane&) = delete;
 
     /// Runs `work` in the lane's thread. Errors: what `work` returns; unavailable when no connection can be had;
-    /// timed_out after `deadline` (the work may still happen: the lane is then lost, see lost()).
+    /// timed_out after `deadline` (what was begun may still happen: the lane is then lost, see lost()). Whatever fails
+    /// on a connection that is dead afterwards is unavailable: libvirt has no code of its own for that.
     template <class T>
     boost::asio::awaitable<Result<T>> call(std::function<Result<T>(virConnectPtr)> work, Duration deadline);
 
@@ -43,9 +50,21 @@ public:
     bool busy() const { return pending_ > 0; }
 
 private:
+    using GivenUp = std::shared_ptr<std::atomic<bool>>;
+
     struct Shared;
     template <class T>
     struct Slot;
+    /// For as long as it lives, given_up() of this thread tells of one call.
+    class Running {
+    public:
+        explicit Running(GivenUp call);
+        ~Running();
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+    };
+
+    static bool is_alive(virConnectPtr connection);
 
     void enqueue(Job job);
     void leave();
@@ -63,6 +82,7 @@ struct Lane::Slot {
     explicit Slot(const boost::asio::any_io_executor& executor) : ended(executor) {}
     boost::asio::steady_timer ended;
     std::optional<Result<T>> result;
+    GivenUp given_up = std::make_shared<std::atomic<bool>>(false);
 };
 
 template <class T>
@@ -71,7 +91,11 @@ boost::asio::awaitable<Result<T>> Lane::call(std::function<Result<T>(virConnectP
     auto slot = std::make_shared<Slot<T>>(executor_);
     slot->ended.expires_after(deadline);
     enqueue([slot, work = std::move(work), executor = executor_](Result<virConnectPtr> connection) {
+        if (*slot->given_up) return;
+        const Running running(slot->given_up);
         auto result = connection ? work(*connection) : Result<T>(connection.error());
+        if (!result && connection && !is_alive(*connection))
+            result = Error{ErrorCode::unavailable, result.error().subject, result.error().message};
         boost::asio::post(executor, [slot, result = std::move(result)]() mutable {
             slot->result = std::move(result);
             slot->ended.cancel();
@@ -81,6 +105,7 @@ boost::asio::awaitable<Result<T>> Lane::call(std::function<Result<T>(virConnectP
     auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
     const auto [interrupted] = co_await slot->ended.async_wait(token);
     --pending_;
+    if (!slot->result) *slot->given_up = true;
     if (slot->result) co_return std::move(*slot->result);
     if (interrupted) co_return Error{ErrorCode::cancelled, uri_, "nobody waits for the answer any more"};
     leave();

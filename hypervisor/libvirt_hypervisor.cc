@@ -11,6 +11,7 @@
 namespace ballast::hypervisor {
 
 namespace {
+constexpr Duration destroy_deadline = std::chrono::seconds{60};
 constexpr Duration image_deadline = std::chrono::seconds{60};  // storage may be slow, and its pool is looked through
 constexpr unsigned most_abandoned_probes = 16;                 // threads left in calls to peers that do not answer
 
@@ -20,6 +21,7 @@ Error unknown(const HostId& host) {
 
 std::function<Result<void>(virDomainPtr)> checked(VmId vm, std::function<int(virDomainPtr)> call) {
     return [vm = std::move(vm), call = std::move(call)](virDomainPtr domain) -> Result<void> {
+        if (given_up()) return nobody_waits(vm.value);
         if (call(domain) < 0) return last_error(vm.value);
         return {};
     };
@@ -194,6 +196,8 @@ Hypervisor::Task<void> LibvirtHypervisor::can_accept(MigrationRequest request, s
                                                         xml = std::move(definition)](virConnectPtr connection) {
         return check_target(connection, request, xml);
     };
+    // A pool with many images takes its time to be read again: that says nothing of the host.
+    if (!request.disks.empty()) co_return co_await target->blocking_call<void>(std::move(check), image_deadline);
     co_return co_await target->call<void>(HostLink::Kind::statistics, std::move(check));
 }
 
@@ -245,8 +249,14 @@ Hypervisor::Task<void> LibvirtHypervisor::resume(HostId host, VmId vm) {
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::destroy(HostId host, VmId vm) {
-    auto act = checked(vm, virDomainDestroy);
-    return with_domain<void>(std::move(host), std::move(vm), std::move(act));
+    // The memory of a large guest takes its time to be given back: that says nothing of the host.
+    std::function<Result<void>(virConnectPtr)> work = [vm = std::move(vm)](virConnectPtr connection) -> Result<void> {
+        const auto domain = find_domain(connection, vm);
+        if (!domain) return domain.error();
+        if (given_up()) return nobody_waits(vm.value);
+        return virDomainDestroy(domain->get()) < 0 ? last_error(vm.value) : Result<void>();
+    };
+    return with_worker<void>(std::move(host), std::move(work), destroy_deadline);
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {

@@ -3,6 +3,7 @@
 #include "hypervisor/domain_xml.h"
 #include "hypervisor/host_facts.h"
 #include "hypervisor/images.h"
+#include "hypervisor/lane.h"
 
 namespace ballast::hypervisor {
 
@@ -16,12 +17,15 @@ Error refuse(const MigrationRequest& request, std::string why) {
     return {ErrorCode::refused, request.to.value, std::move(why)};
 }
 
-Result<void> check_identity(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts) {
+// A state that was saved there while the VM ran elsewhere since would come back over disks that are newer.
+Result<void> check_identity(virConnectPtr target, const MigrationRequest& request, const VmFacts& facts, bool at_home) {
     if (const DomainHandle same(virDomainLookupByUUIDString(target, request.vm.value.c_str())); same) {
         if (virDomainIsActive(same.get()) == 1)
             return refuse(request, "a domain with this UUID is active there already");
         if (facts.name != virDomainGetName(same.get()))
             return refuse(request, "this UUID is defined there under another name");
+        if (!at_home && virDomainHasManagedSaveImage(same.get(), 0) == 1)
+            return refuse(request, "a state of it is saved there, and would be restored: virsh managedsave-remove");
         return {};
     }
     if (const DomainHandle other(virDomainLookupByName(target, facts.name.c_str())); other)
@@ -136,10 +140,11 @@ void fill(Parameters& parameters, const MigrationRequest& request) {
 
 }  // namespace
 
-Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml) {
+Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml,
+                          bool at_home) {
     const auto facts = vm_facts_from_xml(domain_xml);
     if (!facts) return facts.error();
-    auto checked = check_identity(target, request, *facts);
+    auto checked = check_identity(target, request, *facts, at_home);
     if (checked) checked = check_memory(target, request, *facts);
     if (checked) checked = check_cpu(target, request, *facts, domain_xml);
     if (checked) checked = check_tpm(target, request, *facts, domain_xml);
@@ -155,14 +160,16 @@ Result<void> start_domain(virConnectPtr target, const StartRequest& request) {
     MigrationRequest arrival;
     arrival.vm = request.vm;
     arrival.to = request.on;
-    const auto checked = check_target(target, arrival, request.definition);
+    const auto checked = check_target(target, arrival, request.definition, request.at_home);
     if (!checked) return checked.error();
+    if (given_up()) return nobody_waits(request.vm.value);
     if (!request.persistent) {
         const DomainHandle started(virDomainCreateXML(target, request.definition.c_str(), 0));
         return started ? Result<void>() : last_error(request.vm.value);
     }
     const DomainHandle defined(virDomainDefineXML(target, request.definition.c_str()));
     if (!defined) return last_error(request.vm.value);
+    if (given_up()) return nobody_waits(request.vm.value);
     if (virDomainCreate(defined.get()) < 0) return last_error(request.vm.value);
     return {};
 }
@@ -190,6 +197,7 @@ Result<void> migrate_peer_to_peer(virConnectPtr source, const MigrationRequest& 
         virDomainAbortJobFlags(domain->get(), VIR_DOMAIN_ABORT_JOB_POSTCOPY);
     Parameters parameters;
     fill(parameters, request);
+    if (given_up()) return nobody_waits(request.vm.value);
     if (virDomainMigrateToURI3(domain->get(), peer_uri.c_str(), parameters.list(), parameters.count(),
                                migration_flags(request)) < 0)
         return last_error(request.vm.value);

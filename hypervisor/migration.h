@@ -9,8 +9,10 @@
 namespace ballast::hypervisor {
 
 /// Asked of the target: is there room, is the name and UUID free, can it run this CPU, are its networks and
-/// pools there? Error refused with the reason for people.
-Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml);
+/// pools there? `at_home`: the VM ran there last, so that a state saved there is its own. Error refused with the reason
+/// for people.
+Result<void> check_target(virConnectPtr target, const MigrationRequest& request, const std::string& domain_xml,
+                          bool at_home = false);
 
 /// Checks like check_target(), defines the VM where it is persistent, and starts it. Blocks as long as QEMU's start
 /// takes.

@@ -91,9 +91,13 @@ void read_state(Presence& presence, int state, int reason) {
             if (state == VIR_DOMAIN_RUNNING) presence.pause_reason = half_arrived(reason);
             break;
         case VIR_DOMAIN_PAUSED:
-        case VIR_DOMAIN_PMSUSPENDED:
             presence.state = Presence::State::paused;
             presence.pause_reason = pause_reason(reason);
+            break;
+        case VIR_DOMAIN_PMSUSPENDED:  // asleep, by its own will
+        case VIR_DOMAIN_CRASHED:      // and its QEMU is kept, as on_crash wants it
+            presence.state = Presence::State::paused;
+            presence.pause_reason = Presence::PauseReason::user;
             break;
         default:
             presence.state = Presence::State::defined;

@@ -43,6 +43,7 @@ struct StartRequest {
     std::string definition;   // domain XML
     bool persistent = false;  // defined first, else it runs as a transient one
     Duration give_up_after{};
+    bool at_home = false;  // it ran there last: what is saved of it there is of now
 };
 
 enum class MigrationPhase { none, starting, copying, post_copy, completed, failed, cancelled };

@@ -19,7 +19,7 @@ public:
     /// False: there is no other way than libvirt's to see this host, so that its silence proves nothing.
     virtual bool reaches(HostId host) const = 0;
     /// Success: its kernel answered just now, whatever runs there. Returns within a second. Errors: timed_out,
-    /// unavailable.
+    /// unavailable; no_space: this machine lacks what it takes to look, which says nothing of the host.
     virtual Task<void> reach(HostId host) = 0;
 };
 

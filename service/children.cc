@@ -59,8 +59,8 @@ public:
     posix_spawnattr_t attributes;
 };
 
-Error cannot(const Command& command, int error) {
-    return {ErrorCode::unavailable, command.program, std::string("cannot be started: ") + std::strerror(error)};
+Error cannot(const Command& command, const char* what, int error) {
+    return {ErrorCode::unavailable, command.program, std::string("cannot ") + what + ": " + std::strerror(error)};
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -71,7 +71,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 Result<pid_t> start(const Command& command, Pipes& pipes) {
-    if (!open_all(pipes, command.input)) return cannot(command, errno);
+    if (!open_all(pipes, command.input)) return cannot(command, "be started", errno);
     const SpawnSettings settings(pipes);
     std::vector<std::string> all = {command.program};
     all.insert(all.end(), command.arguments.begin(), command.arguments.end());
@@ -79,7 +79,7 @@ Result<pid_t> start(const Command& command, Pipes& pipes) {
     pid_t child = -1;
     const int failed = ::posix_spawnp(&child, command.program.c_str(), &settings.files, &settings.attributes,
                                       arguments.data(), environment.data());
-    if (failed != 0) return cannot(command, failed);
+    if (failed != 0) return cannot(command, "be started", failed);
     pipes.input.close();
     pipes.out_write.close();
     pipes.err_write.close();
@@ -172,7 +172,13 @@ asio::awaitable<Result<Ended>> Children::run(Command command) {
     const auto output = listen_to(executor, pipes.out_read, command);
     const auto complaint = listen_to(executor, pipes.err_read, command);
     const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, *child, 0));
-    BALLAST_ASSERT(descriptor >= 0);  // it is our child and not waited for yet: only too many open files are left
+    if (descriptor < 0) {  // others may have taken what files the pipes' ends left
+        Error error = cannot(command, "be watched", errno);
+        collect(*child);
+        output->finish();
+        complaint->finish();
+        co_return error;
+    }
     auto end = std::make_shared<Descriptor>(executor, descriptor);
     ended.in_time = co_await ends_within(*end, command.deadline);
     bool gone = ended.in_time;

@@ -42,6 +42,8 @@ public:
     virtual std::vector<std::string> notes() const = 0;
     /// `listener` hears of later trouble that no caller is told (the copy could not be written, a lease not erased).
     virtual void on_note(std::function<void(const std::string&)> listener) = 0;
+    /// `listener` hears when a call found the database damaged: opening it again is what mends it.
+    virtual void on_damage(std::function<void(const Error&)> listener) = 0;
 };
 
 }  // namespace ballast

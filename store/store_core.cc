@@ -55,6 +55,8 @@ Worker::Job StoreCore::round_trip(std::function<Result<T>(Engine&)> work, std::f
         const auto result = std::make_shared<Result<T>>(work(disk->engine()));
         disk->note_revision();
         boost::asio::post(executor, [self, back, result] {
+            if (!*self) return;
+            if (!*result && result->error().code == ErrorCode::corrupt) (*self)->damaged_(result->error());
             if (*self) back(*result);
         });
     };

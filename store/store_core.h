@@ -31,6 +31,7 @@ public:
     Task<void> revoke(LeaseId lease) override;
     std::vector<std::string> notes() const override { return notes_; }
     void on_note(std::function<void(const std::string&)> listener) override { listener_ = std::move(listener); }
+    void on_damage(std::function<void(const Error&)> listener) override { damaged_ = std::move(listener); }
 
 private:
     /// A job that does `work` on the worker thread and hands its result to `back` on this one.
@@ -61,6 +62,7 @@ private:
     const EmbeddedStoreOptions options_;
     std::vector<std::string> notes_;
     std::function<void(const std::string&)> listener_;
+    std::function<void(const Error&)> damaged_ = [](const Error&) {};
     std::unique_ptr<Disk> disk_;  // the worker thread's
     std::shared_ptr<WatchHub> hub_;
     LeaseTable leases_;

@@ -1,5 +1,6 @@
 #include "cluster/calls.h"
 
+#include "store/rules.h"
 #include "tests/cluster/bench.h"
 
 using namespace ballast;
@@ -54,6 +55,7 @@ struct CallsBench : ClusterBench {
         if (takes > 0ms) co_await clock.sleep_for(takes);
         ++done;
         if (call.method == "fail") co_return Error{ErrorCode::refused, "vm", "no"};
+        if (call.method == "tell all") co_return json::value(std::string(store::longest_value, 'x'));
         co_return json::value(call.arguments);
     }
     std::shared_ptr<std::optional<Answer>> ask(bool changes, Duration within = 20s, const char* method = "do") {
@@ -235,6 +237,34 @@ TEST_CASE("after a call of which nothing is known no other goes to its host befo
     bench.run_for(30s);
     CHECK(bench.call(false));
     CHECK(bench.begun == 1);
+}
+
+TEST_CASE("answers are heard at once again after the history of the watch was compacted away") {
+    CallsBench bench;
+    bench.serve();
+    sim::StoreLink link;
+    sim::SimStore mine{bench.io, bench.clock, bench.data, bench.crashes, link};
+    Caller caller(bench.io.get_executor(), bench.clock, mine, bench.leaders.back()->term.term());
+    REQUIRE(bench.wait(caller.start()));
+    link.cut = true;
+    bench.put(cluster::answers_of(h1) + "another", "x");
+    bench.put("last", "x");  // the last change before a compaction is still told
+    bench.data.compact();
+    link.cut = false;
+    bench.run_for(20s);
+    bench.takes = 100ms;
+    const Instant asked = bench.clock.now();
+    REQUIRE(bench.wait(caller.call(h1, "do", {{"x", 1}}, false, 20s)));
+    CHECK(bench.clock.now() - asked < 1s);
+}
+
+TEST_CASE("an answer that the store does not take is answered by an error, once") {
+    CallsBench bench;
+    bench.serve();
+    const auto answer = bench.call(true, 20s, "tell all");
+    CHECK(answer.error().code == ErrorCode::no_space);
+    CHECK(bench.done == 1);
+    CHECK(bench.nothing_is_left());
 }
 
 TEST_CASE("calls and answers come back from text as they were, and what is none is an error") {

@@ -6,6 +6,12 @@
 #include "config/uri.h"
 #include "daemon/findings_json.h"
 #include "daemon/startup.h"
+#include "power/client.h"
+#include "tests/sim/show_result.h"
+#include "tests/store/store_fixture.h"
+#include "tests/support/fake_hypervisor.h"
+#include "tests/support/memory_store.h"
+#include "tests/support/virtual_clock.h"
 
 using namespace ballast;
 
@@ -128,4 +134,36 @@ TEST_CASE("members with one file have one digest, and another host, check or pol
     policy::Options policy;
     policy.mode = policy::Mode::automatic;
     CHECK(digest(seen(three_hosts(), "h1"), policy) != one);
+}
+
+TEST_CASE("who may not even look at a member that does not lead puts nothing into the store") {
+    boost::asio::io_context io;
+    test::VirtualClock clock;
+    test::TemporaryDirectory directory;
+    test::MemoryStore store;
+    test::FakeHypervisor hypervisor{clock};
+    power::Client broker("no-broker.sock");
+    auto options = three_hosts();
+    for (const config::HostOptions& host : options.hosts) hypervisor.add_host(host.id.value);
+    options.socket = directory / "ballast.sock";
+    store.entries[cluster::leader_key] = {cluster::leader_key, R"({"host":"h1"})", 1, 1, 1, 1};
+    const auto lead = [](daemon::LeaderParts) { return daemon::Leading(); };
+    daemon::ClusterMember member(io.get_executor(), clock, store, hypervisor, broker, options, HostId{"h3"}, lead,
+                                 [] {});
+    REQUIRE(member.start());
+    clock.run_for(io, std::chrono::seconds{1});
+    const auto before = store.entries.size();
+    const auto ask = [&](daemon::Role role) {
+        daemon::Caller caller;
+        caller.role = role;
+        std::optional<daemon::Reply> reply;
+        auto asking = member.answerer()("POST", "/v1/pause", "{}", caller);
+        boost::asio::co_spawn(io, std::move(asking), [&](std::exception_ptr, daemon::Reply told) { reply = told; });
+        clock.run_for(io, std::chrono::milliseconds{10});
+        return reply ? reply->status : 0;
+    };
+    CHECK(ask(daemon::Role::none) == 403);
+    CHECK(store.entries.size() == before);
+    CHECK(ask(daemon::Role::admin) == 0);  // it waits for the leader
+    CHECK(store.entries.size() == before + 1);
 }

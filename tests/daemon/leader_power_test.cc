@@ -20,8 +20,8 @@ boost::asio::awaitable<Result<service::Ended>> run_nothing(service::Command) {
 }
 
 /// A member that leads a cluster of two hosts, as ballastd makes it; there is no broker.
-struct Leading {
-    Leading() {
+struct LeadingBench {
+    LeadingBench() {
         for (const char* name : {"h1", "h2"}) {
             config::HostOptions host;
             host.id = {name};
@@ -69,7 +69,7 @@ constexpr const char* not_certain = "this member is not certain to lead any more
 }  // namespace
 
 TEST_CASE("a leader's orders reach the broker while its term is certain, and no BMC once it is over") {
-    Leading bench;
+    LeadingBench bench;
     PowerControl& power = bench.power->control();
     CHECK(bench.leading.leads());
     CHECK(bench.why_not(power.switch_off({"h2"})) != not_certain);
@@ -83,7 +83,7 @@ TEST_CASE("a leader's orders reach the broker while its term is certain, and no 
 }
 
 TEST_CASE("a leader that the store does not answer orders nothing once its term may have ended") {
-    Leading bench;
+    LeadingBench bench;
     bench.store.failure = Error{ErrorCode::unavailable, "store", "gone"};
     bench.clock.run_for(bench.io, bench.options.cluster.time_to_live);
     CHECK(bench.why_not(bench.power->control().switch_off({"h2"})) == not_certain);

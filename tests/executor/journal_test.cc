@@ -35,7 +35,7 @@ Record full_record() {
     op.updated = WallTime(2s);
     op.started = WallTime(3s);
     op.ended = WallTime(4s);
-    record.notes = {"ann", true, true, true, {"/images/a"}, {"/images/a", "/images/b"}, true};
+    record.notes = {"ann", true, true, true, true, {"/images/a"}, {"/images/a", "/images/b"}, true};
     return record;
 }
 

@@ -54,8 +54,9 @@ template <class F>
 void for_every_picture(F check) {
     for (const auto& source : everything())
         for (const auto& target : everything())
-            for (int bits = 0; bits < 8; ++bits) {
-                const Picture picture{source, target, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
+            for (int bits = 0; bits < 16; ++bits) {
+                const Picture picture{source,          target,          (bits & 1) != 0,
+                                      (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
                 check(picture, judge(picture));
             }
 }
@@ -102,6 +103,20 @@ TEST_CASE("After the switch to post-copy a paused source is never gone back to")
     CHECK(judge({paused, running, false, true}) == Verdict::stop_source);
 }
 
+TEST_CASE("What waits on the source is of the past once the guest has run on the target") {
+    const auto then = [](const Presence& target, bool shut_down = false) {
+        return judge({paused, target, shut_down, false, true, true});
+    };
+    CHECK(then(running) == Verdict::stop_source);
+    CHECK(then(paused_by_user) == Verdict::stop_source);
+    CHECK(then(io_error) == Verdict::stop_source);
+    CHECK(then(defined, true) == Verdict::stop_source);
+    CHECK(then(absent, true) == Verdict::stop_source);
+    CHECK(then(defined) == Verdict::hands_off);  // it crashed there
+    CHECK(then(absent) == Verdict::hands_off);
+    CHECK(then(paused) == Verdict::hands_off);  // somebody moves it on from there
+}
+
 TEST_CASE("A definition's past is not taken for a shutdown of the guest") {
     Presence old = defined;
     old.shut_down_by_guest = true;
@@ -129,7 +144,9 @@ TEST_CASE("Nobody is resumed while the other side runs, and only a paused copy i
         if (verdict == Verdict::resume_target)
             REQUIRE((picture.source->state == State::absent || picture.source->state == State::defined));
         if (verdict == Verdict::stop_source)
-            REQUIRE((picture.source->state == State::paused && picture.target->state == State::running));
+            REQUIRE((picture.source->state == State::paused &&
+                     (picture.target->state == State::running || picture.ran_on_target)));
+        if (picture.ran_on_target) REQUIRE((verdict != Verdict::resume_source && verdict != Verdict::stop_target));
         if (verdict == Verdict::stop_target)
             REQUIRE((picture.source->state == State::paused && picture.target->state == State::paused));
         if (verdict == Verdict::drop_arrival) REQUIRE(picture.target->state == State::paused);

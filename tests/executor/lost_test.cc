@@ -106,6 +106,31 @@ TEST_CASE("Of a source that waits nothing is left when somebody has moved the VM
     CHECK(lab.owner("vm").host == HostId{"h3"});
 }
 
+TEST_CASE("What waits on the source is not resumed once the guest has run on the target, whatever became of it there") {
+    FailoverLab lab;
+    lab.check = [&] {
+        if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
+    };
+    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    lab.world.cut_off({"h1"});
+    lab.run_for(20s);
+    const bool shut_down = GENERATE(true, false);
+    lab.world.stop_domain({"h2"}, {"vm"}, shut_down ? "shut down" : "crashed", shut_down);
+    lab.world.reconnect({"h1"});
+    lab.run_for(5min);
+    if (shut_down) {
+        CHECK_THAT(lab.record(*id).message, Catch::StartsWith("the guest shut down during the migration"));
+        CHECK(lab.domain("h1", "vm") == nullptr);
+    } else {
+        CHECK(lab.under_way().alarm);
+        CHECK_THAT(lab.under_way().message, Catch::Contains("what waits on the first one is of before that"));
+    }
+    CHECK(lab.world.running_on({"vm"}).empty());
+}
+
 TEST_CASE("A definition that cannot be removed from a host that the VM has left is named") {
     FailoverLab lab;
     lab.world.keeps_definitions = {{"h1"}};

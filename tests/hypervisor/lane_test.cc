@@ -180,3 +180,40 @@ TEST_CASE("Events do not keep a connection open that nobody uses any more") {
     REQUIRE(left.has_value());
     CHECK(*left == 1);  // the lane's own
 }
+
+TEST_CASE("What was given up begins nothing any more") {
+    Bench bench;
+    Gate gate;
+    const auto began = std::make_shared<std::atomic<int>>(0);
+    const Work change = [began](virConnectPtr) -> Result<std::string> {
+        if (hypervisor::given_up()) return hypervisor::nobody_waits("vm");
+        ++*began;
+        return std::string("done");
+    };
+    SECTION("while its connection is made") {
+        Lane lane = bench.lane("test:///default", [closed = gate.closed()](virConnectPtr) -> Kept {
+            closed.wait();
+            return std::shared_ptr<void>();
+        });
+        CHECK(bench.call(lane, change, milliseconds(50)).error().code == ErrorCode::timed_out);
+        gate.open();
+        run_until(bench.io, [&] { return *bench.abandoned == 0; });
+        CHECK(*began == 0);
+    }
+    SECTION("while it looks before it acts") {
+        Lane lane = bench.lane();
+        const Work look_first = [closed = gate.closed(), change](virConnectPtr connection) {
+            closed.wait();
+            return change(connection);
+        };
+        CHECK(bench.call(lane, look_first, milliseconds(50)).error().code == ErrorCode::timed_out);
+        gate.open();
+        run_until(bench.io, [&] { return *bench.abandoned == 0; });
+        CHECK(*began == 0);
+    }
+    SECTION("what is waited for does") {
+        Lane lane = bench.lane();
+        CHECK(bench.call(lane, change).has_value());
+        CHECK(*began == 1);
+    }
+}

@@ -1,6 +1,11 @@
 #include "service/children.h"
 
+#include <cstddef>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <thread>
 
 #include "tests/power/lab.h"
 
@@ -22,6 +27,16 @@ Command shell(const std::string& script, Duration deadline = test::ample) {
 
 std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
+}
+
+/// As in a process that has all files open that it may have. For this thread alone, and what it starts.
+bool refuse_to_watch() {
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog filter{std::size(code), code};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 }  // namespace
@@ -154,6 +169,25 @@ TEST_CASE("the last line is the last that says anything") {
     CHECK(service::last_line("\n only") == "only");
     CHECK(service::last_line(" \n") == "");
     CHECK(service::last_line("") == "");
+}
+
+TEST_CASE("a child that cannot be watched is killed, and that is an error") {
+    Lab lab;
+    const std::string trace = lab.path("trace");
+    bool refused = false;
+    std::optional<Result<service::Ended>> ended;
+    std::thread([&] {
+        refused = refuse_to_watch();
+        if (refused) ended = lab.run(lab.children.run(shell("echo $$ > " + trace + "; sleep 1000")));
+    }).join();
+    REQUIRE(refused);
+    REQUIRE_FALSE(*ended);
+    CHECK(ended->error().code == ErrorCode::unavailable);
+    CHECK(ended->error().message == "cannot be watched: Too many open files");
+    std::ifstream written(trace);
+    std::string child;
+    if (written >> child) CHECK(test::is_dead(child));
+    CHECK(lab.run(lab.children.run(shell("exit 3")))->exit_code == 3);
 }
 
 TEST_CASE("a program that is not there is an error, not an exit code") {

@@ -99,3 +99,16 @@ TEST_CASE("A database that went bad while it was in use does not replace the las
     REQUIRE(bench.run_until([&] { return !heard.empty(); }));
     CHECK(keys_in_copy(bench) == 0);
 }
+
+TEST_CASE("That a call found the database damaged is told to whoever can open it anew") {
+    Embedded bench(every(3, never));
+    std::vector<Error> heard;
+    bench.store().on_damage([&](const Error& error) { heard.push_back(error); });
+    bench.put("/a", "1");
+    CHECK(bench.value("/a") == "1");
+    CHECK(heard.empty());
+    bench.sql("UPDATE entry SET value = x'00' WHERE key = CAST('/a' AS BLOB)");
+    REQUIRE(bench.wait(bench.store().get("/a")).has_error());
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].code == ErrorCode::corrupt);
+}

@@ -28,6 +28,7 @@ class Soak(PowerTest):
 
     homes = {"pet": "host2", "web": "host2", "db": "host3", "app": "host3"}
     mortal = ("host2", "host3")  # the hosts that faults are about
+    policy_text = POLICY
     to_come = ()
     current = ""  # the fault of this round, in words
 
@@ -38,7 +39,7 @@ class Soak(PowerTest):
         self.ballast.start_broker()
         self.guests(**self.homes)
         self.load()
-        self.start(POLICY)
+        self.start(self.policy_text)
         for name in self.homes:
             wait_until(f"the definition of {name} to be kept", lambda name=name: self.ballast.vm(name)["facts_known"])
         time.sleep(1)

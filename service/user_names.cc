@@ -1,0 +1,57 @@
+#include "service/user_names.h"
+
+#include <boost/asio.hpp>
+#include <signal.h>
+#include <thread>
+
+namespace ballast::service {
+
+namespace asio = boost::asio;
+
+namespace {
+constexpr auto wait_for = std::chrono::seconds{1};
+constexpr auto known_for = std::chrono::minutes{10};
+constexpr std::size_t most_looks = 64;  // each may be a thread that hangs
+}  // namespace
+
+struct UserNames::Look {
+    explicit Look(const asio::any_io_executor& executor) : ended(executor, wait_for) {}
+    asio::steady_timer ended;  // when nobody waits any more: all who ask share it
+    std::string name = "?";
+    bool done = false;
+    Steady::time_point begun = Steady::now();
+};
+
+UserNames::UserNames(asio::any_io_executor executor, std::function<std::string(uid_t)> look_up)
+    : executor_(std::move(executor)), look_up_(std::move(look_up)) {}
+
+asio::awaitable<std::string> UserNames::of(uid_t uid) {
+    std::erase_if(looks_,
+                  [](const auto& one) { return one.second->done && Steady::now() - one.second->begun > known_for; });
+    auto& known = looks_[uid];
+    if (!known && looks_.size() > most_looks) {
+        looks_.erase(uid);
+        co_return "?";
+    }
+    if (!known) {
+        known = std::make_shared<Look>(executor_);
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the io_context's
+        std::thread([uid, look = known, look_up = look_up_, work = asio::make_work_guard(executor_)] {
+            auto name = look_up(uid);
+            asio::post(work.get_executor(), [look, name = std::move(name)] {
+                look->name = name;
+                look->done = true;
+                look->ended.cancel();
+            });
+        }).detach();
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    const std::shared_ptr<Look> look = known;
+    auto token = asio::as_tuple(asio::use_awaitable);
+    if (!look->done) co_await look->ended.async_wait(token);
+    co_return look->name;
+}
+
+}  // namespace ballast::service
