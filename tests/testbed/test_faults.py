@@ -3,7 +3,7 @@
 import time
 
 from support import (AUTOMATIC, OBSERVE, SLOW, ClusterTest, agent, cluster, create, guest, link, named, rows,
-                     under_way, wait_until, where)
+                     network, under_way, wait_until, where)
 
 LEAST_LINK = 20_000_000  # bit/s: 45 MiB take 19 s
 
@@ -69,6 +69,31 @@ class InMidMigration(ClusterTest):
         self.finish(identity, ["done", "rolled_back"])
         self.policy(OBSERVE)
         self.assert_goes_on("pet", "host1")
+
+    def test_a_migration_whose_source_was_out_of_reach_for_long_is_looked_after_again(self):
+        # Longer than libvirt's keepalive bears, and never at its end by itself.
+        guest.change("pet", dirty=4)
+        self.start(OBSERVE.replace("deadline_min: 1min", "bandwidth: 2MiB/s, deadline_min: 10min, auto_converge: false"))
+        identity = self.start_moving("pet", "host3", "host2")
+        network.separate(named("host1"), named("host2"))
+        try:
+            wait_until("host2 to be out of reach", lambda: self.ballast.hosts()["host2"]["connection"], lambda seen: seen == "down")
+            time.sleep(40)
+        finally:
+            network.unite(named("host1"), named("host2"))
+        self.ballast.wait_watching()
+        self.assertTrue(under_way("pet", "host2"), "the migration has not lasted")
+        self.ballast.ctl("cancel", identity)
+        ended = self.finish(identity, ["cancelled"], 60)
+        self.assertIn("cancelled by", ended["message"])
+
+    def test_memory_travels_no_faster_than_the_policy_allows(self):
+        self.start(SLOW)
+        outcome = self.move("pet", "host3")["outcome"]
+        rate = outcome["transferred_bytes"] / outcome["duration_ms"] * 1000 / (1 << 20)
+        self.figures.append(f"{rate:.1f} MiB/s of 5 MiB/s")
+        self.assertLess(rate, 5 * 1.2)
+        self.assertGreater(rate, 5 * 0.5)
 
     def test_the_target_host_loses_power_in_mid_migration(self):
         self.start(SLOW)
