@@ -19,6 +19,7 @@ SECONDS = 15
 OFFERED = 10_000  # requests a second
 IDLE = 10_000     # connections
 FAST = 12         # connections of the 16 that the daemon has for administrators
+SCRAPERS = 24
 LENGTH = re.compile(rb"(?i)content-length: (\d+)")
 PAGE, METRICS = 19478, 19479
 
@@ -40,7 +41,7 @@ class Daemon:
         path = os.path.join(folder, "ballast.yaml")
         with open(path, "w", encoding="utf-8") as out:
             out.write(f"state_dir: {folder}/state\nsocket: {self.socket}\npolicy_dir: {folder}/policy.d\ninterval: 1s\n"
-                      f"metrics: {{listen: '127.0.0.1:{METRICS}'}}\npage: {{listen: '127.0.0.1:{PAGE}'}}\nhealth: {{probe: []}}\n"
+                      f"metrics: {{listen: '127.0.0.1:{METRICS}', per_vm: true}}\npage: {{listen: '127.0.0.1:{PAGE}'}}\nhealth: {{probe: []}}\n"
                       f"power: {{broker: {folder}/none.sock}}\nhosts:\n"
                       + "".join(f"  - {{name: {name}, uri: '{host_of(folder, name)}'}}\n" for name in ("h1", "h2")))
         self.log = open(os.path.join(folder, "log"), "w", encoding="utf-8")
@@ -101,11 +102,14 @@ def connect(path):
 REQUEST = b"GET /v1/hosts/h1 HTTP/1.1\r\nHost: b\r\n\r\n"
 
 
-def ask_fast(path, results):
+SCRAPE = b"GET /metrics HTTP/1.1\r\nHost: b\r\n\r\n"
+
+
+def ask_fast(opened, connections, request, results):
     """(status, seconds) of each request of several connections that together offer OFFERED a second: each asks again as soon
-    as it is answered and it is time."""
+    as it is answered and it is time, and is opened again when it was closed."""
     ready, asked, data = selectors.DefaultSelector(), {}, {}
-    idle = [connect(path) for _ in range(FAST)]
+    idle = [opened() for _ in range(connections)]
     for connection in idle:
         ready.register(connection, selectors.EVENT_READ)
     began = time.monotonic()
@@ -113,12 +117,23 @@ def ask_fast(path, results):
     while (now := time.monotonic()) < began + SECONDS:
         while idle and count < (now - began) * OFFERED:
             connection = idle.pop()
-            connection.sendall(REQUEST)
+            connection.sendall(request)
             asked[connection], data[connection] = now, b""
             count += 1
         for key, _ in ready.select(0.001):
             connection = key.fileobj
-            data[connection] += connection.recv(1 << 16)
+            got = connection.recv(1 << 16)
+            if not got:
+                ready.unregister(connection)
+                connection.close()
+                if connection not in idle:
+                    results.append((0, time.monotonic() - asked[connection]))
+                else:
+                    idle.remove(connection)
+                idle.append(opened())
+                ready.register(idle[-1], selectors.EVENT_READ)
+                continue
+            data[connection] += got
             end = data[connection].find(b"\r\n\r\n")
             if end < 0 or len(data[connection]) < end + 4 + int(LENGTH.search(data[connection])[1]):
                 continue
@@ -197,14 +212,20 @@ def load(build):
                                 peak <= 1.5 * rss))
 
             results = []
-            add(f"{OFFERED} requests/s offered", *measure_phase(daemon, SECONDS, lambda: ask_fast(daemon.socket, results)))
-            waits = sorted(seconds for _, seconds in results)
-            rows.append(row(f"{OFFERED} requests/s offered", "answered", round(len(results) / SECONDS), "1/s"))
-            rows.append(row(f"{OFFERED} requests/s offered", "99 % answered within", round(1000 * waits[int(0.99 * len(waits))], 2), "ms"))
-            bad = sum(status != 200 for status, _ in results)
-            rows.append(row(f"{OFFERED} requests/s offered", "not answered with 200", bad, "", None, "= 0", bad == 0))
+            for case, opened, connections, request in (
+                    (f"{OFFERED} requests/s offered", lambda: connect(daemon.socket), FAST, REQUEST),
+                    (f"{OFFERED} scrapes/s offered", lambda: open_tcp(METRICS), SCRAPERS, SCRAPE)):
+                results = []
+                add(case, *measure_phase(daemon, SECONDS, lambda: ask_fast(opened, connections, request, results)))
+                waits = sorted(seconds for _, seconds in results)
+                rows.append(row(case, "answered", round(len(results) / SECONDS), "1/s"))
+                rows.append(row(case, "99 % answered within", round(1000 * waits[int(0.99 * len(waits))], 2), "ms"))
+                bad = sum(status != 200 for status, _ in results)
+                rows.append(row(case, "not answered with 200", bad, "", None, "= 0", bad == 0))
 
-            for case, opened in (("slow requests", lambda: slow_request(daemon.socket)), ("idle connections to the page", lambda: open_tcp(PAGE)),
+            for case, opened in (("slow requests", lambda: slow_request(daemon.socket)),
+                                 ("idle connections to the socket", lambda: connect(daemon.socket)),
+                                 ("idle connections to the page", lambda: open_tcp(PAGE)),
                                  ("idle connections to the metrics", lambda: open_tcp(METRICS))):
                 count = FAST if case == "slow requests" else IDLE
                 held = []

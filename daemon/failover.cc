@@ -161,7 +161,7 @@ std::map<HostId, policy::Contact> Failover::contacts() const {
 policy::Suspicion Failover::suspect_as_of(Instant now) const {
     policy::FailoverOptions options = options_;
     options.start_grace = std::max(Duration{}, options.start_grace - had_grace_);
-    return policy::suspect(contacts(), options, started_, now);
+    return policy::suspect(contacts(), options, started_, now, last_frozen_);
 }
 
 boost::asio::awaitable<void> Failover::decide() {
@@ -170,6 +170,7 @@ boost::asio::awaitable<void> Failover::decide() {
         policy::Suspicion now = suspect_as_of(begun);
         const bool news = now.suspects.size() != suspicion_.suspects.size() || now.frozen != suspicion_.frozen;
         suspicion_ = std::move(now);
+        if (!suspicion_.frozen.empty()) last_frozen_ = begun;
         if (news) questions_.changed();
         co_await ask_for_vanished();
         forget_unrecorded();

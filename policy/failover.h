@@ -33,8 +33,9 @@ struct Suspicion {
     std::string frozen;
 };
 
-/// `started` is when the watching began.
+/// `started` is when the watching began. `last_frozen`: when it was frozen last. Hosts that a network cut off come back
+/// one after the other, as switches bring up their ports: until that is over, nobody is a suspect.
 Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptions& options, Instant started,
-                  Instant now);
+                  Instant now, std::optional<Instant> last_frozen = {});
 
 }  // namespace ballast::policy

@@ -66,6 +66,16 @@ TEST_CASE("Silence that is short, of many hosts, or of libvirt alone cuts nobody
         bench.pass(10min);
         CHECK(bench.notes("2 of 4 hosts do not answer"));
     }
+    SECTION("half of them, that come back one after the other") {
+        bench.silence({"host2"});
+        bench.silence({"host3"});
+        bench.pass(1min);
+        bench.hear({"host3"});
+        bench.pass(25s);
+        CHECK(bench.power.orders.empty());
+        bench.hear({"host2"});
+        bench.pass(1min);
+    }
     SECTION("its kernel still answers") {
         bench.hypervisor.hosts_by_id.at({"host2"}).connection = Connection::down;
         bench.pass(10min);
@@ -81,6 +91,18 @@ TEST_CASE("Silence that is short, of many hosts, or of libvirt alone cuts nobody
     }
     CHECK(bench.power.orders.empty());
     CHECK(bench.state("host2") == "on");
+}
+
+TEST_CASE("A host that stays silent after the others are back is cut off half a minute later") {
+    FailoverBench bench;
+    bench.silence({"host2"});
+    bench.silence({"host3"});
+    bench.pass(1min);
+    bench.hear({"host3"});
+    bench.pass(25s);
+    CHECK(bench.power.orders.empty());
+    bench.pass(10s);
+    CHECK_FALSE(bench.power.orders.empty());
 }
 
 TEST_CASE("In other modes a dead host is named and nothing is done, but on an operator's word") {

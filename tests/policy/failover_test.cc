@@ -109,6 +109,18 @@ TEST_CASE("When half of the hosts are silent none is cut off, however long each 
     CHECK(three.suspects("h1"));
 }
 
+TEST_CASE(
+    "After half of the hosts were silent nobody is suspect until the others have had the time to come back as well") {
+    Hosts hosts(5);
+    hosts.silence("h1", 1min);
+    const auto suspects = [&](Duration since_frozen) {
+        return suspect(hosts.contacts, hosts.options, started, hosts.now, hosts.now - since_frozen).suspects.size();
+    };
+    CHECK(suspects(0s) == 0);
+    CHECK(suspects(29s) == 0);
+    CHECK(suspects(30s) == 1);
+}
+
 TEST_CASE("Whatever is silent, never half of the hosts are to be cut off") {
     std::mt19937 random(1);
     for (int round = 0; round < 5000; ++round) {
