@@ -51,12 +51,14 @@ public:
           host_checks_(io.get_executor(), clock, {own_}, logged_checks(libvirt_)),
           leader_(clock, store_),
           preflight_(clock, preflight::sources_of(libvirt_, runner()), own_),
+          probe_(io.get_executor(), configuration_.daemon.hosts),
           logind_(io.get_executor()),
           guard_(io.get_executor(), clock, logind_, member_.evacuation(), own_, configuration_.daemon.shutdown_wait),
           stop_signals_(io, SIGINT, SIGTERM) {}
 
     int run() {
         findings_.configured(digest_of(configuration_));
+        probe_.resolve_all();  // names may be resolved by VMs of the very host whose death makes this one the leader
         findings_.start();
         host_checks_.start();
         member_.serve(preflight::preflight_calls,
@@ -98,7 +100,7 @@ private:
         app_ = new App(io_, configuration_,
                        {std::move(parts.store), libvirt_, links_from(configuration_.daemon),
                         std::move(parts.hypervisor), std::move(parts.samples), std::move(parts.leads), parts.caller,
-                        own_, store_watch_, host_list_, [this] { start_anew(); }});
+                        own_, store_watch_, host_list_, [this] { start_anew(); }, &probe_});
         app_->metrics_beside([this] { return member_metrics(state()); });
         app_->on_policy([this](const policy::Options& policy) {
             configuration_.policy = policy;
@@ -179,6 +181,7 @@ private:
     HostChecks host_checks_;
     cluster::LeaderWatch leader_;
     preflight::PreflightAgent preflight_;
+    TcpProbe probe_;
     service::Logind logind_;
     ShutdownGuard guard_;
     boost::asio::signal_set stop_signals_;

@@ -57,6 +57,7 @@ struct Surroundings {
     std::shared_ptr<StoreWatch> store_watch;                   // empty: an embedded store
     const HostList& host_list;
     std::function<void()> start_anew{};  // empty: a daemon of its own
+    Probe* probe = nullptr;              // that knew the hosts before; none: a daemon of its own
 };
 
 /// Builds the parts in the order they need each other; owns them until the process ends.
@@ -83,7 +84,8 @@ public:
           power_(configuration_.daemon, clock_, runner(), around.leads, around.caller,
                  [this, own = around.own] { return brokers_but(own); }),
           probe_(io.get_executor(), configuration_.daemon.hosts),
-          controller_(io.get_executor(), clock_, hypervisor_, power_.control(), probe_, *store_, configuration_.daemon,
+          controller_(io.get_executor(), clock_, hypervisor_, power_.control(),
+                      around.probe ? *around.probe : static_cast<Probe&>(probe_), *store_, configuration_.daemon,
                       listener()),
           rolling_(io.get_executor(), clock_, hypervisor_, *store_, controller_, run_as_child(runner(), around.leads),
                    [this](const RollingRun& run) {

@@ -49,6 +49,11 @@ TcpProbe::TcpProbe(asio::any_io_executor executor, const std::vector<config::Hos
         if (auto target = probe_target(host.uri)) peers_[host.id].target = std::move(*target);
 }
 
+void TcpProbe::resolve_all() {
+    for (auto& [host, peer] : peers_)
+        if (!peer.resolving) asio::co_spawn(executor_, resolve(peer), asio::detached);
+}
+
 bool TcpProbe::reaches(HostId host) const {
     const auto peer = peers_.find(host);
     return peer != peers_.end() && !peer->second.addresses.empty();

@@ -25,6 +25,9 @@ std::optional<ProbeTarget> probe_target(const std::string& uri);
 class TcpProbe final : public Probe {
 public:
     TcpProbe(boost::asio::any_io_executor executor, const std::vector<config::HostOptions>& hosts);
+    /// Finds out all addresses now, for a time when whoever resolves names does not answer: an address is used until
+    /// the host does not answer there and another one is found.
+    void resolve_all();
 
     bool reaches(HostId host) const override;
     Task<void> reach(HostId host) override;

@@ -55,4 +55,10 @@ TEST_CASE("A kernel that answers is there, be it that nobody listens") {
     CHECK(reach("local").error().code == ErrorCode::unavailable);
     CHECK(probe.reaches({"listens"}));
     CHECK_FALSE(probe.reaches({"local"}));
+    daemon::TcpProbe prepared(io.get_executor(), hosts);
+    CHECK_FALSE(prepared.reaches({"listens"}));
+    prepared.resolve_all();
+    io.restart();
+    io.run_for(5s);
+    CHECK(prepared.reaches({"listens"}));
 }
