@@ -223,6 +223,25 @@ TEST_CASE("Waking is tried three times, then the host is quarantined with an ala
     }
 }
 
+TEST_CASE("A host that comes up while its BMC does not answer is on") {
+    PowerLab lab;
+    REQUIRE(lab.off("h3"));
+    REQUIRE(lab.settles("h3"));
+    lab.bmcs[{"h3"}].dead = true;
+    REQUIRE(lab.on("h3"));
+    SECTION("between two tries") {
+        lab.run_for(5s);
+    }
+    SECTION("after the last one") {
+        REQUIRE(lab.settles("h3"));
+        CHECK(lab.record("h3").quarantined);
+    }
+    lab.world.power_on({"h3"});
+    lab.run_for(5min);
+    CHECK(lab.record("h3").state == PowerState::on);
+    CHECK_FALSE(lab.locked("h3"));
+}
+
 TEST_CASE("A host that somebody else switches on is on") {
     PowerLab lab;
     REQUIRE(lab.off("h3"));
