@@ -168,6 +168,21 @@ TEST_CASE("events of the hypervisors reach the leader once each, those of the ti
     }
 }
 
+TEST_CASE("that an agent could not tell of all events is noticed, as after a connection that was lost") {
+    AgentBench bench;
+    bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, h2, vm, "heard"});
+    bench.run_for(1s);
+    bench.heard.clear();
+    bench.data.full_until = bench.clock.now() + 3s;
+    for (int i = 0; i < 60; ++i) bench.hypervisor.tell({HypervisorEvent::Kind::vm_stopped, h2, vm, std::to_string(i)});
+    bench.run_for(10s);
+    REQUIRE(bench.heard.size() == 52);
+    CHECK((bench.heard[0].kind == HypervisorEvent::Kind::disconnected && bench.heard[0].host == h2));
+    CHECK((bench.heard[1].kind == HypervisorEvent::Kind::connected && bench.heard[1].host == h2));
+    CHECK(bench.heard[2].detail == "10");
+    CHECK(bench.remote->connection(h2) == Connection::up);
+}
+
 TEST_CASE("that a host's libvirt is back is told as soon as the store takes it, though nothing happens any more") {
     AgentBench bench;
     bench.hypervisor.tell({HypervisorEvent::Kind::disconnected, h2, {}, "end of file"});

@@ -88,6 +88,24 @@ TEST_CASE("A VM that does not exist is not found") {
     CHECK(await(bench.io, bench.hypervisor.destroy(here, stranger)).error().code == ErrorCode::not_found);
 }
 
+TEST_CASE("A state that is saved where a VM did not run last is not restored there") {
+    Bench bench;
+    const hypervisor::ConnectHandle connection(virConnectOpen("test:///default"));
+    const auto domain = hypervisor::find_domain(connection.get(), bench.vm);
+    REQUIRE(domain.has_value());
+    const hypervisor::Text xml(virDomainGetXMLDesc(domain->get(), 0));
+    REQUIRE(virDomainManagedSave(domain->get(), 0) == 0);
+    StartRequest request{bench.vm, here, xml.get(), true, seconds(10), false};
+    const auto elsewhere = await(bench.io, bench.hypervisor.start(request));
+    REQUIRE_FALSE(elsewhere.has_value());
+    CHECK(elsewhere.error().message.find("a state of it is saved there") == 0);
+    CHECK(virDomainIsActive(domain->get()) == 0);
+    request.at_home = true;
+    const auto at_home = await(bench.io, bench.hypervisor.start(request));
+    if (!at_home) CHECK(at_home.error().message.find("saved") == std::string::npos);
+    if (virDomainIsActive(domain->get()) == 0) REQUIRE(virDomainCreate(domain->get()) == 0);
+}
+
 TEST_CASE("A VM's facts carry its autostart flag, which does not travel by itself") {
     Bench bench;
     for (const bool autostart : {true, false}) {
