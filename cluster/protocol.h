@@ -23,8 +23,11 @@ struct Protocols {
 /// From this one on agents compress what they migrate, and resume it after the network failed in post-copy.
 inline constexpr int knows_compression = 2;
 
+/// And from this one on they are told whether a VM that they start ran there last.
+inline constexpr int knows_at_home = 3;
+
 /// This version's.
-inline constexpr Protocols own_protocols{1, 2};
+inline constexpr Protocols own_protocols{1, 3};
 
 /// The newest that both speak.
 inline std::optional<int> common(const Protocols& a, const Protocols& b) {

@@ -250,7 +250,9 @@ Hypervisor::Task<std::string> RemoteHypervisor::definition(HostId host, VmId vm)
 }
 Hypervisor::Task<void> RemoteHypervisor::start(StartRequest request) {
     const Duration within = request.give_up_after + beyond;
-    return change(request.on, "start", to_json(request).as_object(), within);
+    json::object order = to_json(request).as_object();
+    if (const auto spoken = protocol(request.on); spoken && *spoken < knows_at_home) order.erase("at_home");
+    return change(request.on, "start", std::move(order), within);
 }
 Hypervisor::Task<void> RemoteHypervisor::create_image(HostId host, DiskCopy disk) {
     return change(std::move(host), "create_image", to_json(disk).as_object(), change_within);

@@ -95,7 +95,8 @@ bool Failover::answers(const HostId& host) const {
 }
 
 bool Failover::may_cut(const HostId& host) const {
-    return suspicion_.frozen.empty() && options_.enabled && questions_.may_act() && !questions_.maintenance(host);
+    return suspicion_.frozen.empty() && !suspicion_.calm && options_.enabled && questions_.may_act() &&
+           !questions_.maintenance(host);
 }
 
 void Failover::pardon(const HostId& host) {
@@ -161,7 +162,7 @@ std::map<HostId, policy::Contact> Failover::contacts() const {
 policy::Suspicion Failover::suspect_as_of(Instant now) const {
     policy::FailoverOptions options = options_;
     options.start_grace = std::max(Duration{}, options.start_grace - had_grace_);
-    return policy::suspect(contacts(), options, started_, now, last_frozen_);
+    return policy::suspect(contacts(), options, started_, now);
 }
 
 boost::asio::awaitable<void> Failover::decide() {
@@ -170,7 +171,7 @@ boost::asio::awaitable<void> Failover::decide() {
         policy::Suspicion now = suspect_as_of(begun);
         const bool news = now.suspects.size() != suspicion_.suspects.size() || now.frozen != suspicion_.frozen;
         suspicion_ = std::move(now);
-        if (!suspicion_.frozen.empty()) last_frozen_ = begun;
+        suspicion_.calm = calm_.holds(suspicion_, begun);
         if (news) questions_.changed();
         co_await ask_for_vanished();
         forget_unrecorded();
@@ -184,7 +185,7 @@ boost::asio::awaitable<void> Failover::decide() {
 }
 
 boost::asio::awaitable<void> Failover::fence_suspects() {
-    if (!suspicion_.frozen.empty()) co_return;
+    if (!suspicion_.frozen.empty() || suspicion_.calm) co_return;
     const auto suspects = suspicion_.suspects;
     for (const policy::Suspect& suspect : suspects) {
         HostId host = suspect.host;

@@ -128,7 +128,7 @@ private:
     FailoverQuestions questions_;
     policy::FailoverOptions options_;
     Instant started_{};
-    std::optional<Instant> last_frozen_;
+    policy::Calm calm_;
     Duration had_grace_{};  // of the grace of a start, before this one
     std::map<HostId, Watch> watches_;
     policy::Suspicion suspicion_;

@@ -14,12 +14,26 @@ using preflight::Status;
 namespace {
 
 constexpr Duration looks_again_after = std::chrono::hours{1};
-constexpr Duration asked_again_after = std::chrono::seconds{5};
+constexpr Duration looks_for_it_again = std::chrono::seconds{5};
+constexpr Duration asked_again_after = std::chrono::minutes{1};  // longer each time: what hangs is not made worse
 constexpr Duration answers_within = std::chrono::seconds{15};
+
+constexpr double little_memory = 0.05;  // as preflight has it
+
+preflight::Finding check_memory(const preflight::PreflightCluster&, const preflight::PreflightHost& host) {
+    const Bytes total = host.libvirt->host.memory_total;
+    const auto available = host.libvirt->memory_available;
+    if (!available || total.count == 0)
+        return preflight::Finding{Status::unknown, "what memory is available is not known", ""};
+    const std::string seen = to_string(*available) + " of " + to_string(total) + " of memory available";
+    if (available->mib() < total.mib() * little_memory)
+        return preflight::Finding{Status::warning, seen, "move guests away, or give the host more memory"};
+    return preflight::Finding{Status::ok, seen, ""};
+}
 
 constexpr preflight::CheckEntry wanted[] = {{"virtualisation", preflight::check_virtualisation},
                                             {"kvm", preflight::check_kvm},
-                                            {"memory", preflight::check_memory},
+                                            {"memory", check_memory},
                                             {"disk", preflight::check_disk}};
 
 std::vector<Check> judge(const HostId& id, hypervisor::PreflightFacts facts) {
@@ -45,8 +59,9 @@ void HostChecks::start() {
 
 asio::awaitable<void> HostChecks::watch(HostId host) {
     std::vector<Status> before;
+    Duration after_failure = asked_again_after;
     for (;;) {
-        bool looked = false;
+        Duration pause = looks_for_it_again;
         if (listener_.answers(host)) {
             auto facts = co_await listener_.look(host);
             if (facts) {
@@ -54,16 +69,20 @@ asio::awaitable<void> HostChecks::watch(HostId host) {
                 const auto now = statuses(checks);
                 if (now != before) listener_.told(host, checks);
                 before = now;
-                looked = true;
+                after_failure = asked_again_after;
+                pause = looks_again_after;
+            } else {
+                pause = after_failure;
+                after_failure = std::min(2 * after_failure, looks_again_after);
             }
         }
-        co_await clock_.sleep_for(looked ? looks_again_after : asked_again_after);
+        co_await clock_.sleep_for(pause);
     }
 }
 
 HostChecksListener logged_checks(hypervisor::LibvirtHypervisor& libvirt) {
     HostChecksListener listener;
-    listener.look = [&libvirt](HostId host) { return libvirt.preflight_facts(std::move(host), answers_within); };
+    listener.look = [&libvirt](HostId host) { return libvirt.fitness(std::move(host), answers_within); };
     listener.answers = [&libvirt](const HostId& host) { return libvirt.connection(host) == Connection::up; };
     listener.told = [](const HostId& host, const std::vector<Check>& checks) {
         const auto all = statuses(checks);

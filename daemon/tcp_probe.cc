@@ -43,6 +43,14 @@ std::optional<ProbeTarget> probe_target(const std::string& uri) {
     return ProbeTarget{host, port.empty() ? default_port(transport) : port};
 }
 
+namespace {
+bool lacks_room(const boost::system::error_code& error) {
+    namespace errc = boost::system::errc;
+    return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
+           error == errc::no_buffer_space || error == errc::not_enough_memory;
+}
+}  // namespace
+
 TcpProbe::TcpProbe(asio::any_io_executor executor, const std::vector<config::HostOptions>& hosts)
     : executor_(std::move(executor)) {
     for (const config::HostOptions& host : hosts)
@@ -96,7 +104,11 @@ Probe::Task<void> TcpProbe::connect(Peer& peer) {
     tcp::socket socket(executor_);
     boost::system::error_code none_left;
     socket.open(address.protocol(), none_left);
-    if (none_left) co_return Error{ErrorCode::no_space, peer.target.host, none_left.message()};
+    if (lacks_room(none_left)) co_return Error{ErrorCode::no_space, peer.target.host, none_left.message()};
+    if (none_left) {  // a machine without IPv6 has no sockets for such an address
+        ++peer.next;
+        co_return Error{ErrorCode::timed_out, peer.target.host, none_left.message()};
+    }
     auto first = co_await (socket.async_connect(address, no_throw) || deadline.async_wait(no_throw));
     if (first.index() == 0 && is_answer(std::get<0>(std::get<0>(first)))) co_return Result<void>();
     ++peer.next;

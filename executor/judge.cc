@@ -39,7 +39,9 @@ Verdict with_source_running(const Presence& target) {
     return running(target) ? Verdict::both_run : Verdict::drop_arrival;
 }
 
-Verdict with_source_paused_on_its_own(const Presence& target) {
+Verdict with_source_paused_on_its_own(const Picture& picture) {
+    const Presence& target = *picture.target;
+    if (picture.ran_on_target && running(target) && !target.migration_under_way) return Verdict::stop_source;
     if (not_running(target)) return Verdict::stayed;
     return running(target) ? Verdict::unclear : Verdict::drop_arrival;
 }
@@ -82,7 +84,7 @@ Verdict judge(const Picture& picture) {
     // The target may have run it for a while and be gone: the source's copy is of the past then.
     if (picture.post_copy && by_migration(*picture.source) && !running(*picture.target)) return Verdict::hands_off;
     if (running(*picture.source)) return with_source_running(*picture.target);
-    if (paused_on_its_own(*picture.source)) return with_source_paused_on_its_own(*picture.target);
+    if (paused_on_its_own(*picture.source)) return with_source_paused_on_its_own(picture);
     if (!not_running(*picture.source)) return with_source_paused_by_migration(picture);
     return with_source_gone(*picture.target, picture.guest_shut_down);
 }

@@ -325,7 +325,8 @@ boost::asio::awaitable<void> PowerSwitch::come_up(RunPtr run) {
         const auto written = co_await journal_.write(std::move(record));
         if (written) {
             changed_(run->record);
-            auto up = co_await power_.switch_on(run->record.host);
+            const auto ordered = co_await power_.switch_on(run->record.host);
+            auto up = ordered;
             if (up) {
                 up = co_await await_up(run);
             } else {
@@ -333,8 +334,8 @@ boost::asio::awaitable<void> PowerSwitch::come_up(RunPtr run) {
                 if (answers) up = Result<void>();
             }
             if (up) {
-                run->record.boot = clock_.now() - run->began;
-                run->record.proven = clock_.wall_now();
+                if (ordered) run->record.boot = clock_.now() - run->began;
+                if (ordered) run->record.proven = clock_.wall_now();
                 if (!run->record.drill) run->record.came_back = clock_.wall_now();
                 run->record.drill = run->record.alarm = false;
                 co_await settle(run, PowerState::on, "is on again");

@@ -67,7 +67,10 @@ std::string seen(const HostId& host, const Result<Presence>& presence) {
 }
 
 std::string advice(Verdict verdict, const Picture& picture, const std::optional<HostId>& unasked) {
-    if (verdict == Verdict::hands_off && picture.ran_on_target)
+    const bool left_target =
+        picture.ran_on_target && !picture.post_copy && picture.target &&
+        (picture.target->state == Presence::State::absent || picture.target->state == Presence::State::defined);
+    if (verdict == Verdict::hands_off && left_target)
         return "it ran on the second one and is gone from there, and what waits on the first one is of before that: a "
                "person has to decide. To start it anew from its disks, virsh destroy it where it waits";
     if (verdict == Verdict::hands_off)
@@ -136,7 +139,7 @@ boost::asio::awaitable<void> Executor::note_where_it_ran(RunPtr run, Result<Pres
     const bool runs = target && target->state == Presence::State::running && !target->migration_under_way &&
                       target->pause_reason == Presence::PauseReason::none;
     const bool waits = !source || source->state == Presence::State::paused;
-    if (!runs || !waits || run->notes.ran_on_target) co_return;
+    if (!runs || !waits || run->notes.ran_on_target || run->notes.ran_on_both) co_return;
     run->notes.ran_on_target = true;
     co_await journal(run);
 }
@@ -283,7 +286,7 @@ boost::asio::awaitable<void> Executor::end_shut_down(RunPtr run, Picture picture
     const std::string left = co_await remove_spare_definition(run, picture);
     run->op.alarm = !left.empty();
     std::string message = "the guest shut down during the migration; it stays off" + left + images_left(*run);
-    co_await transition(run, OperationState::cancelled, std::move(message));
+    co_await end_verified(run, OperationState::cancelled, std::move(message));
 }
 
 // Of two, that of the host on which it was not shut down. Returns what could not be removed, for people.
@@ -368,6 +371,8 @@ boost::asio::awaitable<void> Executor::stop_source(RunPtr run) {
 boost::asio::awaitable<void> Executor::end_double_run(RunPtr run) {
     run->notes.ran_on_both = true;
     run->notes.keep_images = true;
+    run->notes.ran_on_target = run->notes.stopped_source = false;  // what is on the source is what goes on
+    co_await journal(run);
     co_await raise_alarm(run, run->op.vm_name + " runs on both hosts; stopping the copy on " + run->op.to.value);
     co_await hypervisor_.destroy(run->op.to, run->op.vm);
 }

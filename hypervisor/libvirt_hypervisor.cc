@@ -11,9 +11,9 @@
 namespace ballast::hypervisor {
 
 namespace {
-constexpr Duration destroy_deadline = std::chrono::seconds{60};
-constexpr Duration image_deadline = std::chrono::seconds{60};  // storage may be slow, and its pool is looked through
-constexpr unsigned most_abandoned_probes = 16;                 // threads left in calls to peers that do not answer
+constexpr Duration destroy_deadline = std::chrono::seconds{45};  // less than a leader waits for an agent
+constexpr Duration image_deadline = std::chrono::seconds{60};    // storage may be slow, and its pool is looked through
+constexpr unsigned most_abandoned_probes = 16;                   // threads left in calls to peers that do not answer
 
 Error unknown(const HostId& host) {
     return {ErrorCode::not_found, host.value, "no such host is configured"};
@@ -250,13 +250,17 @@ Hypervisor::Task<void> LibvirtHypervisor::resume(HostId host, VmId vm) {
 
 Hypervisor::Task<void> LibvirtHypervisor::destroy(HostId host, VmId vm) {
     // The memory of a large guest takes its time to be given back: that says nothing of the host.
-    std::function<Result<void>(virConnectPtr)> work = [vm = std::move(vm)](virConnectPtr connection) -> Result<void> {
+    std::function<Result<void>(virConnectPtr)> work = [vm](virConnectPtr connection) -> Result<void> {
         const auto domain = find_domain(connection, vm);
         if (!domain) return domain.error();
         if (given_up()) return nobody_waits(vm.value);
         return virDomainDestroy(domain->get()) < 0 ? last_error(vm.value) : Result<void>();
     };
-    return with_worker<void>(std::move(host), std::move(work), destroy_deadline);
+    auto destroyed = co_await with_worker<void>(host, work, destroy_deadline);
+    if (destroyed || destroyed.error().code != ErrorCode::unavailable) co_return destroyed;
+    HostLink* link = find(host);  // all workers are busy: an end is never put off for that
+    if (link == nullptr) co_return unknown(host);
+    co_return co_await link->call<void>(HostLink::Kind::control, std::move(work));
 }
 
 Hypervisor::Task<void> LibvirtHypervisor::undefine(HostId host, VmId vm) {
@@ -284,6 +288,13 @@ Hypervisor::Task<T> LibvirtHypervisor::with_worker(HostId host, std::function<Re
     HostLink* link = find(host);
     if (link == nullptr) co_return unknown(host);
     co_return co_await link->blocking_call<T>(std::move(work), deadline);
+}
+
+Hypervisor::Task<PreflightFacts> LibvirtHypervisor::fitness(HostId host, Duration deadline) {
+    std::function<Result<PreflightFacts>(virConnectPtr)> work = [name = host.value](virConnectPtr connection) {
+        return read_fitness(connection, name);
+    };
+    return with_worker<PreflightFacts>(std::move(host), std::move(work), deadline);
 }
 
 Hypervisor::Task<PreflightFacts> LibvirtHypervisor::preflight_facts(HostId host, Duration deadline) {

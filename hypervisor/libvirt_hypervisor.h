@@ -59,6 +59,7 @@ public:
 
     // For preflight only. Slow; each in a worker lane, so that neither sampling nor migrations' control wait for it.
     Task<PreflightFacts> preflight_facts(HostId host, Duration deadline);
+    Task<PreflightFacts> fitness(HostId host, Duration deadline);
     Task<std::vector<CpuAnswer>> compare_cpus(HostId host, std::vector<CpuQuestion> questions, Duration deadline);
     Task<std::string> common_cpu(HostId host, std::string virt_type, std::vector<std::string> cpus, Duration deadline);
     /// Who answers at `uri` when this machine asks.

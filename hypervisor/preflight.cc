@@ -45,7 +45,7 @@ std::vector<PreflightVolume> read_volumes(virStoragePoolPtr pool) {
     return volumes;
 }
 
-void read_pools(virConnectPtr connection, PreflightFacts& facts) {
+void read_pools(virConnectPtr connection, PreflightFacts& facts, bool with_volumes) {
     virStoragePoolPtr* list = nullptr;
     const int count = virConnectListAllStoragePools(connection, &list, 0);
     if (count < 0) facts.unread.push_back("storage pools: " + last_error("").message);
@@ -54,7 +54,7 @@ void read_pools(virConnectPtr connection, PreflightFacts& facts) {
         if (!xml) continue;
         PreflightPool pool = pool_from_xml(xml.get());
         pool.active = virStoragePoolIsActive(handle.get()) == 1;
-        if (pool.active) pool.volumes = read_volumes(handle.get());
+        if (pool.active && with_volumes) pool.volumes = read_volumes(handle.get());
         facts.pools.push_back(std::move(pool));
     }
 }
@@ -116,7 +116,7 @@ void read_cpus(virConnectPtr connection, PreflightFacts& facts) {
 
 }  // namespace
 
-Result<PreflightFacts> read_preflight_facts(virConnectPtr connection, const std::string& host) {
+Result<PreflightFacts> read_fitness(virConnectPtr connection, const std::string& host) {
     auto general = read_host_facts(connection, host);
     if (!general) return general.error();
     PreflightFacts facts;
@@ -124,9 +124,18 @@ Result<PreflightFacts> read_preflight_facts(virConnectPtr connection, const std:
     if (const Text uri(virConnectGetURI(connection)); uri) facts.uri = uri.get();
     if (const auto memory = read_memory(connection)) facts.memory_available = memory->available;
     read_cpus(connection, facts);
-    read_inactive_networks(connection, facts);
-    read_pools(connection, facts);
-    read_guests(connection, facts);
+    read_pools(connection, facts, false);
+    virResetLastError();
+    return facts;
+}
+
+Result<PreflightFacts> read_preflight_facts(virConnectPtr connection, const std::string& host) {
+    auto facts = read_fitness(connection, host);
+    if (!facts) return facts;
+    facts->pools.clear();
+    read_inactive_networks(connection, *facts);
+    read_pools(connection, *facts, true);
+    read_guests(connection, *facts);
     virResetLastError();
     return facts;
 }

@@ -55,6 +55,8 @@ struct PreflightFacts {
 };
 
 Result<PreflightFacts> read_preflight_facts(virConnectPtr connection, const std::string& host);
+/// The same without guests, volumes and networks: what holds up neither a guest nor hangs with its storage.
+Result<PreflightFacts> read_fitness(virConnectPtr connection, const std::string& host);
 
 /// Whether a host could run a CPU.
 struct CpuQuestion {

@@ -9,6 +9,7 @@ namespace {
 constexpr unsigned looks_for_silence = 2, looks_for_suspicion = 5;
 // A port whose switch looks for loops is silent for so long after it has come up [IEEE 802.1D: two forward delays].
 constexpr Duration calm_after_storm = std::chrono::seconds{30};
+constexpr Duration calm_again_after = std::chrono::minutes{5};
 
 bool is_silent(const Contact& contact) {
     return contact.unanswered >= looks_for_silence;
@@ -28,7 +29,7 @@ std::string sentence(const HostId& host, const Contact& contact, Instant started
 }  // namespace
 
 Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptions& options, Instant started,
-                  Instant now, std::optional<Instant> last_frozen) {
+                  Instant now) {
     Suspicion found;
     std::size_t expected = 0;
     for (const auto& [host, contact] : contacts) {
@@ -44,9 +45,14 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
         found.frozen = std::to_string(found.silent.size()) + " of " + std::to_string(expected) +
                        " hosts do not answer: that looks like the network, so none is cut off. Once you have made sure "
                        "that a host is off: ballastctl fence confirm HOST";
-    else if (last_frozen && now - *last_frozen < calm_after_storm)
-        found.suspects.clear();
     return found;
+}
+
+bool Calm::holds(const Suspicion& suspicion, Instant now) {
+    const bool over = frozen_ && suspicion.frozen.empty();
+    frozen_ = !suspicion.frozen.empty();
+    if (over && (!since_ || now - *since_ >= calm_again_after)) since_ = now;
+    return since_ && now - *since_ < calm_after_storm;
 }
 
 }  // namespace ballast::policy

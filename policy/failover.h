@@ -31,11 +31,24 @@ struct Suspicion {
     std::vector<Suspect> suspects;  // for so long that they are taken to be dead
     // Not empty: half of the hosts or more are silent, so that no host is to be cut off [safety.md, invariant 12].
     std::string frozen;
+    bool calm = false;  // it was frozen a moment ago: nobody is cut off yet
 };
 
-/// `started` is when the watching began. `last_frozen`: when it was frozen last. Hosts that a network cut off come back
-/// one after the other, as switches bring up their ports: until that is over, nobody is a suspect.
+/// `started` is when the watching began.
 Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptions& options, Instant started,
-                  Instant now, std::optional<Instant> last_frozen = {});
+                  Instant now);
+
+/// Hosts that a network cut off come back one after the other, as switches bring up their ports: for half a minute
+/// after a storm nobody is cut off. But a host that fails again and again cannot put that off for longer: once in five
+/// minutes.
+class Calm {
+public:
+    /// To be told of each suspicion, in order. True: nobody is to be cut off now.
+    bool holds(const Suspicion& suspicion, Instant now);
+
+private:
+    bool frozen_ = false;
+    std::optional<Instant> since_;
+};
 
 }  // namespace ballast::policy

@@ -2,6 +2,7 @@
 
 #include <boost/asio.hpp>
 #include <signal.h>
+#include <system_error>
 #include <thread>
 
 namespace ballast::service {
@@ -12,6 +13,22 @@ namespace {
 constexpr auto wait_for = std::chrono::seconds{1};
 constexpr auto known_for = std::chrono::minutes{10};
 constexpr std::size_t most_looks = 64;  // each may be a thread that hangs
+
+/// A thread that is begun while it lives gets none.
+class NoSignals {
+public:
+    NoSignals() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    NoSignals(const NoSignals&) = delete;
+    NoSignals& operator=(const NoSignals&) = delete;
+
+private:
+    sigset_t before_{};
+};
 }  // namespace
 
 struct UserNames::Look {
@@ -25,6 +42,21 @@ struct UserNames::Look {
 UserNames::UserNames(asio::any_io_executor executor, std::function<std::string(uid_t)> look_up)
     : executor_(std::move(executor)), look_up_(std::move(look_up)) {}
 
+bool UserNames::begin(uid_t uid, const std::shared_ptr<Look>& look) try {
+    const NoSignals masked;  // they are the io_context's
+    std::thread([uid, look, look_up = look_up_, work = asio::make_work_guard(executor_)] {
+        auto name = look_up(uid);
+        asio::post(work.get_executor(), [look, name = std::move(name)] {
+            look->name = name;
+            look->done = true;
+            look->ended.cancel();
+        });
+    }).detach();
+    return true;
+} catch (const std::system_error&) {
+    return false;
+}
+
 asio::awaitable<std::string> UserNames::of(uid_t uid) {
     std::erase_if(looks_,
                   [](const auto& one) { return one.second->done && Steady::now() - one.second->begun > known_for; });
@@ -35,18 +67,10 @@ asio::awaitable<std::string> UserNames::of(uid_t uid) {
     }
     if (!known) {
         known = std::make_shared<Look>(executor_);
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the io_context's
-        std::thread([uid, look = known, look_up = look_up_, work = asio::make_work_guard(executor_)] {
-            auto name = look_up(uid);
-            asio::post(work.get_executor(), [look, name = std::move(name)] {
-                look->name = name;
-                look->done = true;
-                look->ended.cancel();
-            });
-        }).detach();
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (!begin(uid, known)) {
+            looks_.erase(uid);
+            co_return "?";
+        }
     }
     const std::shared_ptr<Look> look = known;
     auto token = asio::as_tuple(asio::use_awaitable);

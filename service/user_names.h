@@ -24,6 +24,8 @@ public:
 private:
     using Steady = std::chrono::steady_clock;
     struct Look;
+    /// False: no thread can be had.
+    bool begin(uid_t uid, const std::shared_ptr<Look>& look);
 
     boost::asio::any_io_executor executor_;
     std::function<std::string(uid_t)> look_up_;

@@ -176,6 +176,23 @@ TEST_CASE("an order of which an agent does not understand all is not carried out
     CHECK(bench.hypervisor.hosts_by_id.at(h1).vms.contains(vm));
 }
 
+TEST_CASE("an older agent is not told what it would refuse: whether a VM that it starts ran there last") {
+    for (const int newest : {2, 3}) {
+        ByHand bench;
+        bench.put(cluster::agent_key(h1), cluster::to_text({"h1", "h1", "boot", "1.0", {1, newest}, WallTime(1s)}));
+        bench.lead();
+        bench.run_for(1s);
+        REQUIRE(bench.remote->protocol(h1) == newest);
+        const auto started = bench.begin(bench.remote->start({vm, h1, "<domain/>", true, 1min, true}));
+        bench.run_for(1s);
+        std::string asked;
+        for (const auto& [key, entry] : bench.data.entries)
+            if (key.starts_with(cluster::calls_of(h1))) asked += entry.value;
+        CHECK(asked.find("<domain/>") != std::string::npos);
+        CHECK((asked.find("at_home") != std::string::npos) == (newest >= cluster::knows_at_home));
+    }
+}
+
 TEST_CASE("what a newer agent tells is read by an older leader") {
     VirtualClock clock;
     FakeHypervisor hypervisor(clock);

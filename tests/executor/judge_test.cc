@@ -115,6 +115,7 @@ TEST_CASE("What waits on the source is of the past once the guest has run on the
     CHECK(then(defined) == Verdict::hands_off);  // it crashed there
     CHECK(then(absent) == Verdict::hands_off);
     CHECK(then(paused) == Verdict::hands_off);  // somebody moves it on from there
+    CHECK(judge({paused_by_user, running, false, false, true, true}) == Verdict::stop_source);  // it went to sleep
 }
 
 TEST_CASE("A definition's past is not taken for a shutdown of the guest") {
