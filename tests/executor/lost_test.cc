@@ -4,6 +4,19 @@
 using namespace ballast;
 using namespace ballast::test;
 
+namespace {
+
+/// The VM runs on h2, and h1, whose libvirtd ended in the moment of the hand-over, has a paused copy.
+OperationId arrives_unconfirmed(FailoverLab& lab) {
+    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
+    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
+    REQUIRE(id);
+    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    return *id;
+}
+
+}  // namespace
+
 TEST_CASE("A VM that somebody moves on as soon as it was started is not started a second time") {
     unsigned in_between = 0;
     for (Duration after{0}; after < 40ms; ++after) {
@@ -94,14 +107,11 @@ TEST_CASE("Of a source that waits nothing is left when somebody has moved the VM
     lab.check = [&] {
         if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
     };
-    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
-    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
-    REQUIRE(id);
-    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    const OperationId id = arrives_unconfirmed(lab);
     lab.world.move_by_hand({"vm"}, {"h2"}, {"h3"});
     REQUIRE(lab.settle(5min));
     CHECK(lab.where("vm") == "h3");
-    CHECK(lab.record(*id).message == "runs on h3: it was moved by hand");
+    CHECK(lab.record(id).message == "runs on h3: it was moved by hand");
     CHECK(lab.domain("h1", "vm") == nullptr);
     CHECK(lab.owner("vm").host == HostId{"h3"});
 }
@@ -111,10 +121,7 @@ TEST_CASE("What waits on the source is not resumed once the guest has run on the
     lab.check = [&] {
         if (lab.world.running_on({"vm"}).size() > 1) FAIL("the guest runs twice");
     };
-    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
-    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
-    REQUIRE(id);
-    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    const OperationId id = arrives_unconfirmed(lab);
     lab.world.cut_off({"h1"});
     lab.run_for(20s);
     const bool shut_down = GENERATE(true, false);
@@ -122,7 +129,7 @@ TEST_CASE("What waits on the source is not resumed once the guest has run on the
     lab.world.reconnect({"h1"});
     lab.run_for(5min);
     if (shut_down) {
-        CHECK_THAT(lab.record(*id).message, Catch::StartsWith("the guest shut down during the migration"));
+        CHECK_THAT(lab.record(id).message, Catch::StartsWith("the guest shut down during the migration"));
         CHECK(lab.domain("h1", "vm") == nullptr);
     } else {
         CHECK(lab.under_way().alarm);
@@ -134,16 +141,13 @@ TEST_CASE("What waits on the source is not resumed once the guest has run on the
 TEST_CASE("A definition that cannot be removed from a host that the VM has left is named") {
     FailoverLab lab;
     lab.world.keeps_definitions = {{"h1"}};
-    lab.world.inject({"vm"}, sim::Fault::source_libvirtd_restarts_arrival_runs);
-    const auto id = lab.wait(lab.executor->submit(lab.draft("vm", "h1", "h2"), false));
-    REQUIRE(id);
-    REQUIRE(lab.run_until([&] { return lab.domain("h2", "vm") != nullptr && lab.domain("h2", "vm")->runs(); }));
+    const OperationId id = arrives_unconfirmed(lab);
     lab.world.move_by_hand({"vm"}, {"h2"}, {"h3"});
     REQUIRE(lab.settle(5min));
     CHECK(lab.where("vm") == "h3");
     CHECK(lab.owner("vm").host == HostId{"h3"});
-    CHECK(lab.record(*id).alarm);
-    CHECK_THAT(lab.record(*id).message,
+    CHECK(lab.record(id).alarm);
+    CHECK_THAT(lab.record(id).message,
                Catch::StartsWith("runs on h3: it was moved by hand; a definition is left on h1: "));
 }
 
