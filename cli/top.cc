@@ -74,7 +74,7 @@ public:
         Console console;
         for (bool drawn = false;;) {
             drawn = !take_answer() && drawn;
-            if (!asker_.asks() && Clock::now() >= ask_at_) asker_.ask(view_.of_vms);
+            if (!asker_.asks() && Clock::now() >= ask_at_) asker_.ask(view_.table == TopTable::vms);
             const Console::Size size = console.size();
             drawn = drawn && size.columns == size_.columns && size.rows == size_.rows && age() == facts_.age;
             size_ = size;
@@ -83,9 +83,9 @@ public:
             const std::string key = console.key(key_wait_ms);
             if (key == "q" || key == "Q" || key == "end of input") return;
             if (key.empty()) continue;
-            const bool of_vms = view_.of_vms;
+            const TopTable table = view_.table;
             view_ = after_key(view_, key, static_cast<std::size_t>(std::max(size.rows / 2, 1)));
-            if (view_.of_vms != of_vms) ask_at_ = {};
+            if (view_.table != table) ask_at_ = {};
             drawn = false;
         }
     }

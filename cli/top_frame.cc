@@ -58,6 +58,8 @@ Phrase headline(const TopFacts& facts) {
     for (const value& account : list(at(facts.overview, "energy"), "hosts"))
         draw += number(account, "watts").value_or(0);
     if (draw > 0) line.add("  " + watts(draw));
+    if (const auto saved = number(at(facts.overview, "energy"), "saved_kwh"); saved && *saved > 0)
+        line.add("  saved " + decimal(at(facts.overview, "energy"), "saved_kwh", 1) + " kWh");
     const std::string at_time = local_time(text(facts.overview, "at"));
     return line.add("  " + at_time.substr(at_time.find(' ') + 1), Tone::faint);
 }
@@ -159,16 +161,16 @@ int urgency(const value& host) {
 
 // The more comes first; what is not known comes last.
 double figure(const value& row, const TopView& view) {
+    const bool of_vms = view.table == TopTable::vms;
     switch (view.sort) {
         case TopSort::attention:
         case TopSort::cpu:
-            return view.of_vms ? number(row, "cpu_used_cores").value_or(-1)
-                               : number(at(row, "cpu"), "demand_ratio").value_or(-1);
+            return of_vms ? number(row, "cpu_used_cores").value_or(-1)
+                          : number(at(row, "cpu"), "demand_ratio").value_or(-1);
         case TopSort::memory:
-            return view.of_vms ? number(row, "memory_bytes").value_or(-1)
-                               : number(at(row, "memory"), "demand_ratio").value_or(-1);
-        case TopSort::vms:
-            return view.of_vms ? number(row, "ready_ratio").value_or(-1) : number(row, "vms").value_or(-1);
+            return of_vms ? number(row, "memory_bytes").value_or(-1)
+                          : number(at(row, "memory"), "demand_ratio").value_or(-1);
+        case TopSort::vms: return of_vms ? number(row, "ready_ratio").value_or(-1) : number(row, "vms").value_or(-1);
         case TopSort::name: return 0;
     }
     return 0;
@@ -177,9 +179,10 @@ double figure(const value& row, const TopView& view) {
 std::vector<const value*> sorted(const array& rows, const TopView& view) {
     std::vector<const value*> order;
     for (const value& row : rows) order.push_back(&row);
-    const char* name = view.of_vms ? "name" : "id";
+    if (view.table == TopTable::history) return order;  // newest first, as it comes
+    const char* name = view.table == TopTable::vms ? "name" : "id";
     std::stable_sort(order.begin(), order.end(), [&](const value* a, const value* b) {
-        const bool hosts_first = view.sort == TopSort::attention && !view.of_vms;
+        const bool hosts_first = view.sort == TopSort::attention && view.table == TopTable::hosts;
         if (hosts_first && urgency(*a) != urgency(*b)) return urgency(*a) < urgency(*b);
         if (figure(*a, view) != figure(*b, view)) return figure(*a, view) > figure(*b, view);
         return text(*a, name) < text(*b, name);
@@ -251,6 +254,41 @@ Table vms_table(const std::vector<const value*>& rows) {
     return table;
 }
 
+Table history_table(const std::vector<const value*>& rows, const Style& style) {
+    using enum Column::Align;
+    Table table({{"Ended"}, {"VM"}, {"From, to"}, {"Ended as"}, {"Took", right}, {"Why"}});
+    const bool wide = style.width == 0 || style.width >= 100;  // else the reason needs the room
+    for (const value* operation : rows) {
+        const std::string ended = local_time(text(*operation, "ended_at")), message = text(*operation, "message");
+        table.add({ended.substr(std::min<std::size_t>(ended.size(), 5)),  // without its year
+                   Phrase(text(*operation, "vm_name"), Tone::strong),
+                   text(*operation, "from") + arrow(style) + text(*operation, "to"),
+                   state_phrase(text(*operation, "state")),
+                   wide ? duration(at(*operation, "outcome"), "duration_ms") : "",
+                   Phrase(message.empty() ? text(*operation, "reason") : message,
+                          flag(*operation, "alarm") ? Tone::bad : Tone::faint)});
+    }
+    return table;
+}
+
+const array& rows_of(const TopFacts& facts, TopTable table) {
+    switch (table) {
+        case TopTable::hosts: return list(facts.overview, "hosts");
+        case TopTable::vms: return facts.vms;
+        case TopTable::history: return list(at(facts.overview, "operations"), "ended");
+    }
+    return facts.vms;
+}
+
+Table table_of(TopTable kind, const std::vector<const value*>& rows, const TopFacts& facts, const Style& style) {
+    switch (kind) {
+        case TopTable::hosts: return hosts_table(rows, facts, style);
+        case TopTable::vms: return vms_table(rows);
+        case TopTable::history: return history_table(rows, style);
+    }
+    return Table({});
+}
+
 const char* name_of(TopSort sort, bool of_vms) {
     switch (sort) {
         case TopSort::attention: return of_vms ? "CPU" : "attention";
@@ -264,21 +302,31 @@ const char* name_of(TopSort sort, bool of_vms) {
 
 // The rows that fit, beginning with the view's first.
 void add_table(Lines& lines, const TopFacts& facts, const TopView& view, const Style& style, std::size_t room) {
-    const array& all = view.of_vms ? facts.vms : list(facts.overview, "hosts");
-    auto rows = sorted(all, view);
+    auto rows = sorted(rows_of(facts, view.table), view);
     const std::size_t shown = std::min(rows.size(), room > title_lines ? room - title_lines : 1);
     const std::size_t first = std::min(view.first, rows.size() - shown);
     rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(first),
                 rows.begin() + static_cast<std::ptrdiff_t>(first + shown));
-    const Table table = view.of_vms ? vms_table(rows) : hosts_table(rows, facts, style);
+    const Table table = table_of(view.table, rows, facts, style);
     for (const std::string& line : lines_in(table.render(style))) lines.push_back(line);
 }
 
+TopTable next(TopTable table) {
+    switch (table) {
+        case TopTable::hosts: return TopTable::vms;
+        case TopTable::vms: return TopTable::history;
+        case TopTable::history: return TopTable::hosts;
+    }
+    return table;
+}
+
 Phrase keys(const TopFacts& facts, const TopView& view) {
-    const std::size_t all = view.of_vms ? facts.vms.size() : list(facts.overview, "hosts").size();
-    const std::string shown = view.of_vms ? " VMs" : " hosts", others = view.of_vms ? "hosts" : "VMs";
-    Phrase line(" " + std::to_string(all) + shown + " by " + name_of(view.sort, view.of_vms), Tone::strong);
-    line.add("  q quit  Tab " + others + "  sort:");
+    const std::string all = std::to_string(rows_of(facts, view.table).size());
+    if (view.table == TopTable::history)
+        return Phrase(" The last " + all + " of the history", Tone::strong).add("  q quit  Tab hosts");
+    const bool of_vms = view.table == TopTable::vms;
+    Phrase line(" " + all + (of_vms ? " VMs" : " hosts") + " by " + name_of(view.sort, of_vms), Tone::strong);
+    line.add(std::string("  q quit  Tab ") + (of_vms ? "history" : "VMs") + "  sort:");
     for (const char* word : {"attention", "name", "cpu", "memory", "vms"})  // its first letter is the key
         line.add(" ").add(std::string(1, *word), Tone::strong).add(word + 1);
     return line;
@@ -320,7 +368,7 @@ TopView after_key(TopView view, const std::string& key, std::size_t page) {
     if (key == "c") sort_by(TopSort::cpu);
     if (key == "m") sort_by(TopSort::memory);
     if (key == "v") sort_by(TopSort::vms);
-    if (key == "tab") view = {!view.of_vms, TopSort::attention, 0};
+    if (key == "tab") view = {next(view.table), TopSort::attention, 0};
     if (key == "home") view.first = 0;
     if (key == "down") ++view.first;
     if (key == "up" && view.first > 0) --view.first;

@@ -1,5 +1,5 @@
-// One frame of `ballastctl top`: what is wrong, what moves, what is planned and why, and the hosts or VMs, within so
-// many lines. Pure.
+// One frame of `ballastctl top`: what is wrong, what moves, what is planned and why, and the hosts, the VMs or what was
+// done, within so many lines. Pure.
 #pragma once
 
 #include <string>
@@ -12,8 +12,10 @@ namespace ballast::cli {
 
 enum class TopSort { attention, name, cpu, memory, vms };
 
+enum class TopTable { hosts, vms, history };
+
 struct TopView {
-    bool of_vms = false;  // hosts otherwise
+    TopTable table = TopTable::hosts;
     TopSort sort = TopSort::attention;
     std::size_t first = 0;  // row of the table; beyond its end: the last ones
 };
@@ -28,8 +30,8 @@ struct TopFacts {
 /// Its lines, without their ends. `rows` 0: as many as it takes, and no line about keys.
 std::vector<std::string> top_frame(const TopFacts& facts, const TopView& view, const Style& style, int rows);
 
-/// The view after a key: a, n, c, m or v sorts, Tab changes the table, arrows and pages scroll (as "up", "down",
-/// "page up", "page down", "home"). Others change nothing.
+/// The view after a key: a, n, c, m or v sorts hosts and VMs, Tab shows the next table, arrows and pages scroll (as
+/// "up", "down", "page up", "page down", "home"). Others change nothing.
 TopView after_key(TopView view, const std::string& key, std::size_t page);
 
 }  // namespace ballast::cli

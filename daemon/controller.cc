@@ -23,6 +23,11 @@ constexpr std::size_t cycles_kept = 200;
 constexpr Duration boot_id_within = std::chrono::minutes{2};
 constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
+// A definition goes through the store, which keeps each write until it is compacted: those of a large cluster together
+// at its start would make etcd's database larger than it ever is again (docs/benchmarks.md). The first two thousand VMs
+// wait for nothing, twenty thousand for four minutes.
+constexpr Duration definition_step = std::chrono::milliseconds{13};
+constexpr int definitions_at_once = 2000;
 // The broker's file may be edited at any time; while nobody answers there is nothing to switch.
 constexpr Duration power_refresh = std::chrono::seconds{30};
 constexpr unsigned silences_told = 2;  // one may be the broker's own restart
@@ -95,7 +100,8 @@ Controller::Controller(boost::asio::any_io_executor executor, Clock& clock, Hype
           executor, clock, hypervisor, power, store, [this](const HostId& host) { return in_use(host); },
           [this](const PowerRecord& record) { power_changed(record); }),
       failover_(executor, clock, hypervisor, probe, executor_, power_switch_, failover_questions()),
-      cycle_wake_(executor) {
+      cycle_wake_(executor),
+      definitions_(clock, definition_step, definitions_at_once) {
     keeper_.configure(options_);
     power_switch_.configure({options_.power.shutdown_timeout, options_.power.boot_timeout, options_.power.wake_tries});
     power_switch_.set_hooks({[this](const HostId& host) { return failover_.answers(host); },
@@ -310,6 +316,7 @@ boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
     const auto wake = facts_wake_[host];
     for (;;) {
         for (const VmId& vm : facts_due(host)) {
+            co_await definitions_.take();
             const bool arriving = failover_.arrives(host, vm);
             auto facts = co_await hypervisor_.vm_facts(host, vm);
             if (!facts) continue;

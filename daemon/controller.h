@@ -19,6 +19,7 @@
 #include "daemon/homes.h"
 #include "daemon/inventory_keeper.h"
 #include "daemon/known_facts.h"
+#include "daemon/pace.h"
 #include "executor/executor.h"
 #include "executor/pause.h"
 #include "executor/power_switch.h"
@@ -207,6 +208,7 @@ private:
     boost::asio::steady_timer cycle_wake_;
     std::map<HostId, std::shared_ptr<executor::Pause>> facts_wake_;  // per host: definitions of its VMs
     std::map<HostId, std::shared_ptr<executor::Pause>> host_facts_wake_;
+    Pace definitions_;  // all hosts' together
 };
 
 }  // namespace ballast::daemon

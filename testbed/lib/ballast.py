@@ -66,7 +66,7 @@ def host_entry(host, local, uri=None, peer_uri=None, site=None):
     """The host's line in ballast.yaml."""
     parts = [f"name: {host.name}"] + ([f"site: {site}"] if site else [])
     if host.name == local:
-        parts += ['uri: "qemu:///system"', f'peer_uri: "{peer_uri or outer(host)}"']
+        parts += ['uri: "qemu:///system"', f'peer_uri: "{peer_uri or uri or outer(host)}"']
     else:
         parts += [f'uri: "{uri or outer(host)}"'] + ([f'peer_uri: "{peer_uri}"'] if peer_uri else [])
     return "  - {" + ", ".join(parts) + f", cpu_share: {share_of_cpus(host)}%}}\n"
@@ -125,7 +125,7 @@ class Ballast:
 
     def configure(self, policy, uris=None, sites=None, without=(), **options):
         """Writes ballast.yaml for all hosts of the cluster, but for those `without`, and the policy. `uris`: {host: other uri
-        than tcp}; `sites`: {host: site}."""
+        for the others than tcp}; `sites`: {host: site}."""
         settings = {"interval": "1s", "stale_after": "8s", "call_deadline": "5s", "log_level": "debug",
                     "health": "{probe: []}", **options}  # a container says what the machine around it is like
         lines = "".join(host_entry(host, self.host.name, (uris or {}).get(host.name), site=(sites or {}).get(host.name))

@@ -98,11 +98,11 @@ TEST_CASE("Of many hosts top shows those first that matter, and the rest by scro
     CHECK(shows({}, "host17"));
     CHECK(shows({}, "host100"));
     CHECK_FALSE(shows({}, "host1"));
-    CHECK(shows({false, TopSort::name, 0}, "host1"));
-    CHECK_FALSE(shows({false, TopSort::name, 1}, "host1"));
-    CHECK(shows({false, TopSort::cpu, 0}, "host99"));
-    CHECK_FALSE(shows({false, TopSort::cpu, 0}, "host17"));
-    CHECK(shows({false, TopSort::cpu, 99999}, "host1"));  // beyond the end: the last ones
+    CHECK(shows({TopTable::hosts, TopSort::name, 0}, "host1"));
+    CHECK_FALSE(shows({TopTable::hosts, TopSort::name, 1}, "host1"));
+    CHECK(shows({TopTable::hosts, TopSort::cpu, 0}, "host99"));
+    CHECK_FALSE(shows({TopTable::hosts, TopSort::cpu, 0}, "host17"));
+    CHECK(shows({TopTable::hosts, TopSort::cpu, 99999}, "host1"));  // beyond the end: the last ones
     CHECK(top_frame(facts, {}, style_of_width(80), 0).size() > 100);
     CHECK_FALSE(has(joined(top_frame(facts, {}, style_of_width(80), 0)), "q quit"));
 }
@@ -110,10 +110,28 @@ TEST_CASE("Of many hosts top shows those first that matter, and the rest by scro
 TEST_CASE("Top shows VMs with their hosts, the busiest first") {
     TopFacts facts{calm()};
     facts.vms = at(sample("vms"), "vms").as_array();
-    const std::string text = frame(facts, 100, 24, {true, TopSort::attention, 0});
+    const std::string text = frame(facts, 100, 24, {TopTable::vms, TopSort::attention, 0});
     CHECK(has(text, " VM "));
     CHECK(has(text, std::to_string(facts.vms.size()) + " VMs by CPU"));
     for (const value& vm : facts.vms) CHECK(has(text, ballast::cli::text(vm, "host")));
+}
+
+TEST_CASE("Top shows what was done, how that ended and why, the last first, and what switching hosts off has saved") {
+    value all = calm();
+    all.as_object()["energy"] = object{{"used_kwh", 41.2}, {"saved_kwh", 12.53}, {"hosts", array()}};
+    const TopView history{TopTable::history, TopSort::attention, 0};
+    const std::string text = frame({all}, 120, 24, history);
+    CHECK(has(text, "saved 12.5 kWh"));
+    CHECK(has(text, " The last 3 of the history  q quit  Tab hosts"));
+    CHECK(text.find(" batch-1 ") < text.find(" mail "));
+    CHECK(text.find(" mail ") < text.find(" shop "));
+    CHECK(has(text, "44.1 s"));
+    for (int width : {40, 80, 120}) {
+        const auto lines = top_frame({all}, history, style_of_width(width), 24);
+        CHECK(lines.size() == 24);
+        CHECK(lines_wider_than(width, joined(lines)) == 0);
+        CHECK(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return has(line, "bat"); }) == 1);
+    }
 }
 
 TEST_CASE("A daemon that is gone is told of, with what was seen last and how old that is") {
@@ -135,7 +153,7 @@ TEST_CASE("Names from outside cannot steer the terminal of who looks at top") {
 
 TEST_CASE("Top bears an answer without anything in it") {
     CHECK(top_frame({object{}}, {}, style_of_width(80), 24).size() == 24);
-    CHECK(top_frame({object{}}, {true, TopSort::vms, 5}, style_of_width(40), 1).size() == 1);
+    CHECK(top_frame({object{}}, {TopTable::vms, TopSort::vms, 5}, style_of_width(40), 1).size() == 1);
 }
 
 TEST_CASE("Keys change what top shows") {
@@ -149,8 +167,11 @@ TEST_CASE("Keys change what top shows") {
     CHECK(after_key(view, "page down", 10).first == 10);
     CHECK(after_key(after_key(view, "page down", 10), "page up", 7).first == 3);
     CHECK(after_key(after_key(view, "down", 10), "home", 10).first == 0);
-    CHECK(after_key(after_key(view, "down", 10), "tab", 10).of_vms);
+    CHECK(after_key(after_key(view, "down", 10), "tab", 10).table == TopTable::vms);
     CHECK(after_key(after_key(view, "down", 10), "tab", 10).first == 0);
+    for (int i = 0; i < 2; ++i) view = after_key(view, "tab", 10);
+    CHECK(view.table == TopTable::history);
+    CHECK(after_key(view, "tab", 10).table == TopTable::hosts);
     CHECK(after_key(after_key(view, "down", 10), "x", 10).first == 1);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/api_server.h"
+#include "tests/daemon/guests.h"
 #include "tests/daemon/run_beside.h"
 #include "tests/support/fake_hypervisor.h"
 #include "tests/support/fake_power.h"
@@ -27,9 +28,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 namespace json = boost::json;
 using namespace std::chrono_literals;
-
-inline constexpr const char* web = "11111111-1111-1111-1111-111111111111";
-inline constexpr const char* db = "22222222-2222-2222-2222-222222222222";
 
 struct Answer {
     unsigned status = 0;  // 0: the connection was closed without a word

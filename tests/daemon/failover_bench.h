@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "daemon/controller.h"
+#include "tests/daemon/guests.h"
 #include "tests/sim/show_result.h"
 #include "tests/support/fake_hypervisor.h"
 #include "tests/support/fake_power.h"
@@ -16,9 +17,6 @@ namespace ballast::test {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-
-inline const char* const web = "11111111-1111-1111-1111-111111111111";
-inline const char* const db = "22222222-2222-2222-2222-222222222222";
 
 inline void quiet() {
     spdlog::set_level(spdlog::level::err);
@@ -57,8 +55,8 @@ public:
     }
     /// The daemon is gone, as after kill -9.
     void die() {
-        io.reset();
         controller.reset();
+        io.reset();
         hypervisor.forget_listeners();
         io.emplace();
     }

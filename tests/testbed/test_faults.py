@@ -1,11 +1,28 @@
 """Real faults in the middle of real migrations. After each: every guest runs exactly once, and Ballast goes on."""
 
+import contextlib
 import time
 
 from support import (AUTOMATIC, OBSERVE, SLOW, ClusterTest, agent, cluster, create, guest, link, named, rows,
                      network, under_way, wait_until, where)
 
+from base import read_text, write_text
+
 LEAST_LINK = 20_000_000  # bit/s: 45 MiB take 19 s
+
+
+@contextlib.contextmanager
+def each_call_asked_about(host):
+    """The host's libvirt asks polkit what each caller of its socket may do (docs/security.md)."""
+    path = host.path("/etc/libvirt/libvirtd.conf")
+    before = read_text(path)
+    write_text(path, before + 'access_drivers = [ "polkit" ]\n', 0o644)
+    try:
+        host.run(["systemctl", "restart", "libvirtd"], timeout=90)
+        yield
+    finally:
+        write_text(path, before, 0o644)
+        host.run(["systemctl", "restart", "libvirtd"], timeout=90)
 
 
 class InMidMigration(ClusterTest):
@@ -186,12 +203,29 @@ class AroundMigrations(ClusterTest):
         self.move("pet", "host2")
         self.assert_runs_once("pet", "host2")
 
+    def test_where_libvirt_asks_polkit_about_each_call_a_guest_leaves_by_ssh_and_comes_back(self):
+        self.guests(pet="host1")
+        self.give_ssh_key()
+        uris = {f"host{i}": f"qemu+ssh://root@host{i}/system" for i in (1, 2, 3)}
+        with each_call_asked_about(named("host1")):
+            self.ballast.configure(OBSERVE, uris=uris)
+            self.ballast.start(fresh=True)
+            self.ballast.wait_watching()
+            said = self.ballast.host.run(["sh", "-c", "setpriv --reuid=ballast --regid=ballast --init-groups "
+                                                      "virsh -c qemu:///system net-destroy default 2>&1"], check=False)
+            self.assertIn("access denied", said)
+            self.move("pet", "host3")
+            self.assertEqual([row["host"] for row in rows("pet")], ["host3"])
+            self.move("pet", "host1")
+            self.assertEqual([row["host"] for row in rows("pet")], ["host1"])
+            self.assert_runs_once("pet", "host1")
+
     def give_ssh_key(self):
-        """The daemon's user gets a key that opens host3, and knows its host key: nobody could type a yes."""
+        """The daemon's user gets a key that opens the others, and knows their host keys: nobody could type a yes."""
         host = self.ballast.host
         script = ("install -d -o ballast -g ballast -m 700 /var/lib/ballast/.ssh && "
                   "install -o ballast -g ballast -m 600 /root/.ssh/id_ed25519 /var/lib/ballast/.ssh/id_ed25519 && "
-                  "ssh-keyscan host3 > /var/lib/ballast/.ssh/known_hosts 2>/dev/null && "
+                  "ssh-keyscan host2 host3 > /var/lib/ballast/.ssh/known_hosts 2>/dev/null && "
                   "chown ballast: /var/lib/ballast/.ssh/known_hosts")
         host.run(["sh", "-c", script])
 
