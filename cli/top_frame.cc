@@ -58,10 +58,11 @@ Phrase headline(const TopFacts& facts) {
     for (const value& account : list(at(facts.overview, "energy"), "hosts"))
         draw += number(account, "watts").value_or(0);
     if (draw > 0) line.add("  " + watts(draw));
+    const std::string at_time = local_time(text(facts.overview, "at"));
+    line.add("  " + at_time.substr(at_time.find(' ') + 1), Tone::faint);
     if (const auto saved = number(at(facts.overview, "energy"), "saved_kwh"); saved && *saved > 0)
         line.add("  saved " + decimal(at(facts.overview, "energy"), "saved_kwh", 1) + " kWh");
-    const std::string at_time = local_time(text(facts.overview, "at"));
-    return line.add("  " + at_time.substr(at_time.find(' ') + 1), Tone::faint);
+    return line;
 }
 
 Phrase verdict(const TopFacts& facts) {
@@ -260,12 +261,13 @@ Table history_table(const std::vector<const value*>& rows, const Style& style) {
     const bool wide = style.width == 0 || style.width >= 100;  // else the reason needs the room
     for (const value* operation : rows) {
         const std::string ended = local_time(text(*operation, "ended_at")), message = text(*operation, "message");
+        const bool as_meant = text(*operation, "state") == "done" && !flag(*operation, "alarm");
         table.add({ended.substr(std::min<std::size_t>(ended.size(), 5)),  // without its year
                    Phrase(text(*operation, "vm_name"), Tone::strong),
                    text(*operation, "from") + arrow(style) + text(*operation, "to"),
                    state_phrase(text(*operation, "state")),
                    wide ? duration(at(*operation, "outcome"), "duration_ms") : "",
-                   Phrase(message.empty() ? text(*operation, "reason") : message,
+                   Phrase(as_meant || message.empty() ? text(*operation, "reason") : message,
                           flag(*operation, "alarm") ? Tone::bad : Tone::faint)});
     }
     return table;

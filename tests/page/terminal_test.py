@@ -63,6 +63,10 @@ class Top(unittest.TestCase):
         tmux.keys("Tab")
         eventually(lambda: re.search(r"240 VMs by CPU", tmux.screen()), "the VMs are shown")
         eventually(lambda: re.search(r"^ vm\d+-\d +host", tmux.screen(), re.M), "with their hosts")
+        tmux.keys("Tab")
+        eventually(lambda: re.search(r"The last \d+ of the history", tmux.screen()), "what was done is shown")
+        tmux.keys("Tab")
+        eventually(lambda: "40 hosts by attention" in tmux.screen(), "and the hosts again")
 
     def test_a_resize_is_drawn_at_once(self):
         tmux = self.begin()
