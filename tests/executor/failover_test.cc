@@ -78,6 +78,22 @@ TEST_CASE("What its BMC does not confirm is no proof: a person has to answer for
     }
 }
 
+TEST_CASE("A host that is released while the order to cut it off is on its way into the store stays on") {
+    FailoverLab lab;
+    lab.bmcs[{"h1"}].dead = true;
+    lab.world.cut_off({"h1"});
+    REQUIRE(lab.fence("h1"));
+    REQUIRE(lab.run_until([&] { return lab.record("h1").alarm; }, 1min));
+    lab.bmcs[{"h1"}].dead = false;
+    lab.link.request_takes = 4s;
+    lab.run_for(12s);  // the next try began 10 s after the last one
+    REQUIRE(lab.world.host({"h1"})->powered);
+    REQUIRE(lab.wait(lab.power_switch->release({"h1"}, "ann")));
+    REQUIRE(lab.becomes("h1", PowerState::on, 1min));
+    CHECK(lab.world.host({"h1"})->powered);
+    CHECK(lab.record("h1").message == "released by ann");
+}
+
 TEST_CASE("A host that comes back is cleaned before it is used, and starts what it alone can run") {
     FailoverLab lab;
     lab.vm("stays");

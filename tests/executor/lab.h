@@ -39,7 +39,7 @@ public:
         booted = clock.now();
         io = std::make_unique<boost::asio::io_context>();
         hypervisor = std::make_unique<sim::SimHypervisor>(*io, clock, world, crashes);
-        store = std::make_unique<sim::SimStore>(*io, clock, data, crashes);
+        store = std::make_unique<sim::SimStore>(*io, clock, data, crashes, link);
         executor = std::make_unique<Executor>(io->get_executor(), clock, *hypervisor, *store,
                                               [this](const Operation& op) { told.push_back(op); });
         executor->configure(settings);
@@ -171,6 +171,7 @@ public:
     VirtualClock clock;
     sim::World world;
     sim::StoreData data;
+    sim::StoreLink link;  // of whichever daemon runs
     sim::CrashPoints crashes;
     Settings settings;
     std::vector<Operation> told;

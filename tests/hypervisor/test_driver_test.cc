@@ -1,4 +1,8 @@
 // The port as a whole on libvirt's test driver, which keeps its host and guests in this process.
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
 #include "hypervisor/event_loop.h"
 #include "hypervisor/libvirt_hypervisor.h"
 #include "tests/hypervisor/await.h"
@@ -79,6 +83,28 @@ TEST_CASE("Where a VM is and how it stands is read from its host") {
     const auto absent = await(bench.io, bench.hypervisor.presence(here, stranger));
     REQUIRE(absent.has_value());
     CHECK(absent->state == Presence::State::absent);
+}
+
+TEST_CASE(
+    "A guest that is asleep, or crashed with its QEMU kept, stands still as somebody wants it, and not by a "
+    "migration") {
+    const int state = GENERATE(VIR_DOMAIN_PMSUSPENDED, VIR_DOMAIN_CRASHED, VIR_DOMAIN_PAUSED, VIR_DOMAIN_SHUTOFF);
+    const VmId vm{"6f0c2f0e-1111-4222-8333-00000000000" + std::to_string(state)};
+    const std::string file = std::filesystem::temp_directory_path() / ("ballast-states-" + std::to_string(::getpid()));
+    std::ofstream(file) << "<node><domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
+                        << "<test:runstate>" << state << "</test:runstate><name>guest</name><uuid>" << vm.value
+                        << "</uuid><memory>1024</memory><os><type>hvm</type></os></domain></node>";
+    auto& io = immortal_io();
+    auto& hypervisor = immortal<LibvirtHypervisor>(io.get_executor(), immortal<VirtualClock>(),
+                                                   std::vector{link_to(here, "test://" + file)});
+    run_until(io, [&] { return hypervisor.connection(here) == Connection::up; });
+    const auto presence = await(io, hypervisor.presence(here, vm));
+    std::filesystem::remove(file);
+    REQUIRE(presence.has_value());
+    using State = Presence::State;
+    CHECK(presence->state == (state == VIR_DOMAIN_SHUTOFF ? State::defined : State::paused));
+    const bool by_somebody = state == VIR_DOMAIN_PMSUSPENDED || state == VIR_DOMAIN_CRASHED;
+    if (by_somebody) CHECK(presence->pause_reason == Presence::PauseReason::user);
 }
 
 TEST_CASE("A VM that does not exist is not found") {
