@@ -105,6 +105,26 @@ TEST_CASE("A host that stays silent after the others are back is cut off half a 
     CHECK_FALSE(bench.power.orders.empty());
 }
 
+TEST_CASE("A host that could not be cut off is not tried again while others are silent, nor just after") {
+    FailoverBench bench;
+    auto& bmc = bench.power.hosts_by_id.at({"host2"});
+    bmc.error = Error{ErrorCode::unavailable, "host2", "its BMC does not answer"};
+    bench.silence({"host2"});
+    bench.pass(1min);
+    REQUIRE(bench.state("host2") == "fencing");
+    bench.silence({"host3"});
+    bench.pass(30s);
+    bmc.error.reset();
+    bench.power.orders.clear();
+    bench.pass(1min);
+    bench.hear({"host3"});
+    bench.pass(25s);
+    CHECK(bench.power.orders.empty());
+    bench.pass(20s);
+    CHECK(bench.power.orders.front() == "off host2");
+    CHECK(bench.state("host2") != "fencing");
+}
+
 TEST_CASE("In other modes a dead host is named and nothing is done, but on an operator's word") {
     FailoverBench bench(policy::Mode::observe);
     bench.kill({"host2"});
