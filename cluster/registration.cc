@@ -91,6 +91,7 @@ boost::asio::awaitable<void> Registration::run() {
         if (!tried) tell(to_string(tried.error()));
         const bool registered = tried && *tried == Hold::ours;
         if (registered) {
+            began_ = clock_.now();
             tell("");
             co_await key_.keep();
             tell("its registration is over");

@@ -47,6 +47,9 @@ public:
     /// Until when that is certain, unless the next beat is answered.
     std::optional<Instant> certain_until() const { return key_.held() ? std::optional(key_.until()) : std::nullopt; }
 
+    /// When it registered last; nothing: it never did.
+    std::optional<Instant> began() const { return began_; }
+
 private:
     boost::asio::awaitable<Result<Hold>> try_once();
     boost::asio::awaitable<Result<void>> remove_own_leftover();
@@ -60,6 +63,7 @@ private:
     LeasedKey key_;
     std::function<void(const std::string&)> changed_;
     std::optional<std::string> told_;
+    std::optional<Instant> began_;
 };
 
 }  // namespace ballast::cluster

@@ -106,6 +106,7 @@ private:
             configuration_.policy = policy;
             findings_.configured(digest_of(configuration_));
         });
+        if (parts.after_outage) app_->begin_calm();
         app_->start();
         return app_->leading();
     }

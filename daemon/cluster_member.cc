@@ -212,6 +212,7 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     parts.hypervisor = std::move(remote);
     parts.leads = [this] { return election_.term().has_value(); };
     parts.caller = caller_.get();
+    parts.after_outage = agent_.registered_lately();
     desk_ = std::make_unique<cluster::Desk>(
         executor_, clock_, *parts.store, [this](json::value request) { return answer_elsewhere(std::move(request)); });
     co_return parts;

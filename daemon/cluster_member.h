@@ -31,6 +31,7 @@ struct LeaderParts {
     std::function<void(collectors::SamplerListener)> samples;  // begins to tell of all hosts
     std::function<bool()> leads;                               // its term goes on for certain
     cluster::Caller* caller = nullptr;
+    bool after_outage = false;  // this member's own way to the store may have been away until just now
 };
 
 /// How a request of the control API is answered.

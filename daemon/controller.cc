@@ -23,9 +23,9 @@ constexpr std::size_t cycles_kept = 200;
 constexpr Duration boot_id_within = std::chrono::minutes{2};
 constexpr Duration facts_refresh = std::chrono::minutes{2};
 constexpr Duration facts_retry = std::chrono::seconds{5};
-// A definition goes through the store, which keeps each write until it is compacted: those of a large cluster together
-// at its start would make etcd's database larger than it ever is again (docs/benchmarks.md). The first two thousand VMs
-// wait for nothing, twenty thousand for four minutes.
+// Beyond one daemon a definition goes through the store, which keeps each write until it is compacted: those of a large
+// cluster together at its start would make etcd's database larger than it ever is again (docs/benchmarks.md). The first
+// two thousand VMs wait for nothing, twenty thousand for four minutes.
 constexpr Duration definition_step = std::chrono::milliseconds{13};
 constexpr int definitions_at_once = 2000;
 // The broker's file may be edited at any time; while nobody answers there is nothing to switch.
@@ -304,25 +304,32 @@ void Controller::renew_host_facts(const HostId& host) {
     if (const auto wake = host_facts_wake_.find(host); wake != host_facts_wake_.end()) wake->second->end();
 }
 
-std::set<VmId> Controller::facts_due(const HostId& host) const {
-    const auto due = keeper_.vm_facts_due(host);
-    const auto undefined = failover_.undefined(keeper_.running_on(host));
-    std::set<VmId> all(due.begin(), due.end());
-    all.insert(undefined.begin(), undefined.end());
-    return all;
+// Those of which nothing is on record come first: until then nobody would start them elsewhere.
+std::optional<VmId> Controller::next_facts_due(const HostId& host, const std::set<VmId>& tried) const {
+    for (const VmId& vm : failover_.undefined(keeper_.running_on(host)))
+        if (!tried.contains(vm)) return vm;
+    for (const VmId& vm : keeper_.vm_facts_due(host))
+        if (!tried.contains(vm)) return vm;
+    return std::nullopt;
 }
 
 boost::asio::awaitable<void> Controller::keep_vm_facts(HostId host) {
     const auto wake = facts_wake_[host];
     for (;;) {
-        for (const VmId& vm : facts_due(host)) {
-            co_await definitions_.take();
+        std::set<VmId> tried;
+        while (next_facts_due(host, tried)) {
+            if (options_.cluster.enabled) co_await definitions_.take();
+            const auto due = next_facts_due(host, tried);  // by now
+            if (!due) break;
+            const VmId vm = *due;
+            tried.insert(vm);
             const bool arriving = failover_.arrives(host, vm);
+            const std::uint64_t changes = keeper_.changes_of(vm);
             auto facts = co_await hypervisor_.vm_facts(host, vm);
             if (!facts) continue;
             auto definition = co_await hypervisor_.definition(host, vm);
             if (definition) failover_.defined(host, vm, *facts, std::move(*definition), arriving);
-            keeper_.vm_facts(vm, std::move(*facts));
+            keeper_.vm_facts(vm, std::move(*facts), changes);
         }
         for (const VmId& vm : keeper_.long_paused(host)) {
             const auto presence = co_await hypervisor_.presence(host, vm);

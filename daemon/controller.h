@@ -56,6 +56,8 @@ public:
     Task<void> start(policy::Options policy);
     /// What was learnt before this start. Call it before start().
     void resume(policy::Seasons seasons) { memory_.seasons = std::move(seasons); }
+    /// See Failover. Call it before start().
+    void begin_calm() { failover_.begin_calm(); }
     /// Whoever tells of all hosts in place of samplers of its own. Call it before start().
     void sample_by(std::function<void(collectors::SamplerListener)> source) { samples_ = std::move(source); }
 
@@ -145,7 +147,7 @@ private:
     void start_sampling();
     void sampled(const HostId& host, const collectors::Sample& sample);
     void presume_vms();
-    std::set<VmId> facts_due(const HostId& host) const;
+    std::optional<VmId> next_facts_due(const HostId& host, const std::set<VmId>& tried) const;
     void power_changed(const PowerRecord& record);
     boost::asio::awaitable<void> start_move(Cycle& cycle, Move move, std::string vm_name, bool waiting);
     boost::asio::awaitable<void> keep_host_facts(HostId host);

@@ -94,9 +94,11 @@ bool Failover::answers(const HostId& host) const {
     return watch.answered && watch.unanswered == 0;
 }
 
-bool Failover::may_cut(const HostId& host) const {
-    return suspicion_.frozen.empty() && !suspicion_.calm && options_.enabled && questions_.may_act() &&
-           !questions_.maintenance(host);
+executor::MayCut Failover::may_cut(const HostId& host) const {
+    using executor::MayCut;
+    if (!suspicion_.frozen.empty() || !options_.enabled || !questions_.may_act() || questions_.maintenance(host))
+        return MayCut::no;
+    return suspicion_.calm ? MayCut::soon : MayCut::yes;
 }
 
 void Failover::pardon(const HostId& host) {

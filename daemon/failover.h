@@ -37,6 +37,8 @@ public:
              executor::Executor& executor, executor::PowerSwitch& power, FailoverQuestions questions);
 
     void configure(policy::FailoverOptions options) { options_ = options; }
+    /// The network may have been away until just now: for half a minute nobody is cut off. Before start().
+    void begin_calm() { calm_.begin(clock_.now()); }
     /// Watches these hosts from now on; one that is this machine is not looked at.
     /// `one_of_several`: others have watched before it, so that the grace of a start counts from this machine's boot.
     void start(const std::vector<HostId>& hosts, bool one_of_several = false);
@@ -46,7 +48,7 @@ public:
     /// An operator says that this silent host is well: it is not cut off until it has answered and is silent again.
     void pardon(const HostId& host);
     /// Nothing has come up since it was decided that keeps it from being cut off.
-    bool may_cut(const HostId& host) const;
+    executor::MayCut may_cut(const HostId& host) const;
     /// For how long nothing of it has answered; nothing when it answers, or when nobody can tell.
     std::optional<Duration> silent_for(const HostId& host) const;
     const policy::Suspicion& suspicion() const { return suspicion_; }

@@ -46,20 +46,25 @@ void InventoryKeeper::presume_facts(const HostId& id, HostFacts facts) {
     host_facts(id, std::move(facts));
 }
 
-void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts) {
+std::uint64_t InventoryKeeper::changes_of(const VmId& vm) {
+    return facts_[vm].changes;
+}
+
+void InventoryKeeper::vm_facts(const VmId& vm, VmFacts facts, std::uint64_t changes) {
     KnownFacts& known = facts_[vm];
-    known.outdated = false;
+    known.read_at = changes;
     if (known.revision != 0 && known.facts == facts) return;
-    known = {std::move(facts), ++facts_revision_};
+    known.facts = std::move(facts);
+    known.revision = ++facts_revision_;
 }
 
 void InventoryKeeper::outdate_facts(const VmId& vm) {
-    if (const auto known = facts_.find(vm); known != facts_.end()) known->second.outdated = true;
+    if (const auto known = facts_.find(vm); known != facts_.end()) ++known->second.changes;
 }
 
 bool InventoryKeeper::knows_facts(const VmId& vm) const {
     const auto known = facts_.find(vm);
-    return known != facts_.end() && !known->second.outdated;
+    return known != facts_.end() && known->second.is_known();
 }
 
 void InventoryKeeper::forget(const VmId& vm, const HostId& host) {
@@ -116,7 +121,7 @@ void InventoryKeeper::presume(const VmId& vm, const HostId& host, const std::str
     presumed.state = VmState::running;
     show(host, vm, std::move(presumed));
     owners_[vm] = {host, {}, {}};
-    if (facts) vm_facts(vm, std::move(*facts));
+    if (facts) vm_facts(vm, std::move(*facts), changes_of(vm));
 }
 
 // A VM that runs elsewhere than before, and not by an operation of ours, was moved by hand.
@@ -255,7 +260,7 @@ std::vector<VmId> InventoryKeeper::vm_facts_due(const HostId& host) const {
     if (seen == seen_.end()) return due;
     for (const auto& [vm, sampled] : seen->second) {
         const auto facts = facts_.find(vm);
-        if (!runs(sampled) || facts == facts_.end() || facts->second.outdated) continue;
+        if (!runs(sampled) || facts == facts_.end() || !facts->second.is_known()) continue;
         const auto& blockers = facts->second.facts.blockers;
         if (std::any_of(blockers.begin(), blockers.end(), passes)) due.push_back(vm);
     }
@@ -282,13 +287,14 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
             vm.host = host;
             vm.state = sampled.state;
             vm.load = sampled.load;
-            vm.facts.name = sampled.name;
             const bool silent = inventory.hosts[host].connection != Connection::up;
-            if (const auto facts = facts_.find(id); facts != facts_.end() && (silent || !facts->second.outdated)) {
+            // Until it is read again it is not moved, but what was known says best what it may need where it is.
+            if (const auto facts = facts_.find(id); facts != facts_.end() && facts->second.revision != 0) {
                 vm.facts = facts->second.facts;
                 vm.facts_revision = facts->second.revision;
-                vm.facts_known = true;
+                vm.facts_known = silent || facts->second.is_known();
             }
+            if (!vm.facts_known) vm.facts.name = sampled.name;
             if (owner != owners_.end() && owner->second.since != Instant{}) vm.started_at = owner->second.since;
         }
     for (const Operation& op : active) {

@@ -42,7 +42,10 @@ public:
     /// What it offered when it was last on, as long as it has not told itself. Which paths are shared stays as
     /// declared.
     void presume_facts(const HostId& host, HostFacts facts);
-    void vm_facts(const VmId& vm, VmFacts facts);
+    /// Told of this VM so far. What is read after it has it in.
+    std::uint64_t changes_of(const VmId& vm);
+    /// `changes`: changes_of() before it was read.
+    void vm_facts(const VmId& vm, VmFacts facts, std::uint64_t changes);
     void sampled(const HostId& host, const collectors::Sample& sample);
     /// What its last sample told was still the case then.
     void unchanged(const HostId& host, Instant as_of);
@@ -98,8 +101,9 @@ private:
     };
     struct KnownFacts {
         VmFacts facts;
-        std::uint64_t revision = 0;
-        bool outdated = false;
+        std::uint64_t revision = 0;              // 0: it was never read
+        std::uint64_t changes = 0, read_at = 0;  // told, and how many of them were when it was read
+        bool is_known() const { return revision != 0 && read_at == changes; }
     };
     struct Twice {
         HostId first, second;

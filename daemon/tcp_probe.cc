@@ -22,6 +22,20 @@ std::string default_port(const std::string& transport) {
 bool is_answer(const boost::system::error_code& result) {
     return !result || result == asio::error::connection_refused;
 }
+
+bool lacks_room(const boost::system::error_code& error) {
+    namespace errc = boost::system::errc;
+    return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
+           error == errc::no_buffer_space || error == errc::not_enough_memory;
+}
+
+// A machine without IPv6 has none for such an address: who is there cannot be told.
+bool has_sockets_for(const asio::any_io_executor& executor, const tcp::endpoint& address) {
+    tcp::socket socket(executor);
+    boost::system::error_code none;
+    socket.open(address.protocol(), none);
+    return !none || lacks_room(none);
+}
 }  // namespace
 
 std::optional<ProbeTarget> probe_target(const std::string& uri) {
@@ -42,14 +56,6 @@ std::optional<ProbeTarget> probe_target(const std::string& uri) {
     const std::string port = colon == std::string::npos ? "" : authority.substr(colon + 1);
     return ProbeTarget{host, port.empty() ? default_port(transport) : port};
 }
-
-namespace {
-bool lacks_room(const boost::system::error_code& error) {
-    namespace errc = boost::system::errc;
-    return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
-           error == errc::no_buffer_space || error == errc::not_enough_memory;
-}
-}  // namespace
 
 TcpProbe::TcpProbe(asio::any_io_executor executor, const std::vector<config::HostOptions>& hosts)
     : executor_(std::move(executor)) {
@@ -74,8 +80,9 @@ asio::awaitable<void> TcpProbe::resolve(Peer& peer) {
     tcp::resolver resolver(executor_);
     auto [failed, found] = co_await resolver.async_resolve(peer.target.host, peer.target.port, no_throw);
     if (!failed && !found.empty()) {
-        peer.addresses.clear();
+        peer.addresses.clear();  // left so, it is not seen in this way
         for (const auto& one : found) {
+            if (!has_sockets_for(executor_, one.endpoint())) continue;
             peer.addresses.push_back(one.endpoint());
             // A libvirtd that hangs leaves its port's queue to fill up; that of ssh, or nobody's, answers then.
             if (one.endpoint().port() != ssh_port) peer.addresses.emplace_back(one.endpoint().address(), ssh_port);
@@ -105,7 +112,7 @@ Probe::Task<void> TcpProbe::connect(Peer& peer) {
     boost::system::error_code none_left;
     socket.open(address.protocol(), none_left);
     if (lacks_room(none_left)) co_return Error{ErrorCode::no_space, peer.target.host, none_left.message()};
-    if (none_left) {  // a machine without IPv6 has no sockets for such an address
+    if (none_left) {
         ++peer.next;
         co_return Error{ErrorCode::timed_out, peer.target.host, none_left.message()};
     }

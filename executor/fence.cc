@@ -8,6 +8,7 @@ namespace {
 constexpr Duration listen_first =
     std::chrono::seconds{15};  // after a start: longer than any host that is well is silent
 constexpr Duration fence_again = std::chrono::seconds{10};  // a BMC that boots answers within a minute
+constexpr Duration cut_soon = std::chrono::seconds{1};
 constexpr Duration rejoin_again = std::chrono::seconds{2};
 constexpr Duration still_called_up = std::chrono::seconds{60};  // longer than the end of a connection goes unnoticed
 // A host that dies again so soon after it was brought back would do so for ever.
@@ -59,6 +60,10 @@ PowerSwitch::Task<void> PowerSwitch::confirm_lost(HostId host, std::string by) {
     co_return begun;
 }
 
+MayCut PowerSwitch::may_cut(const Run& run) const {
+    return run.record.requested_by == "policy" && hooks_.may_cut ? hooks_.may_cut(run.record.host) : MayCut::yes;
+}
+
 boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
     const HostId host = run->record.host;
     if (!run->confirmed_by.empty()) {
@@ -76,12 +81,16 @@ boost::asio::awaitable<void> PowerSwitch::cut_off(RunPtr run) {
         co_await settle(run, PowerState::on, std::move(message));
         co_return;
     }
+    if (may_cut(*run) == MayCut::soon) {
+        co_await run->pause.take(clock_, cut_soon);
+        co_return;
+    }
     run->record.asked = true;
     PowerRecord record = run->record;
     auto off = co_await journal_.write(std::move(record));  // no action without a journal entry
     if (answers(host) || !run->confirmed_by.empty() || !run->released_by.empty()) co_return;
-    const bool held = run->record.requested_by == "policy" && hooks_.may_cut && !hooks_.may_cut(host);
-    if (off && held) off = conflict(host, "too many hosts are silent, or an operator holds it back");
+    if (off && may_cut(*run) != MayCut::yes)
+        off = conflict(host, "too many hosts are silent, or an operator holds it back");
     if (off) off = co_await power_.switch_off(host);
     if (off) {
         co_await is_lost(run, "was cut off; its BMC says that it is off");

@@ -41,12 +41,14 @@ struct PowerSettings {
     unsigned wake_tries = 3;
 };
 
+enum class MayCut { yes, soon, no };  // soon: hosts are just coming back from a fault of the network
+
 /// What fencing asks of others.
 struct LossHooks {
     /// Anything of the host answers just now.
     std::function<bool(const HostId&)> answers;
     /// What the policy wanted cut off may be cut off still.
-    std::function<bool(const HostId&)> may_cut;
+    std::function<MayCut(const HostId&)> may_cut;
     /// Cleans a host that was lost and answers again. What it returns is held until the host counts as on. An error: it
     /// is not done, and is asked again.
     std::function<boost::asio::awaitable<Result<std::shared_ptr<const HostId>>>(HostId)> rejoin;
@@ -128,6 +130,7 @@ private:
 
     // fence.cc
     bool answers(const HostId& host) const { return hooks_.answers && hooks_.answers(host); }
+    MayCut may_cut(const Run& run) const;
     boost::asio::awaitable<void> cut_off(RunPtr run);
     boost::asio::awaitable<void> is_lost(RunPtr run, std::string message);
     Task<std::shared_ptr<const HostId>> clean(HostId host);

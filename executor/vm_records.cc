@@ -190,8 +190,14 @@ VmRecords::Task<void> VmRecords::reload(VmId vm) {
 }
 
 VmRecords::Task<void> VmRecords::written() {
-    while (!is_written()) co_await clock_.sleep_for(written_look);
-    co_return Result<void>();
+    std::set<VmId> left = unwritten_;
+    left.insert(being_written_.begin(), being_written_.end());
+    const auto is_written = [this](const VmId& vm) { return !unwritten_.contains(vm) && !being_written_.contains(vm); };
+    for (;;) {
+        std::erase_if(left, is_written);
+        if (left.empty()) co_return Result<void>();
+        co_await clock_.sleep_for(written_look);
+    }
 }
 
 void VmRecords::start_writing() {
@@ -213,6 +219,7 @@ Transaction VmRecords::next_batch(std::map<VmId, Stored>& taken) {
     while (!unwritten_.empty() && taken.size() < most_in_batch && bytes < batch_bytes) {
         const VmId vm = *unwritten_.begin();
         unwritten_.erase(unwritten_.begin());
+        being_written_.insert(vm);
         Stored& stored = taken[vm];
         Change change{Change::Kind::erase, vm_record_key(vm), {}, 0};
         if (const auto record = records_.find(vm); record != records_.end()) {
@@ -234,6 +241,7 @@ boost::asio::awaitable<void> VmRecords::write_all() {
         std::map<VmId, Stored> taken;
         Transaction transaction = next_batch(taken);
         const auto commit = co_await store_.commit(std::move(transaction));
+        being_written_.clear();
         if (commit && commit->committed) {
             for (auto& [vm, stored] : taken) {
                 stored.revision = commit->revision;

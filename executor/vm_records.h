@@ -59,7 +59,7 @@ public:
     void claimed(const Claim& claim, Revision revision);
     /// As the store has it.
     Task<void> reload(VmId vm);
-    /// Returns when all that was set is in the store.
+    /// Returns when all that was set before is in the store.
     Task<void> written();
     bool is_written() const { return unwritten_.empty() && !writing_; }
 
@@ -86,7 +86,7 @@ private:
     std::map<VmId, VmRecord> records_;
     std::map<HostId, std::set<VmId>> by_host_;
     std::map<VmId, Stored> stored_;  // none: not in the store
-    std::set<VmId> unwritten_;
+    std::set<VmId> unwritten_, being_written_;
     bool writing_ = false;
 };
 

@@ -9,7 +9,7 @@ namespace {
 constexpr unsigned looks_for_silence = 2, looks_for_suspicion = 5;
 // A port whose switch looks for loops is silent for so long after it has come up [IEEE 802.1D: two forward delays].
 constexpr Duration calm_after_storm = std::chrono::seconds{30};
-constexpr Duration calm_again_after = std::chrono::minutes{5};
+constexpr Duration calm_at_most = std::chrono::minutes{1}, calm_counted_over = std::chrono::minutes{5};
 
 bool is_silent(const Contact& contact) {
     return contact.unanswered >= looks_for_silence;
@@ -49,10 +49,22 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
 }
 
 bool Calm::holds(const Suspicion& suspicion, Instant now) {
+    if (calm_) spent_ += now - last_;
+    last_ = now;
+    if (counts_ && now - *counts_ >= calm_counted_over) {
+        counts_.reset();
+        spent_ = {};
+    }
     const bool over = frozen_ && suspicion.frozen.empty();
     frozen_ = !suspicion.frozen.empty();
-    if (over && (!since_ || now - *since_ >= calm_again_after)) since_ = now;
-    return since_ && now - *since_ < calm_after_storm;
+    if (over) begin(now);
+    calm_ = !frozen_ && now < until_ && spent_ < calm_at_most;
+    return calm_;
+}
+
+void Calm::begin(Instant now) {
+    until_ = now + calm_after_storm;
+    if (!counts_) counts_ = now;
 }
 
 }  // namespace ballast::policy

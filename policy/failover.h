@@ -39,16 +39,20 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
                   Instant now);
 
 /// Hosts that a network cut off come back one after the other, as switches bring up their ports: for half a minute
-/// after a storm nobody is cut off. But a host that fails again and again cannot put that off for longer: once in five
-/// minutes.
+/// after a storm nobody is cut off. But a host that fails again and again cannot put that off for longer than a minute
+/// in five.
 class Calm {
 public:
     /// To be told of each suspicion, in order. True: nobody is to be cut off now.
     bool holds(const Suspicion& suspicion, Instant now);
+    /// As if a storm had just ended: nobody knows what was before.
+    void begin(Instant now);
 
 private:
-    bool frozen_ = false;
-    std::optional<Instant> since_;
+    bool frozen_ = false, calm_ = false;
+    Instant last_{}, until_{};       // when it was asked for last; when this one ends
+    std::optional<Instant> counts_;  // since when `spent_` is counted
+    Duration spent_{};
 };
 
 }  // namespace ballast::policy

@@ -132,6 +132,7 @@ boost::asio::awaitable<void> Daemon::live() {
     boost::asio::co_spawn(context_.io(), keep(), boost::asio::detached);
     std::function<bool()> leads = [this] { return election_.term().has_value(); };
     leader_ = std::make_unique<Leader>(context_, world_, site_, term, std::move(leads));
+    if (agent_.registered_lately()) leader_->controller.begin_calm();
     policy::Options policy = site_.policy;
     co_await leader_->start(std::move(policy), site_);
 }

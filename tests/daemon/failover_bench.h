@@ -42,6 +42,7 @@ public:
     void start() {
         controller.emplace(io->get_executor(), clock, hypervisor, power, probe, store, options(),
                            daemon::ControllerListener{});
+        if (after_outage) controller->begin_calm();
         std::optional<Result<void>> started;
         asio::co_spawn(*io, controller->start(policy), [&](std::exception_ptr bug, Result<void> result) {
             BALLAST_ASSERT(!bug);
@@ -107,7 +108,7 @@ public:
     FakeProbe probe{clock};
     MemoryStore store;
     policy::Options policy;
-    bool one_of_several = false;  // of the next start
+    bool one_of_several = false, after_outage = false;  // of the next start
     std::optional<daemon::Controller> controller;
 
 private:

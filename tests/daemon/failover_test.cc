@@ -192,6 +192,20 @@ TEST_CASE("A leader that follows one that died with its host sees to that host a
     CHECK_FALSE(bench.where(web).empty());
 }
 
+TEST_CASE("A leader whose network may have been away until just now gives the others half a minute") {
+    FailoverBench bench;
+    bench.clock.run_for(*bench.io, 10min);
+    bench.kill({"host2"});
+    bench.die();
+    bench.one_of_several = bench.after_outage = true;
+    bench.start();
+    bench.pass(28s);
+    CHECK(bench.power.orders.empty());
+    bench.pass(15s);
+    REQUIRE_FALSE(bench.power.orders.empty());
+    CHECK(bench.power.orders.front() == "off host2");
+}
+
 TEST_CASE("A VM that its host would start again is left, named, and started there when the host is back") {
     FailoverBench bench;
     bench.hypervisor.hosts_by_id.at({"host2"}).vms.at({web}).facts.autostart = true;

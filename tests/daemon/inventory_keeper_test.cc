@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "policy/estimators.h"
+
 using namespace ballast;
 using daemon::InventoryKeeper;
 
@@ -135,12 +137,41 @@ TEST_CASE("since when a vm is on its host is known of one that was seen to come,
     CHECK(keeper.build(at(4), {}).vms.at(kept_vm).started_at == at(3));
 }
 
+TEST_CASE("what changes while a definition is being read is read again") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    const auto before = keeper.changes_of(kept_vm);
+    keeper.outdate_facts(kept_vm);
+    keeper.vm_facts(kept_vm, VmFacts{}, before);
+    CHECK(keeper.vm_facts_wanted(k1).size() == 1);
+    keeper.vm_facts(kept_vm, VmFacts{}, keeper.changes_of(kept_vm));
+    CHECK(keeper.vm_facts_wanted(k1).empty());
+}
+
+TEST_CASE("a vm whose definition may have changed keeps its place with what was known of it, and is not moved") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.connection(k1, Connection::up, "");
+    keeper.sampled(k1, sample_with(0, true));
+    VmFacts facts;
+    facts.vcpus = 4;
+    facts.memory = gib(8);
+    keeper.vm_facts(kept_vm, facts, keeper.changes_of(kept_vm));
+    CHECK(keeper.build(at(1), {}).vms.at(kept_vm).facts_known);
+    keeper.outdate_facts(kept_vm);
+    const Vm seen = keeper.build(at(1), {}).vms.at(kept_vm);
+    CHECK_FALSE(seen.facts_known);
+    CHECK(policy::memory_bound(seen) == gib(8));
+    CHECK(seen.facts.name == "web");
+    keeper.connection(k1, Connection::down, "silent");
+    CHECK(keeper.build(at(1), {}).vms.at(kept_vm).facts_known);
+}
+
 TEST_CASE("what is known of a vm that is nowhere any more is forgotten, and of one that moved is kept") {
     InventoryKeeper keeper = keeper_of_two();
     keeper.sampled(k1, sample_with(0, true));
     VmFacts facts;
     facts.name = "web";
-    keeper.vm_facts(kept_vm, facts);
+    keeper.vm_facts(kept_vm, facts, keeper.changes_of(kept_vm));
     CHECK(keeper.vm_facts_wanted(k1).empty());
     keeper.belongs(kept_vm, k1, k2, at(1));
     CHECK(keeper.vm_facts_wanted(k2).empty());

@@ -3,12 +3,32 @@
 
 #include <boost/asio.hpp>
 #include <catch2/catch.hpp>
+#include <cstddef>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <thread>
 
 #include "tests/sim/show_result.h"
 
 using namespace ballast;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
+
+namespace {
+/// As on a machine without IPv6. For this thread alone, and what it starts.
+bool take_ipv6_away() {
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+                          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog filter{std::size(code), code};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+}  // namespace
 
 TEST_CASE("The host of a URI can be asked at the port of its transport") {
     using daemon::probe_target;
@@ -61,4 +81,26 @@ TEST_CASE("A kernel that answers is there, be it that nobody listens") {
     io.restart();
     io.run_for(5s);
     CHECK(prepared.reaches({"listens"}));
+}
+
+TEST_CASE("A host that only has addresses of a kind that this machine has not is not seen in this way") {
+    std::vector<config::HostOptions> hosts(2);
+    hosts[0].id = {"six"};
+    hosts[0].uri = "qemu+tcp://[::1]:1/system";
+    hosts[1].id = {"four"};
+    hosts[1].uri = "qemu+tcp://127.0.0.1:1/system";
+    bool six = true, four = false, taken = false;
+    std::thread without([&] {
+        taken = take_ipv6_away();
+        asio::io_context io;
+        daemon::TcpProbe probe(io.get_executor(), hosts);
+        probe.resolve_all();
+        io.run_for(5s);
+        six = probe.reaches({"six"});
+        four = probe.reaches({"four"});
+    });
+    without.join();
+    CHECK(taken);
+    CHECK(four);
+    CHECK_FALSE(six);
 }

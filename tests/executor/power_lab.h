@@ -53,7 +53,7 @@ public:
     std::unique_ptr<sim::SimPower> power;
     std::unique_ptr<PowerSwitch> power_switch;
     std::vector<PowerRecord> heard;
-    bool may_cut = true;
+    executor::MayCut may_cut = executor::MayCut::yes;
 
     /// What the daemon's failover would hear: nothing of a host that is off or cut off.
     std::function<bool(const HostId&)> answers = [this](const HostId& host) { return world.host(host)->answers(); };
