@@ -38,7 +38,7 @@ std::vector<Check> judge_alarms(const value& status) {
     const bool alarmed = whole(at(status, "operations"), "alarms") > 0;
     for (const value& problem : list(status, "problems"))
         checks.push_back({"alarms", alarmed && text(problem).starts_with("op-") ? "problem" : "warning", text(problem),
-                          "ballastctl status; what each means: /usr/share/doc/ballast/alerts.md and faults.md"});
+                          "ballastctl status; what each means: /usr/share/doc/ballast/alarms.md"});
     if (list(status, "problems").empty()) checks.push_back({"alarms", "ok", "nothing waits for a person"});
     return checks;
 }

@@ -310,7 +310,9 @@ Exit follow_power(Session& session, const std::string& host, const std::function
             }
             line.finish();
             session.print(one, show_host_power);
-            return as_wanted(one) && !flag(one, "alarm") ? Exit::ok : Exit::failed;
+            // Quarantined, which is an alarm: but that it is off is what was waited for.
+            const bool off = state == "lost" && flag(one, "quarantined");
+            return as_wanted(one) && (off || !flag(one, "alarm")) ? Exit::ok : Exit::failed;
         }
     }
 }

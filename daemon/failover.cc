@@ -245,6 +245,11 @@ std::vector<VmRecord> Failover::down() const {
     return found;
 }
 
+std::string Failover::why_left(const HostId& host) const {
+    if (watches_.at(host).pardoned) return "somebody has released it, which holds until it has answered";
+    return questions_.maintenance(host) ? "it is in maintenance" : "it can be seen in one way only";
+}
+
 std::vector<std::string> Failover::notes() const {
     std::vector<std::string> notes;
     if (!suspicion_.frozen.empty()) notes.push_back("ALARM: " + suspicion_.frozen);
@@ -259,11 +264,9 @@ std::vector<std::string> Failover::notes() const {
             !concerns_vms(host))
             continue;
         if (watch.answered || *silent >= options_.start_grace)
-            notes.push_back(
-                "ALARM: " + host.value + " has not answered for " + to_string(*silent) +
-                " and owns VMs, but is not cut off: it is in maintenance, or can be seen in one way only. If it "
-                "is off: ballastctl fence confirm " +
-                host.value);
+            notes.push_back("ALARM: " + host.value + " has not answered for " + to_string(*silent) +
+                            " and owns VMs, but is not cut off: " + why_left(host) +
+                            ". If it is off: ballastctl fence confirm " + host.value);
     }
     std::map<HostId, std::vector<std::string>> by_host;
     for (const VmRecord& record : down()) by_host[record.host].push_back(record.name);

@@ -119,6 +119,7 @@ private:
     std::map<HostId, policy::Contact> contacts() const;
     bool is_dead_lately(const HostId& host) const;
     bool concerns_vms(const HostId& host) const;
+    std::string why_left(const HostId& host) const;
     PowerState power_of(const HostId& host) const;
 
     boost::asio::any_io_executor asio_;

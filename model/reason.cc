@@ -47,7 +47,7 @@ constexpr Row rows[] = {
     {Reason::host_maintenance, "host_maintenance", "the host is in maintenance"},
     {Reason::host_degraded, "host_degraded", "the host is failing, though it still answers"},
     {Reason::host_excluded, "host_excluded", "the host is excluded as a target"},
-    {Reason::host_off, "host_off", "the host is switched off"},
+    {Reason::host_off, "host_off", "the host's power is off, or not certain"},
     {Reason::limit_outgoing, "limit_outgoing", "as many migrations as allowed already leave its host"},
     {Reason::limit_incoming, "limit_incoming", "as many migrations as allowed already reach the host"},
     {Reason::limit_cluster, "limit_cluster", "as many migrations as allowed already run in the cluster"},

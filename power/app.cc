@@ -172,7 +172,7 @@ int run(const std::string& file, const std::string& socket) {
 
 int check(const std::string& file) {
     keep_secrets_in();
-    auto& core = *new Core(false);
+    static auto& core = *new Core(false);  // never destroyed: what waits on it may still refer to it
     const auto loaded = core.wait_for(core.load(file, false));
     if (!loaded) return show(loaded.problems());
     return 0;
@@ -180,7 +180,7 @@ int check(const std::string& file) {
 
 int probe(const std::string& file, const std::string& host) {
     keep_secrets_in();
-    auto& core = *new Core(false);
+    static auto& core = *new Core(false);  // never destroyed: what waits on it may still refer to it
     const auto loaded = core.wait_for(core.load(file, true));
     if (!loaded) return show(loaded.problems());
     Broker broker(core.clock, core.children, core.tools, *loaded);

@@ -56,9 +56,9 @@ Result<std::string> move_aside(const StoreFiles& files, WallTime wall_now) {
 }
 
 Error nothing_usable(const StoreFiles& files, const std::string& problem, const std::string& copy_problem) {
-    return corrupt(files, problem + "; the last good copy is unusable too (" + copy_problem +
-                              "). Put a backup in its place, or move " + files.database +
-                              "* away to begin with an empty store");
+    return corrupt(files,
+                   problem + "; the last good copy is unusable too (" + copy_problem + "). Move " + files.database +
+                       "* away, to restore a backup (ballastctl store restore FILE) or to begin with an empty store");
 }
 
 Result<Recovered> restore(const StoreFiles& files, const std::string& problem, Bytes largest, WallTime wall_now,

@@ -92,8 +92,8 @@ void show_hosts(const value& hosts, Page& page) {
                                    load_cell(host, "memory", page.style()),
                                    std::to_string(whole(host, "vms")),
                                    flag(host, "stale") ? "-" : percent_of(at(host, "cpu"), "ready_ratio"),
-                                   used_cores(at(host, "cpu")),
-                                   free_memory(at(host, "memory")),
+                                   flag(host, "stale") ? "-" : used_cores(at(host, "cpu")),
+                                   flag(host, "stale") ? "-" : free_memory(at(host, "memory")),
                                    pressure(at(host, "pressure")),
                                    migrations(host),
                                    duration(host, "sample_age_ms")};
