@@ -44,9 +44,11 @@ UserNames::UserNames(asio::any_io_executor executor, std::function<std::string(u
 
 bool UserNames::begin(uid_t uid, const std::shared_ptr<Look>& look) try {
     const NoSignals masked;  // they are the io_context's
-    std::thread([uid, look, look_up = look_up_, work = asio::make_work_guard(executor_)] {
+    // What is of the io_context ends in its thread: by then this one may be all that keeps it.
+    std::thread([uid, look, look_up = look_up_, work = asio::make_work_guard(executor_)]() mutable {
         auto name = look_up(uid);
-        asio::post(work.get_executor(), [look, name = std::move(name)] {
+        const asio::any_io_executor executor = work.get_executor();
+        asio::post(executor, [look = std::move(look), work = std::move(work), name = std::move(name)] {
             look->name = name;
             look->done = true;
             look->ended.cancel();

@@ -146,7 +146,8 @@ TEST_CASE("nothing but off is ever ordered to switch a host off") {
 }
 
 TEST_CASE("a value cannot bring in a line of its own") {
-    const std::string value = GENERATE("1\naction=on", "1\raction=on", std::string("1\0action=on", 11), "\x7f");
+    const auto value =
+        GENERATE(as<std::string>{}, "1\naction=on", "1\raction=on", std::string("1\0action=on", 11), "\x7f");
     Lab lab;
     lab.agent("fence_fake");
     Level in_value = Lab::level("fence_fake"), in_name = in_value, in_secret = in_value;
