@@ -162,6 +162,7 @@ class OverTheNetwork(PoweredFolder):
         bmc.provide()
         self.bmc.start()
         self.addCleanup(lambda: self.bmc.process() and self.bmc.kill())
+        self.addCleanup(self.wait_for_calls)  # before that: what has only just been started would be killed with it
 
     def use(self, seconds):
         base.write_text(self.usage, f"{int(seconds * 1e9)}\n")
