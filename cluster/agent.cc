@@ -89,10 +89,6 @@ void Agent::start() {
     boost::asio::co_spawn(executor_, callee_.run(), boost::asio::detached);
 }
 
-bool Agent::registered_lately() const {
-    return !registration_.began() || clock_.now() - *registration_.began() < std::chrono::minutes{1};
-}
-
 boost::asio::awaitable<Answer> Agent::handle(Call call, Claim claim) {
     for (const auto& [prefix, handler] : others_)
         if (call.method.starts_with(prefix)) {

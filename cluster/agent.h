@@ -66,8 +66,6 @@ public:
 
     std::optional<Revision> incarnation() const { return registration_.incarnation(); }
     std::optional<Instant> certain_until() const { return registration_.certain_until(); }
-    /// Less than a minute ago, or not yet: until then its way to the store, and so the network, may have been away.
-    bool registered_lately() const;
 
 private:
     boost::asio::awaitable<Answer> handle(Call call, Claim claim);

@@ -11,6 +11,7 @@ namespace ballast::cluster {
 namespace json = boost::json;
 
 namespace {
+constexpr Duration new_member = std::chrono::minutes{1};
 
 Compare unchanged(const std::string& key, const std::optional<KeyValue>& seen) {
     return {Compare::Kind::mod_revision_is, key, seen ? seen->mod_revision : 0, {}};
@@ -74,6 +75,17 @@ std::string refusal_of(const AgentIdentity& identity) {
            to_string(identity.protocols) + ", this one " + to_string(own_protocols) + ": upgrade the older one";
 }
 
+boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now) {
+    std::string prefix = agents_prefix;
+    const auto members = co_await store.list(std::move(prefix));
+    if (!members) co_return false;
+    std::size_t lately = 0;
+    for (const KeyValue& member : *members)
+        if (const auto identity = identity_from(member.value))
+            lately += identity->since > now - new_member && identity->since < now + new_member ? 1 : 0;
+    co_return 2 * lately > members->size();
+}
+
 Registration::Registration(boost::asio::any_io_executor executor, Clock& clock, Store& store, HostId host,
                            AgentIdentity identity, Duration time_to_live,
                            std::function<void(const std::string& problem)> changed)
@@ -91,7 +103,6 @@ boost::asio::awaitable<void> Registration::run() {
         if (!tried) tell(to_string(tried.error()));
         const bool registered = tried && *tried == Hold::ours;
         if (registered) {
-            began_ = clock_.now();
             tell("");
             co_await key_.keep();
             tell("its registration is over");

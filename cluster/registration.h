@@ -33,6 +33,12 @@ Result<AgentIdentity> identity_from(const std::string& text);
 /// Why this version does not work with that member; empty: it does.
 std::string refusal_of(const AgentIdentity& identity);
 
+/// After an outage of the store, with the default `time_to_live`.
+inline constexpr Duration registered_anew_within = std::chrono::seconds{5};
+/// Whether most members have registered within the last minute, as after an outage of the network or of the store.
+/// False when the store does not say.
+boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now);
+
 class Registration {
 public:
     /// `changed` hears of every registration and of its end, with why it is not registered for people.
@@ -47,9 +53,6 @@ public:
     /// Until when that is certain, unless the next beat is answered.
     std::optional<Instant> certain_until() const { return key_.held() ? std::optional(key_.until()) : std::nullopt; }
 
-    /// When it registered last; nothing: it never did.
-    std::optional<Instant> began() const { return began_; }
-
 private:
     boost::asio::awaitable<Result<Hold>> try_once();
     boost::asio::awaitable<Result<void>> remove_own_leftover();
@@ -63,7 +66,6 @@ private:
     LeasedKey key_;
     std::function<void(const std::string&)> changed_;
     std::optional<std::string> told_;
-    std::optional<Instant> began_;
 };
 
 }  // namespace ballast::cluster

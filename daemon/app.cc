@@ -106,7 +106,6 @@ private:
             configuration_.policy = policy;
             findings_.configured(digest_of(configuration_));
         });
-        if (parts.after_outage) app_->begin_calm();
         app_->start();
         return app_->leading();
     }

@@ -180,12 +180,22 @@ boost::asio::awaitable<void> ClusterMember::live() {
     if (parts) {
         leading_ = lead_(std::move(*parts));
         boost::asio::co_spawn(executor_, desk_->run(), boost::asio::detached);
+        boost::asio::co_spawn(executor_, look_for_outage(), boost::asio::detached);
         co_await election_.keep();
         spdlog::warn("term {} is over: this process ends and is started anew", term);
     } else {
         spdlog::error("cannot lead: {}", to_string(parts.error()));
     }
     over_();
+}
+
+// Whoever lost the store registers anew at the next beat, and nobody is cut off within that time.
+boost::asio::awaitable<void> ClusterMember::look_for_outage() {
+    co_await clock_.sleep_for(cluster::registered_anew_within);
+    const bool outage = co_await cluster::most_registered_lately(store_, clock_.wall_now());
+    if (!outage || !leading_ || !leading_->begin_calm) co_return;
+    spdlog::info("most members have only just registered: nobody is cut off for half a minute");
+    leading_->begin_calm();
 }
 
 boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision term) {
@@ -212,7 +222,6 @@ boost::asio::awaitable<Result<LeaderParts>> ClusterMember::take_over(Revision te
     parts.hypervisor = std::move(remote);
     parts.leads = [this] { return election_.term().has_value(); };
     parts.caller = caller_.get();
-    parts.after_outage = agent_.registered_lately();
     desk_ = std::make_unique<cluster::Desk>(
         executor_, clock_, *parts.store, [this](json::value request) { return answer_elsewhere(std::move(request)); });
     co_return parts;

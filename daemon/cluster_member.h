@@ -31,7 +31,6 @@ struct LeaderParts {
     std::function<void(collectors::SamplerListener)> samples;  // begins to tell of all hosts
     std::function<bool()> leads;                               // its term goes on for certain
     cluster::Caller* caller = nullptr;
-    bool after_outage = false;  // this member's own way to the store may have been away until just now
 };
 
 /// How a request of the control API is answered.
@@ -43,6 +42,7 @@ struct Leading {
     ApiAnswer answer;
     Evacuation* evacuation = nullptr;                            // it outlives the running of the executor
     std::function<boost::asio::awaitable<void>()> write_last{};  // what is kept now and then: before it steps down
+    std::function<void()> begin_calm{};                          // the network may have been away until just now
 };
 
 /// The host whose agent this daemon is: the one that is called as this machine. Nothing: none is.
@@ -84,6 +84,7 @@ public:
 private:
     boost::asio::awaitable<void> live();
     boost::asio::awaitable<Result<LeaderParts>> take_over(Revision term);
+    boost::asio::awaitable<void> look_for_outage();
     boost::asio::awaitable<Reply> answer(std::string method, std::string target, std::string body, Caller caller);
     boost::asio::awaitable<Reply> answer_as_leader(std::string method, std::string target, std::string body,
                                                    Caller caller);

@@ -56,7 +56,7 @@ public:
     Task<void> start(policy::Options policy);
     /// What was learnt before this start. Call it before start().
     void resume(policy::Seasons seasons) { memory_.seasons = std::move(seasons); }
-    /// See Failover. Call it before start().
+    /// See Failover.
     void begin_calm() { failover_.begin_calm(); }
     /// Whoever tells of all hosts in place of samplers of its own. Call it before start().
     void sample_by(std::function<void(collectors::SamplerListener)> source) { samples_ = std::move(source); }

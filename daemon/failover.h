@@ -37,7 +37,7 @@ public:
              executor::Executor& executor, executor::PowerSwitch& power, FailoverQuestions questions);
 
     void configure(policy::FailoverOptions options) { options_ = options; }
-    /// The network may have been away until just now: for half a minute nobody is cut off. Before start().
+    /// The network may have been away until just now: for half a minute nobody is cut off.
     void begin_calm() { calm_.begin(clock_.now()); }
     /// Watches these hosts from now on; one that is this machine is not looked at.
     /// `one_of_several`: others have watched before it, so that the grace of a start counts from this machine's boot.

@@ -151,6 +151,7 @@ public:
         leading.answer = api_.answerer();
         leading.evacuation = &evacuation_;
         leading.write_last = [this] { return write_last(); };
+        leading.begin_calm = [this] { controller_.begin_calm(); };
         return leading;
     }
     /// What is kept in the store now and then is written now. Returns soon, whether the store answers or not.
@@ -165,7 +166,6 @@ public:
     std::string metrics_text() { return metrics_.text(); }
     /// Whoever has to know which policy is in force after a reload.
     void on_policy(std::function<void(const policy::Options&)> read) { policy_read_ = std::move(read); }
-    void begin_calm() { controller_.begin_calm(); }
     void metrics_beside(std::function<MetricFamilies()> more) { metrics_.beside(std::move(more)); }
     void close() {
         season_file_.close(controller_.memory().seasons);

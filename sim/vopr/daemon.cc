@@ -132,9 +132,15 @@ boost::asio::awaitable<void> Daemon::live() {
     boost::asio::co_spawn(context_.io(), keep(), boost::asio::detached);
     std::function<bool()> leads = [this] { return election_.term().has_value(); };
     leader_ = std::make_unique<Leader>(context_, world_, site_, term, std::move(leads));
-    if (agent_.registered_lately()) leader_->controller.begin_calm();
+    boost::asio::co_spawn(context_.io(), look_for_outage(), boost::asio::detached);
     policy::Options policy = site_.policy;
     co_await leader_->start(std::move(policy), site_);
+}
+
+boost::asio::awaitable<void> Daemon::look_for_outage() {
+    co_await context_.clock().sleep_for(cluster::registered_anew_within);
+    const bool outage = co_await cluster::most_registered_lately(store_, context_.clock().wall_now());
+    if (outage) leader_->controller.begin_calm();
 }
 
 boost::asio::awaitable<void> Daemon::keep() {

@@ -62,6 +62,7 @@ private:
     struct Leader;
 
     boost::asio::awaitable<void> live();
+    boost::asio::awaitable<void> look_for_outage();
     boost::asio::awaitable<void> keep();
 
     MemberContext& context_;
