@@ -11,7 +11,7 @@ namespace ballast::cluster {
 namespace json = boost::json;
 
 namespace {
-constexpr Duration new_member = std::chrono::minutes{1};
+constexpr Duration elected_within = std::chrono::seconds{20};  // besides the time_to_live of the leader before
 
 Compare unchanged(const std::string& key, const std::optional<KeyValue>& seen) {
     return {Compare::Kind::mod_revision_is, key, seen ? seen->mod_revision : 0, {}};
@@ -75,14 +75,15 @@ std::string refusal_of(const AgentIdentity& identity) {
            to_string(identity.protocols) + ", this one " + to_string(own_protocols) + ": upgrade the older one";
 }
 
-boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now) {
+boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now, Duration time_to_live) {
     std::string prefix = agents_prefix;
     const auto members = co_await store.list(std::move(prefix));
     if (!members) co_return false;
+    const Duration within = time_to_live + elected_within;
     std::size_t lately = 0;
     for (const KeyValue& member : *members)
         if (const auto identity = identity_from(member.value))
-            lately += identity->since > now - new_member && identity->since < now + new_member ? 1 : 0;
+            lately += identity->since > now - within && identity->since < now + within ? 1 : 0;
     co_return 2 * lately > members->size();
 }
 

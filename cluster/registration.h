@@ -35,9 +35,9 @@ std::string refusal_of(const AgentIdentity& identity);
 
 /// After an outage of the store, with the default `time_to_live`.
 inline constexpr Duration registered_anew_within = std::chrono::seconds{5};
-/// Whether most members have registered within the last minute, as after an outage of the network or of the store.
-/// False when the store does not say.
-boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now);
+/// Whether most members have registered not long before `now`, as after an outage of the network or of the store, after
+/// which it takes another leader `time_to_live` to begin. False when the store does not say.
+boost::asio::awaitable<bool> most_registered_lately(Store& store, WallTime now, Duration time_to_live);
 
 class Registration {
 public:

@@ -192,7 +192,8 @@ boost::asio::awaitable<void> ClusterMember::live() {
 // Whoever lost the store registers anew at the next beat, and nobody is cut off within that time.
 boost::asio::awaitable<void> ClusterMember::look_for_outage() {
     co_await clock_.sleep_for(cluster::registered_anew_within);
-    const bool outage = co_await cluster::most_registered_lately(store_, clock_.wall_now());
+    const bool outage =
+        co_await cluster::most_registered_lately(store_, clock_.wall_now(), options_.cluster.time_to_live);
     if (!outage || !leading_ || !leading_->begin_calm) co_return;
     spdlog::info("most members have only just registered: nobody is cut off for half a minute");
     leading_->begin_calm();

@@ -139,7 +139,7 @@ boost::asio::awaitable<void> Daemon::live() {
 
 boost::asio::awaitable<void> Daemon::look_for_outage() {
     co_await context_.clock().sleep_for(cluster::registered_anew_within);
-    const bool outage = co_await cluster::most_registered_lately(store_, context_.clock().wall_now());
+    const bool outage = co_await cluster::most_registered_lately(store_, context_.clock().wall_now(), time_to_live);
     if (outage) leader_->controller.begin_calm();
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("that most members have only just registered is seen in the store") {
     RegistrationBench bench;
     const auto lately = [&] {
         std::optional<bool> most;
-        boost::asio::co_spawn(bench.io, cluster::most_registered_lately(bench.store, bench.clock.wall_now()),
+        boost::asio::co_spawn(bench.io, cluster::most_registered_lately(bench.store, bench.clock.wall_now(), 10s),
                               [&](std::exception_ptr, bool answer) { most = answer; });
         bench.run_for(1s);
         return most.value();
@@ -122,7 +122,7 @@ TEST_CASE("that most members have only just registered is seen in the store") {
     bench.erase(cluster::agent_key(h1));
     bench.begin(agent->run());
     bench.run_for(1s);
-    member("h2", 50s);
+    member("h2", 25s);
     CHECK(lately());
     bench.run_for(2min);
     CHECK_FALSE(lately());
