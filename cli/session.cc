@@ -63,8 +63,9 @@ Exit Session::report(const Answer& refusal) {
     const auto lines = lines_of(message);
     complain(Phrase("ballastctl: ", Tone::bad).add(subject.empty() ? "" : subject + ": ").add(lines.front()));
     for (std::size_t i = 1; i < lines.size(); ++i) complain(lines[i]);
-    if (text(error, "code") == "forbidden") complain(forbidden_advice);
-    return Exit::failed;
+    const std::string code = text(error, "code");
+    if (code == "forbidden") complain(forbidden_advice);
+    return code == "invalid" ? Exit::usage : Exit::failed;
 }
 
 Fetched Session::ask(Method method, const std::string& target, const value& body) {

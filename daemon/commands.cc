@@ -5,7 +5,7 @@
 #include "daemon/controller.h"
 #include "daemon/keys.h"
 #include "daemon/leaving.h"
-#include "daemon/names.h"
+#include "model/names.h"
 #include "policy/power_order.h"
 #include "policy/sites.h"
 

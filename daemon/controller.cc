@@ -9,9 +9,9 @@
 #include "cluster/keys.h"
 #include "config/uri.h"
 #include "daemon/keys.h"
-#include "daemon/names.h"
 #include "daemon/power_overlay.h"
 #include "daemon/tcp_probe.h"
+#include "model/names.h"
 
 namespace ballast::daemon {
 

@@ -3,8 +3,8 @@
 #include <set>
 
 #include "daemon/controller.h"
-#include "daemon/names.h"
 #include "daemon/power_overlay.h"
+#include "model/names.h"
 
 namespace ballast::daemon {
 

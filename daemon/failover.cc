@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
-#include "daemon/names.h"
+#include "model/names.h"
 
 namespace ballast::daemon {
 

@@ -5,8 +5,8 @@
 
 #include "config/load.h"
 #include "config/render.h"
-#include "daemon/names.h"
 #include "daemon/startup.h"
+#include "model/names.h"
 
 namespace ballast::daemon {
 

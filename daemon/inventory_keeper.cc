@@ -302,6 +302,7 @@ Inventory InventoryKeeper::build(Instant now, const std::vector<Operation>& acti
         if (op.trigger != Trigger::host_loss) {
             inventory.in_flight.push_back({op.id, op.vm, op.from, op.to});
         } else if (const auto started = inventory.vms.find(op.vm); started != inventory.vms.end()) {
+            started->second.start_after = op.from;
             started->second.host = op.to;  // from its acceptance on
             started->second.state = VmState::other;
         }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "model/names.h"
+
 namespace ballast::daemon::preflight {
 
 namespace {
@@ -52,10 +54,7 @@ Finding worst_of(const std::vector<Finding>& findings, const std::string& otherw
 }
 
 std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(names.size(), most_named); ++i) text += (i == 0 ? "" : ", ") + names[i];
-    if (names.size() > most_named) text += " and " + std::to_string(names.size() - most_named) + " more";
-    return text;
+    return names_of(names, most_named);
 }
 
 std::string counted(std::size_t count, const std::string& what) {

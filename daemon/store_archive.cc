@@ -2,10 +2,10 @@
 
 #include "cluster/keys.h"
 #include "daemon/keys.h"
-#include "daemon/names.h"
 #include "executor/journal.h"
 #include "executor/power_journal.h"
 #include "executor/vm_records.h"
+#include "model/names.h"
 
 namespace ballast::daemon {
 

@@ -5,13 +5,13 @@
 #include <systemd/sd-bus.h>
 
 #include "health/sources.h"
+#include "model/names.h"
 
 namespace ballast::health {
 
 namespace {
 
 constexpr std::uint64_t deadline_us = 3'000'000;  // of one call: timedated may have to be started for it
-constexpr std::size_t most_named = 5;             // units in one sentence
 
 struct Unref {
     void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
@@ -60,10 +60,7 @@ std::optional<bool> synchronised(sd_bus* bus) {
 
 void tell_of_units(const std::vector<std::string>& failed, Report& report) {
     if (failed.empty()) return;
-    std::string names;
-    for (std::size_t i = 0; i < std::min(failed.size(), most_named); ++i) names += (i == 0 ? "" : ", ") + failed[i];
-    if (failed.size() > most_named) names += " and " + std::to_string(failed.size() - most_named) + " more";
-    report.tell(HealthSource::units, "systemd", "failed units: " + names);
+    report.tell(HealthSource::units, "systemd", "failed units: " + names_of(failed));
 }
 
 void tell_of_clock(bool is_synchronised, Report& report) {

@@ -108,6 +108,7 @@ private:
     }
     void gather(const Vm& vm) {
         vms_.add(vm.id.value);
+        if (vm.start_after) hosts_.add(vm.start_after->value);
         groups_.add_all(vm.facts.wishes.keep_apart);
         for (const HostId& host : vm.facts.wishes.only_on) hosts_.add(host.value);
         networks_.add_all(vm.facts.requirements.networks);
@@ -173,6 +174,7 @@ private:
     }
     void rename(Vm& vm) {
         rename(vm.id), rename(vm.host);
+        if (vm.start_after) rename(*vm.start_after);
         VmFacts& facts = vm.facts;
         facts.name = facts.name.empty() ? "" : vm.id.value;
         for (Blocker& blocker : facts.blockers) blocker.detail.clear();

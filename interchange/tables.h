@@ -178,6 +178,7 @@ struct Described<Vm> {
         required("facts", &T::facts),
         field("load", &T::load),
         field("started_at_ms", &T::started_at),
+        field("start_after", &T::start_after),
     };
     static constexpr std::size_t not_written = 1;  // facts_revision
 };

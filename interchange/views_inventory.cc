@@ -185,9 +185,11 @@ json::object host_counts(const Seen& seen) {
             {"overloaded", count(views, [](const auto& view) { return view.second.overloaded; })}};
 }
 
-// Power as it stands now, the rest as the last cycle saw it.
-std::string state_of(const Host& host, const HostView* view) {
+// Power and maintenance as they stand now, the rest as the last cycle saw it.
+std::string state_of(const Host& host, const HostView* view, std::size_t running) {
     if (host.power != PowerState::on) return to_string(host.power);
+    const bool told = view != nullptr && (view->state == "maintenance" || view->state == "draining");
+    if (host.maintenance && !told && !host.stale && !host.lost) return running > 0 ? "draining" : "maintenance";
     return view ? view->state : "unknown";
 }
 
@@ -196,7 +198,7 @@ json::object host_with(const Seen& seen, const Host& host, std::size_t running) 
     const auto age = host.sampled_at ? std::optional(seen.now - *host.sampled_at) : std::nullopt;
     const auto& moving = seen.inventory.in_flight;
     return {{"id", host.id.value},
-            {"state", state_of(host, view)},
+            {"state", state_of(host, view, running)},
             {"connection", to_string(host.connection)},
             {"stale", host.stale},
             {"maintenance", host.maintenance},

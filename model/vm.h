@@ -112,13 +112,14 @@ struct VmLoad {
 
 struct Vm {
     VmId id;
-    HostId host;  // where it runs now
+    HostId host;  // where it runs now, or where it is being started
     VmState state = VmState::other;
     bool facts_known = false;          // false until its definition was read: then it is not moved
     std::uint64_t facts_revision = 0;  // stands for these facts of this VM and no others; 0: nobody counts
     VmLoad load;
     VmFacts facts;
     std::optional<Instant> started_at;  // when this run of the guest was first seen
+    std::optional<HostId> start_after;  // set while it is being started on `host`: the lost host where it ran
 };
 
 }  // namespace ballast

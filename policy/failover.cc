@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/names.h"
+
 namespace ballast::policy {
 
 namespace {
@@ -41,10 +43,14 @@ Suspicion suspect(const std::map<HostId, Contact>& contacts, const FailoverOptio
             found.suspects.push_back({host, sentence(host, contact, started, now)});
     }
     const bool many = !found.silent.empty() && 2 * found.silent.size() >= expected;
-    if (many && (!found.suspects.empty() || found.silent.size() > 1))
+    if (many && (!found.suspects.empty() || found.silent.size() > 1)) {
+        std::vector<std::string> names;
+        for (const HostId& host : found.silent) names.push_back(host.value);
         found.frozen = std::to_string(found.silent.size()) + " of " + std::to_string(expected) +
-                       " hosts do not answer: that looks like the network, so none is cut off. Once you have made sure "
+                       " hosts do not answer (" + names_of(names) +
+                       "): that looks like the network, so none is cut off. Once you have made sure "
                        "that a host is off: ballastctl fence confirm HOST";
+    }
     return found;
 }
 

@@ -141,8 +141,8 @@ void add(Hash& hash, const VmLoad& load) {
 }
 
 void add(Hash& hash, const Vm& vm) {
-    const auto& [id, host, state, facts_known, revision, load, facts, started_at] = vm;
-    hash.add(host, state, facts_known, revision);
+    const auto& [id, host, state, facts_known, revision, load, facts, started_at, start_after] = vm;
+    hash.add(host, state, facts_known, revision, start_after);
     (void)started_at;  // no plan asks since when
     if (revision == 0) {
         hash.add(id);  // else the revision is this VM's alone

@@ -25,6 +25,11 @@ bool ended_with(const InFlight& move, const std::set<HostId>& lost) {
     return lost.contains(move.from);
 }
 
+std::size_t being_started(const Inventory& inventory, const HostId& lost) {
+    return static_cast<std::size_t>(std::count_if(inventory.vms.begin(), inventory.vms.end(),
+                                                  [&](const auto& entry) { return entry.second.start_after == lost; }));
+}
+
 // Since it was lost: of those that left before, nobody wants to know here.
 std::size_t started_elsewhere(const Inventory& inventory, const Host& host) {
     if (!host.power_since) return 0;
@@ -42,16 +47,21 @@ void add_findings(const Inventory& inventory, const std::set<HostId>& lost, Afte
         for (const Restart& restart : after.restarts) started += restart.from == host ? 1 : 0;
         for (const Rejection& rejection : after.stranded)
             if (inventory.vms.at(rejection.vm).host == host) nowhere.insert(rejection.vm);
+        const std::size_t under_way = being_started(inventory, host);
         const std::size_t seen_to = started_elsewhere(inventory, inventory.hosts.at(host));
         const std::size_t left = started + nowhere.size();
         std::string text = host.value + " is lost";
         if (left > 0)
-            text += ": " + count_of(left) +
-                    (seen_to > 0 ? (left == 1 ? " of it is down, " : " of it are down, ") : " ran on it, ") +
-                    startable(started, nowhere.size());
+            text +=
+                ": " + count_of(left) +
+                (seen_to + under_way > 0 ? (left == 1 ? " of it is down, " : " of it are down, ") : " ran on it, ") +
+                startable(started, nowhere.size());
+        if (under_way > 0)
+            text +=
+                "; " + count_of(under_way) + " of it " + (under_way == 1 ? "is" : "are") + " being started elsewhere";
         if (seen_to > 0)
             text += "; " + count_of(seen_to) + " of it " + (seen_to == 1 ? "was" : "were") + " started elsewhere";
-        if (left + seen_to == 0) text += "; no VM of it is left to be started elsewhere";
+        if (left + under_way + seen_to == 0) text += "; no VM of it is left to be started elsewhere";
         after.findings.push_back({host, Trigger::host_loss, text, nowhere.empty()});
     }
 }

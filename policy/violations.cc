@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "model/names.h"
 #include "policy/constraints/constraint.h"
 #include "policy/estimators.h"
 
@@ -10,17 +11,14 @@ namespace ballast::policy {
 
 namespace {
 
-constexpr std::size_t most_named = 5;  // VMs in one sentence
-
 const Vm& vm_of(const ClusterView& view, const VmId& id) {
     return view.context().inventory.vms.at(id);
 }
 
 std::string named(const ClusterView& view, const std::vector<VmId>& vms) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(vms.size(), most_named); ++i)
-        text += (i == 0 ? "" : ", ") + vm_of(view, vms[i]).facts.name;
-    return text + (vms.size() > most_named ? " and " + std::to_string(vms.size() - most_named) + " more" : "");
+    std::vector<std::string> names;
+    for (const VmId& vm : vms) names.push_back(vm_of(view, vm).facts.name);
+    return names_of(names);
 }
 
 // Somebody else empties that host, or nobody knows it.

@@ -224,8 +224,9 @@ void show_findings(const array& findings, Page& page) {
         Phrase phrase;
         if (!host.empty() && !what.starts_with(host + " ")) phrase.add(host, Tone::strong).add(": ");
         phrase.add(what);
-        // An opportunity is no problem, and what becomes of a lost host's VMs is told by the words.
-        if (has_trigger(finding, "consolidation") || is_about_loss(finding)) {
+        // An opportunity is no problem; what becomes of a lost host's VMs, and that a host is empty, is told by the
+        // words.
+        if (has_trigger(finding, "consolidation") || is_about_loss(finding) || what.ends_with(" empty")) {
             page.item(phrase);
             continue;
         }

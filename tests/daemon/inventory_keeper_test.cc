@@ -166,6 +166,22 @@ TEST_CASE("a vm whose definition may have changed keeps its place with what was 
     CHECK(keeper.build(at(1), {}).vms.at(kept_vm).facts_known);
 }
 
+TEST_CASE("a vm that is being started after its host was lost is where it is started, and names the lost one") {
+    InventoryKeeper keeper = keeper_of_two();
+    keeper.sampled(k1, sample_with(0, true));
+    Operation start;
+    start.vm = kept_vm;
+    start.from = k1;
+    start.to = k2;
+    start.trigger = Trigger::host_loss;
+    start.state = OperationState::running;
+    const Inventory seen = keeper.build(at(1), {start});
+    CHECK(seen.vms.at(kept_vm).host == k2);
+    CHECK(seen.vms.at(kept_vm).start_after == k1);
+    CHECK(seen.in_flight.empty());
+    CHECK_FALSE(keeper.build(at(1), {}).vms.at(kept_vm).start_after);
+}
+
 TEST_CASE("what is known of a vm that is nowhere any more is forgotten, and of one that moved is kept") {
     InventoryKeeper keeper = keeper_of_two();
     keeper.sampled(k1, sample_with(0, true));

@@ -226,6 +226,20 @@ TEST_CASE("A host's power is told as it is now, not as the last cycle saw it") {
     CHECK(views::host(look.seen(), host).at("state") == "off");
 }
 
+TEST_CASE("That a host has entered maintenance is told before a cycle has seen it, but not of one that is lost") {
+    Look look;
+    Host& host = look.cluster.host("h1");
+    look.cluster.vm("web", "h1", 0.1);
+    look.cluster.tick();
+    look.last.plan = look.cluster.plan();
+    host.maintenance = true;
+    CHECK(views::host(look.seen(), host).at("state") == "draining");
+    look.cluster.inventory.vms.clear();
+    CHECK(views::host(look.seen(), host).at("state") == "maintenance");
+    host.lost = true;
+    CHECK(views::host(look.seen(), host).at("state") == "ok");
+}
+
 TEST_CASE("Of a host that was never measured no figure is told") {
     Look look;
     Host& host = look.cluster.host("h1");

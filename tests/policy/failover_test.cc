@@ -98,7 +98,7 @@ TEST_CASE("When half of the hosts are silent none is cut off, however long each 
     Hosts hosts(4);
     hosts.silence("h1", 1h);
     hosts.silence("h2", 2s);
-    CHECK(hosts.judged().frozen.starts_with("2 of 4 hosts do not answer"));
+    CHECK(hosts.judged().frozen.starts_with("2 of 4 hosts do not answer (h1, h2): "));
     hosts.contacts.at({"h2"}).watched = false;  // seen in one way only: it counts all the same
     CHECK_FALSE(hosts.judged().frozen.empty());
     hosts.contacts.at({"h2"}).maintenance = true;  // expected to be silent

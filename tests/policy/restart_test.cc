@@ -71,7 +71,12 @@ TEST_CASE("What became of a lost host's VMs is told until it is back") {
     past.push_back({{"id-c"}, {"h2"}, {"h3"}, cluster.now - 2s});
     cluster.guest("c").host = {"h3"};
     CHECK(finding_of(cluster.plan(), "h2")->text == "h2 is lost; 2 VMs of it were started elsewhere");
+    past.pop_back();
+    cluster.guest("c").start_after = {"h2"};
+    CHECK(finding_of(cluster.plan(), "h2")->text ==
+          "h2 is lost; 1 VM of it is being started elsewhere; 1 VM of it was started elsewhere");
     past.clear();
+    cluster.guest("c").start_after.reset();
     CHECK(finding_of(cluster.plan(), "h2")->text == "h2 is lost; no VM of it is left to be started elsewhere");
 }
 
