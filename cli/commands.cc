@@ -23,10 +23,8 @@ Exit each(Session& session, const std::vector<std::string>& operations, const st
     array answers;
     for (const std::string& id : operations) {
         const Fetched answer = session.post(under("/v1/operations/", id) + "/" + verb, nullptr);
-        if (answer)
-            answers.push_back(answer.body);
-        else
-            worst = answer.exit;
+        if (answer) answers.push_back(answer.body);
+        worst = worse(worst, answer.exit);
         if (answer.exit == Exit::unreachable) break;
     }
     if (answers.empty()) return worst;

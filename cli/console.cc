@@ -20,7 +20,7 @@ constexpr std::array ending = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 // For signal handlers, hence neither in an object nor with a destructor.
 termios as_it_was;
-volatile std::sig_atomic_t taken = 0;
+volatile std::sig_atomic_t taken = 0, blank = 0;
 
 void say(std::string_view text) {
     while (!text.empty()) {
@@ -37,6 +37,7 @@ void enter() {
     raw.c_cc[VTIME] = 0;
     ::tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
     say(take);
+    blank = 1;
     taken = 1;
 }
 
@@ -96,9 +97,14 @@ Console::Size Console::size() const {
     return {now.ws_col, now.ws_row};
 }
 
+bool Console::is_blank() const {
+    return blank != 0;
+}
+
 // One write between the marks of a synchronised update, which terminals that do not know them pass over; each line is
 // cleared behind its end, never before it.
 void Console::draw(const std::vector<std::string>& lines) {
+    blank = 0;
     std::string all = "\x1b[?2026h\x1b[H";
     for (std::size_t i = 0; i < lines.size(); ++i) all += (i > 0 ? "\r\n" : "") + lines[i] + "\x1b[K";
     all += "\x1b[J\x1b[?2026l";

@@ -21,6 +21,8 @@ public:
     Console& operator=(const Console&) = delete;
 
     Size size() const;
+    /// Nothing was drawn yet, or since the program was stopped and went on.
+    bool is_blank() const;
     /// In place of what is there, at once, so that nothing flickers.
     void draw(const std::vector<std::string>& lines);
     /// The next key: a character, "tab", "up", "down", "page up", "page down", "home", or "end of input". Empty: none

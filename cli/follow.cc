@@ -15,8 +15,10 @@ namespace ballast::cli {
 
 namespace {
 constexpr int look_every_ms = 100;
-// A daemon that restarts is back within seconds; after this long without it, somebody should look.
-constexpr int patience_looks = 30;
+// A daemon that restarts is back within seconds, those that systemd waits for before it starts it again among them;
+// after this long without it, somebody should look.
+constexpr Duration patience = std::chrono::seconds{30};
+constexpr int patience_looks = static_cast<int>(patience.count()) / look_every_ms;
 // A plan made just before a sample may look stuck for a moment: it counts when seen this often in a row.
 constexpr int stuck_looks = 3;
 constexpr int bar_width = 20;
@@ -35,10 +37,11 @@ public:
         auto answer = session_.try_fetch(target);
         if (answer && answer->ok()) {
             missed_ = 0;
+            answered_ = Clock::now();
             return std::move(answer->body);
         }
         const bool may_come_back = !answer || answer->status == 503;
-        if (may_come_back && ++missed_ < patience_looks) {
+        if (may_come_back && ++missed_ < patience_looks && Clock::now() - answered_ < patience) {
             if (missed_ > looks_before_told)
                 line_.show(Phrase(" the daemon does not answer; waiting", Tone::notice), "away");
             return std::nullopt;
@@ -57,6 +60,7 @@ private:
     ProgressLine& line_;
     int missed_ = 0;
     const Clock::time_point begun_ = Clock::now();
+    Clock::time_point answered_ = begun_;
 };
 
 // ", about 4 min left" when so much of it took so long; nothing while that is a guess.
@@ -299,21 +303,27 @@ Exit follow_power(Session& session, const std::string& host, const std::function
         const auto power = watcher.look("/v1/power");
         if (watcher.failure != Exit::ok) return watcher.failure;
         if (!power) continue;
-        for (const value& one : list(*power, "hosts")) {
-            if (text(one, "host") != host) continue;
-            const std::string state = text(one, "state");
-            // A lost host stays so until it is back, also while it is switched on.
-            const bool passes = state.starts_with("switching") || state == "fencing" || state == "lost";
-            if (passes && !as_wanted(one) && !flag(one, "alarm")) {
-                line.show(power_line(one, watcher.watched(), session.terminal().out_style), text(one, "message"));
-                continue;
-            }
+        const array& hosts = list(*power, "hosts");
+        const auto found =
+            std::find_if(hosts.begin(), hosts.end(), [&](const value& one) { return text(one, "host") == host; });
+        if (found == hosts.end()) {
             line.finish();
-            session.print(one, show_host_power);
-            // Quarantined, which is an alarm: but that it is off is what was waited for.
-            const bool off = state == "lost" && flag(one, "quarantined");
-            return as_wanted(one) && (off || !flag(one, "alarm")) ? Exit::ok : Exit::failed;
+            session.complain("ballastctl: " + host + " is no host of the configuration any more");
+            return Exit::failed;
         }
+        const value& one = *found;
+        const std::string state = text(one, "state");
+        // A lost host stays so until it is back, also while it is switched on.
+        const bool passes = state.starts_with("switching") || state == "fencing" || state == "lost";
+        if (passes && !as_wanted(one) && !flag(one, "alarm")) {
+            line.show(power_line(one, watcher.watched(), session.terminal().out_style), text(one, "message"));
+            continue;
+        }
+        line.finish();
+        session.print(one, show_host_power);
+        // Quarantined, which is an alarm: but that it is off is what was waited for.
+        const bool off = state == "lost" && flag(one, "quarantined");
+        return as_wanted(one) && (off || !flag(one, "alarm")) ? Exit::ok : Exit::failed;
     }
 }
 

@@ -76,7 +76,7 @@ Exit wait_for_all(Session& session, const std::vector<std::string>& hosts) {
     array ends;
     for (const std::string& host : hosts) {
         Fetched end = follow_evacuation(session, host);
-        if (!end) worst = end.exit;
+        worst = worse(worst, end.exit);
         if (!end.body.is_null()) ends.push_back(std::move(end.body));
     }
     if (!session.for_people()) print_all(session, std::move(ends), {});

@@ -21,6 +21,21 @@ enum class Exit {
     unreachable = 4,  // no daemon answers
 };
 
+/// Of what several things came to, as scripts see it: that something failed counts for more than that it is not done.
+constexpr Exit worse(Exit a, Exit b) {
+    constexpr auto rank = [](Exit exit) {
+        switch (exit) {
+            case Exit::ok: return 0;
+            case Exit::partly: return 1;
+            case Exit::usage: return 2;
+            case Exit::failed: return 3;
+            case Exit::unreachable: return 4;
+        }
+        return 4;
+    };
+    return rank(a) < rank(b) ? b : a;
+}
+
 enum class Format { table, json, yaml, json_line };  // the last one: a document a line, for --watch
 
 using View = std::function<void(const value&, Page&)>;

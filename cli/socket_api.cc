@@ -79,10 +79,13 @@ public:
     explicit SocketApi(std::string path) : path_(std::move(path)) {}
 
     Result<Answer> call(Method method, const std::string& target, const boost::json::value& body) override {
+        if (path_.empty()) return Error{ErrorCode::invalid, "--socket", "an empty path"};
         if (path_.size() >= sizeof(sockaddr_un::sun_path))
             return Error{ErrorCode::invalid, path_, "the path of a socket has at most 107 characters"};
         error_code error;
         const auto response = exchange(request_for(method, target, body), error);
+        if (error == boost::system::errc::not_connected)
+            return Error{ErrorCode::unavailable, path_, "it does not accept connections: it hangs, or is very busy"};
         if (error) return Error{code_of(error), path_, error.message()};
         return parsed(response);
     }
@@ -96,6 +99,8 @@ private:
         const auto finish = [&](error_code e, std::size_t = 0) { error = e; };
         stream.async_connect(asio::local::stream_protocol::endpoint(path_), finish);
         io.run();
+        // With its backlog full the kernel says EAGAIN, which Asio takes for a connection under way [unix(7)].
+        if (!error) (void)stream.socket().remote_endpoint(error);
         if (error) return {};
         io.restart();
         return answer_to(request, stream, io, error);

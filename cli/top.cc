@@ -23,7 +23,7 @@ constexpr int key_wait_ms = 100;
 struct Look {
     value overview;
     std::optional<array> vms{};
-    std::string trouble{};
+    std::string trouble{}, vms_trouble{};
 };
 
 std::string trouble_of(const Result<Answer>& answer) {
@@ -38,7 +38,10 @@ Look look(Api& api, bool with_vms) {
     Look seen{answer->body, {}, ""};
     if (!with_vms) return seen;
     const auto vms = api.call(Method::get, "/v1/vms", nullptr);
-    if (vms && vms->ok()) seen.vms = list(vms->body, "vms");
+    if (vms && vms->ok())
+        seen.vms = list(vms->body, "vms");
+    else
+        seen.vms_trouble = trouble_of(vms);
     return seen;
 }
 
@@ -78,13 +81,14 @@ public:
             const Console::Size size = console.size();
             drawn = drawn && size.columns == size_.columns && size.rows == size_.rows && age() == facts_.age;
             size_ = size;
-            if (!drawn) draw(console);
+            if (!drawn || console.is_blank()) draw(console);
             drawn = true;
             const std::string key = console.key(key_wait_ms);
             if (key == "q" || key == "Q" || key == "end of input") return;
             if (key.empty()) continue;
             const TopTable table = view_.table;
             view_ = after_key(view_, key, static_cast<std::size_t>(std::max(size.rows / 2, 1)));
+            view_.first = std::min(view_.first, last_first(facts_, view_, style(), size.rows));
             if (view_.table != table) ask_at_ = {};
             drawn = false;
         }
@@ -100,6 +104,7 @@ private:
         if (!facts_.trouble.empty()) return true;
         facts_.overview = std::move(seen->overview);
         if (seen->vms) facts_.vms = std::move(*seen->vms);
+        facts_.vms_trouble = std::move(seen->vms_trouble);
         seen_at_ = Clock::now();
         return true;
     }
@@ -108,10 +113,13 @@ private:
         return static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - seen_at_).count());
     }
     void draw(Console& console) {
+        facts_.age = age();
+        console.draw(top_frame(facts_, view_, style(), size_.rows));
+    }
+    Style style() const {
         Style style = session_.terminal().out_style;
         style.width = size_.columns;
-        facts_.age = age();
-        console.draw(top_frame(facts_, view_, style, size_.rows));
+        return style;
     }
 
     Session& session_;

@@ -73,6 +73,9 @@ Phrase verdict(const TopFacts& facts) {
     if (problems > 0) return {" " + counted(problems, "thing needs you", "things need you"), Tone::bad};
     if (waiting > 0)
         return {" " + counted(waiting, "move waits", "moves wait") + " for you: ballastctl approve", Tone::notice};
+    if (const auto staying = by_vm(list(at(facts.overview, "plan"), "immovable")); !staying.empty())
+        return {" " + counted(static_cast<std::int64_t>(staying.size()), "VM has", "VMs have") + " to leave and cannot",
+                Tone::notice};
     if (flag(status, "paused"))
         return {" Paused by " + text(status, "paused_by") + ": ballastctl resume", Tone::notice};
     if (at(facts.overview, "plan").is_null()) return {" The hosts are being measured", Tone::faint};
@@ -87,6 +90,18 @@ void add_problems(Lines& lines, const TopFacts& facts, const Style& style) {
         add(lines,
             Phrase("   and " + std::to_string(problems.size() - most_problems) + " more: ballastctl status",
                    Tone::faint),
+            style);
+}
+
+void add_staying(Lines& lines, const TopFacts& facts, const Style& style) {
+    const auto staying = by_vm(list(at(facts.overview, "plan"), "immovable"));
+    for (std::size_t i = 0; i < std::min(staying.size(), most_problems); ++i)
+        add(lines,
+            Phrase(" ! ", Tone::bad).add(staying[i].name + " has to leave its host and cannot: " + staying[i].why),
+            style);
+    if (staying.size() > most_problems)
+        add(lines,
+            Phrase("   and " + std::to_string(staying.size() - most_problems) + " more: ballastctl plan", Tone::faint),
             style);
 }
 
@@ -302,10 +317,15 @@ const char* name_of(TopSort sort, bool of_vms) {
     return "";
 }
 
+// Of so many rows as many as fit.
+std::size_t fitting(std::size_t rows, std::size_t room) {
+    return std::min(rows, room > title_lines ? room - title_lines : 1);
+}
+
 // The rows that fit, beginning with the view's first.
 void add_table(Lines& lines, const TopFacts& facts, const TopView& view, const Style& style, std::size_t room) {
     auto rows = sorted(rows_of(facts, view.table), view);
-    const std::size_t shown = std::min(rows.size(), room > title_lines ? room - title_lines : 1);
+    const std::size_t shown = fitting(rows.size(), room);
     const std::size_t first = std::min(view.first, rows.size() - shown);
     rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(first),
                 rows.begin() + static_cast<std::ptrdiff_t>(first + shown));
@@ -334,9 +354,8 @@ Phrase keys(const TopFacts& facts, const TopView& view) {
     return line;
 }
 
-}  // namespace
-
-std::vector<std::string> top_frame(const TopFacts& facts, const TopView& view, const Style& style, int rows) {
+// What is above the table.
+Lines head(const TopFacts& facts, const TopView& view, const Style& style) {
     Lines lines;
     if (!facts.overview.is_null()) add(lines, headline(facts), style);
     if (!facts.trouble.empty()) {
@@ -346,18 +365,39 @@ std::vector<std::string> top_frame(const TopFacts& facts, const TopView& view, c
     }
     if (facts.overview.is_null()) return lines;
     if (facts.trouble.empty()) add(lines, verdict(facts), style);
+    if (view.table == TopTable::vms && !facts.vms_trouble.empty())
+        add(lines, Phrase(" ! what is shown of VMs is old: " + facts.vms_trouble, Tone::bad), style);
     add_problems(lines, facts, style);
+    add_staying(lines, facts, style);
     add_moves(lines, facts, style);
     add_plan(lines, facts, style);
     lines.emplace_back();
+    return lines;
+}
+
+// Of so many lines what is left below the head, and above the line about keys.
+std::size_t room_below(const Lines& head, std::size_t limit) {
+    return limit > head.size() + 1 ? limit - head.size() - 1 : 0;
+}
+
+}  // namespace
+
+std::vector<std::string> top_frame(const TopFacts& facts, const TopView& view, const Style& style, int rows) {
+    Lines lines = head(facts, view, style);
+    if (facts.overview.is_null()) return lines;
     const std::size_t limit = rows > 0 ? static_cast<std::size_t>(rows) : SIZE_MAX;
-    const std::size_t footer = rows > 0 ? 1 : 0;
-    add_table(lines, facts, view, style, limit > lines.size() + footer ? limit - lines.size() - footer : 0);
+    const std::size_t footer = 1;
+    add_table(lines, facts, view, style, room_below(lines, limit));
     if (rows == 0) return lines;
     if (lines.size() > limit - footer) lines.resize(limit - footer);
     while (lines.size() < limit - footer) lines.emplace_back();
     add(lines, keys(facts, view), style);
     return lines;
+}
+
+std::size_t last_first(const TopFacts& facts, const TopView& view, const Style& style, int rows) {
+    const std::size_t all = rows_of(facts, view.table).size();
+    return all - fitting(all, room_below(head(facts, view, style), static_cast<std::size_t>(rows)));
 }
 
 TopView after_key(TopView view, const std::string& key, std::size_t page) {

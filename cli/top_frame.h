@@ -21,14 +21,18 @@ struct TopView {
 };
 
 struct TopFacts {
-    value overview;         // GET /v1/overview; null: there is none yet
-    array vms{};            // of GET /v1/vms, where they are shown
-    std::string trouble{};  // why there is nothing newer; empty: it is new
-    int age = 0;            // of the overview, in seconds
+    value overview;             // GET /v1/overview; null: there is none yet
+    array vms{};                // of GET /v1/vms, where they are shown
+    std::string trouble{};      // why there is nothing newer; empty: it is new
+    int age = 0;                // of the overview, in seconds
+    std::string vms_trouble{};  // why there are no newer VMs, while there is a newer overview
 };
 
 /// Its lines, without their ends. `rows` 0: as many as it takes, and no line about keys.
 std::vector<std::string> top_frame(const TopFacts& facts, const TopView& view, const Style& style, int rows);
+
+/// The first row of the view when it is scrolled to its end.
+std::size_t last_first(const TopFacts& facts, const TopView& view, const Style& style, int rows);
 
 /// The view after a key: a, n, c, m or v sorts hosts and VMs, Tab shows the next table, arrows and pages scroll (as
 /// "up", "down", "page up", "page down", "home"). Others change nothing.

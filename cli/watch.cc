@@ -106,7 +106,7 @@ public:
             const int age = shown_.trouble.empty() ? 0 : seconds_since(seen_at_);
             if (age != shown_.age) drawn = false;
             shown_.age = age;
-            if (!drawn) console.draw(watch_frame(shown_, style(), size.rows));
+            if (!drawn || console.is_blank()) console.draw(watch_frame(shown_, style(), size.rows));
             drawn = true;
             const std::string key = console.key(key_wait_ms);
             if (key == "q" || key == "Q" || key == "end of input") return;

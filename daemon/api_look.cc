@@ -95,7 +95,7 @@ json::object ApiLook::overview(const ApiRequest& request) const {
     const auto seen = look();
     const Cycle& last = seen.last_cycle;
     json::array power;
-    for (const PowerRecord& record : seen.power) power.push_back(power_of(record.host));
+    for (const PowerRecord& record : seen.power) power.push_back(power_of(record));
     return {{"at", ballast::to_string(seen.wall_now)},
             {"status", status_of_all(request)},
             {"hosts", views::hosts(seen)},
@@ -186,23 +186,25 @@ Reply ApiLook::explain_cycle(const ApiRequest& request) const {
 Reply ApiLook::power(const ApiRequest&) const {
     const auto seen = look();
     json::array hosts;
-    for (const auto& [id, host] : seen.inventory.hosts) hosts.push_back(power_of(id));
+    for (const auto& [id, host] : seen.inventory.hosts) hosts.push_back(power_of(power_record(id)));
     return ok({{"problem", seen.broker_problem}, {"hosts", std::move(hosts)}});
 }
 
 Reply ApiLook::power(const HostId& host) const {
-    return ok(power_of(host));
+    return ok(power_of(power_record(host)));
 }
 
-json::object ApiLook::power_of(const HostId& host) const {
-    PowerRecord record;
-    record.host = host;
-    for (const PowerRecord& known : controller_.power_records())
-        if (known.host == host) record = known;
+PowerRecord ApiLook::power_record(const HostId& host) const {
+    PowerRecord fresh;
+    fresh.host = host;
+    return controller_.power_record(host).value_or(fresh);
+}
+
+json::object ApiLook::power_of(const PowerRecord& record) const {
     views::PowerMeans means;
-    means.own = controller_.is_own(host);
-    means.bmc = controller_.power().host(host).has_value();
-    means.switchable = can_be_switched(controller_.power(), host);
+    means.own = controller_.is_own(record.host);
+    means.bmc = controller_.power().host(record.host).has_value();
+    means.switchable = can_be_switched(controller_.power(), record.host);
     means.proven = is_proven(record, controller_.options().power, clock_.wall_now());
     return views::power(record, means);
 }

@@ -50,7 +50,8 @@ private:
     Reply plan_if(const std::string& what) const;
     json::object status_of_all(const ApiRequest& request) const;
     json::object operations(std::size_t ended) const;
-    json::object power_of(const HostId& host) const;
+    PowerRecord power_record(const HostId& host) const;
+    json::object power_of(const PowerRecord& record) const;
     views::Seen look() const;
     views::ModeState mode_state() const;
 

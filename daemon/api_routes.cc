@@ -82,7 +82,7 @@ Reply wrong_method(const ApiRequest& request, const std::string& allowed) {
 std::vector<Route> routes_of(const ApiLook& look, ApiChange& change) {
     return {
         get(look, "/v1/status", &ApiLook::status),
-        {"GET", "/v1/overview", "", call(change, &ApiChange::overview), {}},
+        {"GET", "/v1/overview", "", call(change, &ApiChange::overview), {}, true},
         get(look, "/v1/hosts", &ApiLook::hosts),
         get(look, "/v1/hosts/{host}", &ApiLook::host),
         get(look, "/v1/vms", &ApiLook::vms),

@@ -21,7 +21,8 @@ struct Route {
     std::string pattern;  // "/v1/hosts/{host}"
     std::string verb;     // for the audit
     std::variant<Look, Act> answer;
-    std::vector<std::string> parameters;  // of the query
+    std::vector<std::string> parameters;                  // of the query
+    bool is_look = std::holds_alternative<Look>(answer);  // viewers share a bounded part of all time for these
 };
 
 /// Both have to outlive the table.

@@ -77,8 +77,7 @@ boost::asio::awaitable<Reply> ApiService::answer(std::string method, std::string
     const auto read = read_content(*route, *request);
     if (!read) co_return failure(read.error());
     const bool may_only_look = request->caller.role == Role::viewer;
-    if (may_only_look && std::holds_alternative<Route::Look>(route->answer))
-        co_return co_await look_in_turn(route, std::move(*request));
+    if (may_only_look && route->is_look) co_return co_await look_in_turn(route, std::move(*request));
     co_return co_await answer_route(route, std::move(*request));
 }
 

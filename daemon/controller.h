@@ -89,6 +89,7 @@ public:
     /// It is on, and nobody works on it: its silence is a fault.
     bool is_meant_to_answer(const HostId& host) const;
     std::vector<PowerRecord> power_records() const { return power_switch_.records(); }
+    std::optional<PowerRecord> power_record(const HostId& host) const { return power_switch_.record(host); }
     executor::PowerSwitch& power_switch() { return power_switch_; }  // for those who steer more than one host
     const PowerControl& power() const { return power_; }
     /// That the power broker cannot be reached, and what that means, once it has not answered several times in a row;

@@ -54,12 +54,6 @@ std::map<std::string, double> rejections_by_reason(const Plan& plan) {
     return counts;
 }
 
-double immovable_vms(const Plan& plan) {
-    std::set<VmId> vms;
-    for (const Rejection& rejection : plan.immovable) vms.insert(rejection.vm);
-    return static_cast<double>(vms.size());
-}
-
 bool any_fresh(const Inventory& inventory) {
     for (const auto& [id, host] : inventory.hosts)
         if (policy::is_fresh(host)) return true;
@@ -271,7 +265,7 @@ MetricFamilies decision_metrics(const Cycle& cycle, const Inventory& inventory) 
     return {
         counted("ballast_hosts", "state", hosts_by_state(plan)),
         counted("ballast_planned_moves", "trigger", moves_by_trigger(plan)),
-        single("ballast_immovable_vms", immovable_vms(plan)),
+        single("ballast_immovable_vms", static_cast<double>(vms_in(plan.immovable))),
         counted("ballast_rejections", "reason", rejections_by_reason(plan)),
         single("ballast_imbalance_ratio", balance_known ? std::optional(plan.score_before) : std::nullopt),
         single("ballast_planned_imbalance_ratio", balance_known ? std::optional(plan.score_after) : std::nullopt),

@@ -224,7 +224,7 @@ json::object cycle_summary(const Cycle& cycle) {
     out["moves"] = cycle.plan.moves.size();
     out["restarts"] = cycle.plan.restarts.size();
     out["power"] = cycle.plan.power.size();
-    out["immovable"] = cycle.plan.immovable.size();
+    out["immovable"] = vms_in(cycle.plan.immovable);
     return out;
 }
 

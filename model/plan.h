@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -111,5 +112,12 @@ struct Plan {
     double score_before = 0;  // imbalance: population standard deviation of CPU demand
     double score_after = 0;
 };
+
+/// How many VMs these are of: a VM has one for each of its reasons, and for each host where it cannot go.
+inline std::size_t vms_in(const std::vector<Rejection>& rejections) {
+    std::set<VmId> vms;
+    for (const Rejection& rejection : rejections) vms.insert(rejection.vm);
+    return vms.size();
+}
 
 }  // namespace ballast

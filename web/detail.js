@@ -17,6 +17,7 @@ export class Detail {
   #dialog;
   #host = null;
   #timer = null;
+  #turn = 0;  // of opening and closing: what was asked for in an earlier one comes too late
   #why = new Map();
 
   constructor(dialog) {
@@ -45,7 +46,8 @@ export class Detail {
 
   #close() {
     clearTimeout(this.#timer);
-    this.#host = null;
+    ++this.#turn;
+    this.#host = this.facts = this.verdict = null;
     this.#why.clear();
   }
 
@@ -54,31 +56,32 @@ export class Detail {
   }
 
   async #look() {
-    const name = this.#host;
+    const turn = this.#turn, name = encodeURIComponent(this.#host);
     try {
-      const host = await ask(`/v1/hosts/${encodeURIComponent(name)}`);
-      if (name !== this.#host) return;
+      const host = await ask(`/v1/hosts/${name}`);
+      if (turn !== this.#turn) return;
       this.facts = host;
       this.#draw();
-      const explained = await ask(`/v1/explain/host/${encodeURIComponent(name)}`);
-      if (name !== this.#host) return;
+      const explained = await ask(`/v1/explain/host/${name}`);
+      if (turn !== this.#turn) return;
       this.verdict = explained.verdict;
       this.#draw();
     } catch (error) {
-      if (name === this.#host) this.#say(el("p", { class: "problem" }, error.message));
+      if (turn === this.#turn) this.#say(el("p", { class: "problem" }, error.message));
     }
-    if (name === this.#host) this.#timer = setTimeout(() => this.#look(), askAgainAfter);
+    if (turn === this.#turn) this.#timer = setTimeout(() => this.#look(), askAgainAfter);
   }
 
   #draw() {
-    if (this.facts?.id !== this.#host) return;
-    this.#say(...about(this.facts, this.verdict, this.#why));
+    if (this.facts) this.#say(...about(this.facts, this.verdict, this.#why));
   }
 
   async #explain(vm) {
+    const turn = this.#turn;
     this.#why.set(vm, "Asking …");
     this.#draw();
     const said = await ask(`/v1/explain/vm/${encodeURIComponent(vm)}`).then((body) => body.verdict, (error) => error.message);
+    if (turn !== this.#turn) return;
     this.#why.set(vm, said);
     this.#draw();
   }

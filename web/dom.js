@@ -23,7 +23,10 @@ function fill(made, attributes, children) {
 export function show(shown, ...children) {
   const fresh = document.createElement(shown.tagName);
   fresh.append(...children.flat(Infinity).filter((child) => child !== false && child != null));
+  const focused = document.activeElement;
   becomeChildren(shown, fresh);
+  // An element that is put elsewhere loses the focus.
+  if (focused !== document.activeElement && shown.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 const keyOf = (node) => node.nodeType === Node.ELEMENT_NODE ? node.dataset.key : undefined;

@@ -12,6 +12,7 @@ export class Live {
   #lastNews = null;
   #begins = null;
   #trouble = null;
+  #refused = false;
 
   constructor(onNews) {
     this.onNews = onNews;
@@ -24,6 +25,8 @@ export class Live {
 
   /// The error that came in place of facts; null: none.
   get trouble() { return this.#trouble; }
+  /// The last try to connect failed.
+  get refused() { return this.#refused; }
   /// Seconds since the facts came; null: there are none yet.
   get age() { return this.#lastNews === null ? null : Math.round((performance.now() - this.#lastNews) / 1000); }
   get isOld() { return this.#lastNews === null || !this.connected || performance.now() - this.#lastNews > oldAfter; }
@@ -53,11 +56,14 @@ export class Live {
 
   #sign() {
     this.connected = true;
+    this.#refused = false;
     this.#lastSign = performance.now();
   }
 
   #lost() {
+    this.#refused = !this.connected;
     this.connected = false;
+    this.#trouble = null;
     this.#source.close();
     this.#begins ??= setTimeout(() => this.#begin(), beginAgainAfter);
     this.onNews();

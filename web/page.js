@@ -41,8 +41,8 @@ function drawHosts() {
 function drawVerdict() {
   const old = live.isOld && !live.trouble;
   const { level, headline, more } = old && live.overview
-    ? { level: "old", headline: live.connected ? "No news" : "The daemon does not answer", more: `What you see is ${live.age < 5 ? "a few seconds" : words.duration(Math.floor(live.age / 5) * 5000)} old.` }
-    : sections.verdict(live.overview, live.trouble, live.age);
+    ? { level: "old", headline: live.connected ? "No news" : "The daemon does not answer", more: sections.howOld(live.age) }
+    : sections.verdict(live.overview, live);
   at("verdict").dataset.level = level;
   document.body.classList.toggle("old", old || live.trouble !== null);
   document.title = level === "good" ? "Ballast" : `${headline} – Ballast`;

@@ -12,10 +12,15 @@ export function bar(ratio, { label, low = false } = {}) {
 
 export const state = (of) => el("span", { class: "state", "data-level": words.levelOf(of) }, words.stateWord(of));
 
-/// The one sentence, and the one below it. `age`: seconds, when the facts are old.
-export function verdict(facts, trouble, age) {
-  if (trouble) return said("bad", "Nobody answers for the cluster", trouble.message ?? "");
-  if (!facts) return said("old", age === null ? "Connecting …" : "No answer from the daemon", "");
+/// Of facts that came so many seconds ago.
+export const howOld = (age) => `What you see is ${age < 5 ? "a few seconds" : words.duration(Math.floor(age / 5) * 5000)} old.`;
+
+/// The one sentence, and the one below it. `live`: how the facts came.
+export function verdict(facts, live) {
+  if (live.trouble)
+    return said("bad", "Nobody answers for the cluster", [live.trouble.message, facts && howOld(live.age)].filter(Boolean).join(". "));
+  if (!facts && live.refused) return said("old", "No answer from the daemon", "Either it is down, or too many look at it already. It is asked again every few seconds.");
+  if (!facts) return said("old", "Connecting …", "");
   const { status, operations, plan } = facts;
   const moving = operations.active.filter(isMoving);
   const waiting = operations.active.length - moving.length;
@@ -24,9 +29,26 @@ export function verdict(facts, trouble, age) {
     return said("bad", problems === 1 ? "One thing needs you" : `${problems} things need you`, doing(facts, moving));
   if (waiting > 0)
     return said("warn", `${words.count(waiting, "move waits", "moves wait")} for your approval`, doing(facts, moving));
+  const staying = byVm(plan?.immovable).length;
+  if (staying > 0) return said("warn", `${words.count(staying, "VM has", "VMs have")} to leave and cannot`, doing(facts, moving));
   if (status.paused) return said("warn", "Paused", `By ${status.paused_by}. Nothing is started until somebody resumes.`);
   if (!plan) return said("old", "No figures yet", "The first plan comes once all hosts were seen.");
   return said("good", "All is well", doing(facts, moving));
+}
+
+const mostReasons = 3;
+
+// A VM has a refusal for each of its reasons, and for each host where it cannot go: those of one VM together.
+function byVm(refusals) {
+  const vms = new Map();
+  for (const one of refusals ?? []) {
+    if (!vms.has(one.vm)) vms.set(one.vm, { id: one.vm, name: one.vm_name, reasons: new Set() });
+    vms.get(one.vm).reasons.add(`${one.target ? `${one.target}: ` : ""}${one.text}${one.detail ? ` (${one.detail})` : ""}`);
+  }
+  return [...vms.values()].map(({ id, name, reasons }) => {
+    const more = reasons.size > mostReasons ? `; and ${reasons.size - mostReasons} more` : "";
+    return { id, name, why: [...reasons].slice(0, mostReasons).join("; ") + more };
+  });
 }
 
 const said = (level, headline, more) => ({ level, headline, more });
@@ -67,14 +89,18 @@ export function figures({ status, energy }) {
 const figure = (name, value, more) =>
   el("div", { class: "figure", "data-key": name }, el("span", { class: "name" }, name), el("strong", {}, value), el("span", { class: "more" }, more));
 
+const mostStaying = 10;
+
 export function needs({ status, operations, plan }) {
   const waiting = operations.active.filter((operation) => !isMoving(operation));
+  const staying = byVm(plan?.immovable);
   return [
     ...status.problems.map((text) => el("p", { class: "problem" }, text)),
     ...waiting.map((operation) => el("div", { class: "step", "data-key": operation.id }, route(operation), el("p", { class: "why" }, operation.reason))),
     waiting.length > 0 && el("p", { class: "how" }, "To start: ", el("code", {}, `ballastctl approve ${waiting.map(({ id }) => id).join(" ")}`)),
-    ...(plan?.immovable ?? []).slice(0, 10).map((one) =>
-      el("p", { class: "problem" }, `${one.vm_name} has to leave its host and cannot: ${one.text}${one.detail ? ` (${one.detail})` : ""}`)),
+    ...staying.slice(0, mostStaying).map((vm) =>
+      el("p", { class: "problem", "data-key": vm.id }, `${vm.name} has to leave its host and cannot: ${vm.why}`)),
+    staying.length > mostStaying && el("p", { class: "how" }, `And ${staying.length - mostStaying} more: `, el("code", {}, "ballastctl plan")),
   ].filter(Boolean);
 }
 

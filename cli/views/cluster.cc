@@ -89,10 +89,10 @@ void show_leader(const value& leader, Page& page) {
         return;
     }
     const value& member = at(leader, "member");
-    const std::string since = local_time(text(member, "since"));
+    const std::string since = text(member, "since");
     page.say(Phrase(host, Tone::strong)
                  .add(" leads, term " + std::to_string(whole(leader, "term")) +
-                      (since.empty() ? "" : "; registered since " + since)));
+                      (since.empty() ? "" : "; registered since " + local_time(since))));
 }
 
 }  // namespace ballast::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/json_read.h"
 #include "cli/page.h"
@@ -23,6 +24,12 @@ Phrase change(const value& effect, std::string_view before, std::string_view aft
 void show_findings(const array& findings, Page& page);
 /// Rejections as a table with the VM first; those of one VM for the same reason share a row.
 void show_rejections(const array& rejections, Page& page);
+/// A VM has a refusal for each of its reasons, and for each host where it cannot go: those of one VM together.
+struct RefusedVm {
+    std::string name;
+    std::string why;
+};
+std::vector<RefusedVm> by_vm(const array& rejections);
 /// What was supposed, and what becomes of the VMs of hosts that are lost.
 void show_what_if(const value& what_if, Page& page);
 /// Everything of a Plan but its heading.

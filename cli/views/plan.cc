@@ -105,6 +105,23 @@ std::vector<Refusal> grouped(const array& rejections) {
     return rows;
 }
 
+}  // namespace
+
+std::vector<RefusedVm> by_vm(const array& rejections) {
+    std::vector<RefusedVm> vms;
+    std::map<std::string, std::size_t> places;
+    for (const value& rejection : rejections) {
+        const auto [place, fresh] = places.emplace(text(rejection, "vm"), vms.size());
+        if (fresh) vms.push_back({text(rejection, "vm_name"), ""});
+        std::string& all = vms[place->second].why;
+        const std::string target = text(rejection, "target");
+        all += (all.empty() ? "" : "; ") + (target.empty() ? "" : target + ": ") + why(rejection);
+    }
+    return vms;
+}
+
+namespace {
+
 // What is said of a VM that cannot be moved at all names the hosts already.
 array of_movable(const array& rejections, const array& immovable) {
     array kept;

@@ -47,7 +47,7 @@ void show_losses(const value& capacity, Page& page) {
     }
     for (const value& loss : critical) {
         const array& stranded = list(loss, "stranded");
-        page.alarm("If " + text(loss, "host") + " fails, " + std::to_string(stranded.size()) + " of its " +
+        page.alarm("If " + text(loss, "host") + " fails, " + std::to_string(by_vm(stranded).size()) + " of its " +
                    counted(whole(loss, "vms"), "VM", "VMs") + " would run nowhere:");
         show_rejections(stranded, page);
     }

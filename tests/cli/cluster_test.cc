@@ -98,6 +98,12 @@ TEST_CASE("cluster leader names who leads, and fails when nobody does") {
     CHECK(ballastctl({"cluster", "leader"}) == 0);
     CHECK(has(ballastctl.out.str(), "host1 leads, term 42; registered since 2026-11-22"));
     ballastctl.out.str("");
+    value young = cluster("host1");
+    for (value& member : young.as_object()["members"].as_array()) member.as_object()["since"] = nullptr;
+    ballastctl.api.answers["GET /v1/cluster"] = {{200, young}};
+    CHECK(ballastctl({"cluster", "leader"}) == 0);
+    CHECK_FALSE(has(ballastctl.out.str(), "registered"));
+    ballastctl.out.str("");
     ballastctl.api.answers["GET /v1/cluster"] = {{200, cluster(nullptr)}};
     CHECK(ballastctl({"cluster", "leader"}) == 1);
     CHECK(has(ballastctl.out.str(), "Nobody leads"));

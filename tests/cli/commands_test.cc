@@ -1,4 +1,7 @@
 #include <fstream>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/cli/samples.h"
 
@@ -307,4 +310,32 @@ TEST_CASE("Waiting for a rolling reboot ends with 0 when it is done and with 3 w
         CHECK(run({"rolling-reboot", "--wait"}) == 3);
         CHECK(run.out.str().find("no space left") != std::string::npos);
     }
+}
+
+TEST_CASE("What the daemon finds wrong with an argument ends with 2, as what ballastctl finds itself") {
+    Run ballastctl;
+    ballastctl.api.answers["GET /v1/plan?what_if=loose%20host2"] = {refusal(400, "invalid", "what_if", "loose?")};
+    CHECK(ballastctl({"plan", "--what-if", "loose host2"}) == 2);
+    CHECK(has(ballastctl.err.str(), "what_if: loose?"));
+}
+
+TEST_CASE("A daemon that accepts no connections any more is told of as one that hangs") {
+    const std::string path = std::filesystem::temp_directory_path() / ("ballast-full-" + std::to_string(::getpid()));
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const auto named = reinterpret_cast<const sockaddr*>(&address);
+    const int listens = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    REQUIRE(::bind(listens, named, sizeof address) == 0);
+    REQUIRE(::listen(listens, 0) == 0);
+    std::vector<int> waiting;
+    do waiting.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    while (::connect(waiting.back(), named, sizeof address) == 0 && waiting.size() < 100);
+    const auto answer = connect_by_socket(path)->call(Method::get, "/v1/status", nullptr);
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.error().code == ErrorCode::unavailable);
+    CHECK(has(answer.error().message, "does not accept connections"));
+    for (const int one : waiting) ::close(one);
+    ::close(listens);
+    ::unlink(path.c_str());
+    CHECK(connect_by_socket("")->call(Method::get, "/v1/status", nullptr).error().code == ErrorCode::invalid);
 }

@@ -165,6 +165,29 @@ TEST_CASE("A daemon that is away for a moment does not end the wait") {
     CHECK(ballastctl.waits == 2);
 }
 
+TEST_CASE("A daemon that systemd starts again after seconds does not end the wait") {
+    Run ballastctl;
+    set_up(ballastctl, {}, acting("automatic"));
+    auto& looks = ballastctl.api.answers["GET /v1/explain/host/host1"];
+    looks.assign(200, {503, {}});
+    looks.push_back({200, evacuating(0, {}, {}, {})});
+    CHECK(ballastctl({"maintenance", "enter", "host1", "--wait"}) == 0);
+    looks.assign(400, {503, {}});
+    CHECK(ballastctl({"maintenance", "enter", "host1", "--wait"}) == 1);
+}
+
+TEST_CASE("Of several hosts that are waited for, that one failed counts for more than that one is not empty") {
+    for (const bool failed_first : {true, false}) {
+        Run ballastctl;
+        set_up(ballastctl, {}, acting("automatic"));
+        ballastctl.api.answers["POST /v1/maintenance/host2"] = ballastctl.api.answers["POST /v1/maintenance/host1"];
+        const std::string failed = failed_first ? "host1" : "host2", left = failed_first ? "host2" : "host1";
+        ballastctl.api.answers["GET /v1/explain/host/" + failed] = {{200, sample("explain_host")}};
+        ballastctl.api.answers["GET /v1/explain/host/" + left] = {{200, evacuating(1, {}, {}, immovable())}};
+        CHECK(ballastctl({"maintenance", "enter", "host1", "host2", "--wait"}) == 1);
+    }
+}
+
 TEST_CASE("Waiting for a migration ends with 0 when it is done and with 1 when it is not") {
     for (const auto& [state, exit] :
          std::map<std::string, int>{{"done", 0}, {"rolled_back", 1}, {"cancelled", 1}, {"failed", 1}}) {
@@ -190,6 +213,7 @@ TEST_CASE("Waiting for a lost host to be switched on ends when it is back, or wi
         return ballastctl({"power", "on", "h2", "--wait"});
     };
     CHECK(waited(power("on", "is back", false)) == 0);
+    CHECK(waited({{"problem", ""}, {"hosts", array()}}) == 1);  // taken from the configuration meanwhile
     CHECK(waited(power("lost", "is lost, and cannot be switched on again: no answer", true)) == 1);
 }
 

@@ -166,6 +166,17 @@ TEST_CASE("An anonymised record has none of the names, and makes a plan of the s
     CHECK(record->plan->moves.size() == busy_record().plan->moves.size());
 }
 
+TEST_CASE("A VM that could be started nowhere for two reasons is one VM") {
+    auto record = busy_record();
+    for (auto& [id, vm] : record.inventory.vms)
+        if (vm.facts.name == "db") vm.facts.requirements.files = {"/local/a.img", "/local/b.img"};
+    record.plan.reset();
+    Run room;
+    CHECK(room({"replay", file_with("local.json", interchange::to_text(record)), "--capacity"}) == 0);
+    CHECK(has(room.out.str(), "If host2 fails, 1 of its 1 VM would run nowhere"));
+    CHECK(has(room.out.str(), "/local/b.img"));
+}
+
 TEST_CASE("Suppositions and capacity are asked of the daemon") {
     Run supposed, room;
     supposed({"plan", "--what-if", "lose host2; add-host 32cpu,256GiB"});

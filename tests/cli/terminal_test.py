@@ -62,6 +62,14 @@ class InTerminal(unittest.TestCase):
         tmux.keys("echo status $?", "Enter")
         self.sees(tmux, r"status 130$")
 
+    def test_a_watch_that_was_stopped_shows_at_once_what_it_had_seen(self):
+        tmux = self.begin("hosts --watch 600")
+        self.sees(tmux, r"^ host1 ")
+        tmux.keys("C-z")
+        eventually(lambda: tmux.alternate() == "01", "the terminal is the shell's")
+        tmux.keys("fg", "Enter")
+        self.sees(tmux, r"^ host1 ")
+
     def test_a_daemon_that_goes_away_is_told_of_and_the_watch_goes_on(self):
         cluster = Cluster(PROGRAM, calm=True)
         self.addCleanup(cluster.close)

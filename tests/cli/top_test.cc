@@ -25,7 +25,7 @@ value calm() {
     facts["status"].as_object()["problems"] = array();
     facts["operations"].as_object()["active"] = array();
     object& plan = facts["plan"].as_object();
-    for (const char* steps : {"moves", "restarts", "power", "findings"}) plan[steps] = array();
+    for (const char* steps : {"moves", "restarts", "power", "findings", "immovable"}) plan[steps] = array();
     return all;
 }
 
@@ -206,4 +206,33 @@ TEST_CASE("Top prints one frame into a pipe, or the daemon's answer for programs
     gone.api.failure = ballast::Error{ballast::ErrorCode::unavailable, "/run/x", "nobody listens"};
     CHECK(gone({"top"}) == 4);
     CHECK(has(gone.err.str(), "nobody listens"));
+}
+
+TEST_CASE("top does not say that all is well while VMs have to leave their host and cannot, and names each once") {
+    value all = calm();
+    const auto stays = [](const std::string& vm, const std::string& why) {
+        return object{{"vm", "id-" + vm}, {"vm_name", vm}, {"target", nullptr}, {"text", why}, {"detail", ""}};
+    };
+    all.at("plan").as_object()["immovable"] = array{stays("db1", "uses a device"), stays("db1", "has a snapshot")};
+    const std::string text = frame({all}, 120);
+    CHECK(
+        has(text, " 1 VM has to leave and cannot\n ! db1 has to leave its host and cannot: uses a device; has a snap"));
+    CHECK(text.find("db1") == text.rfind("db1"));
+    CHECK_FALSE(has(text, "All is well"));
+}
+
+TEST_CASE("VMs that could not be asked for are told to be old, where they are shown") {
+    TopFacts facts{calm()};
+    facts.vms_trouble = "too many viewers ask at once";
+    CHECK(has(frame(facts, 80, 24, {TopTable::vms}), "! what is shown of VMs is old: too many viewers ask at once"));
+    CHECK_FALSE(has(frame(facts), "too many viewers"));
+}
+
+TEST_CASE("The last rows of a table are as far as it scrolls") {
+    const TopFacts facts{many_hosts(40)};
+    const Style style = style_of_width(80);
+    const std::size_t last = last_first(facts, {}, style, 24);
+    CHECK(frame(facts, 80, 24, {.first = last}) == frame(facts, 80, 24, {.first = 1000}));
+    CHECK(frame(facts, 80, 24, {.first = last - 1}) != frame(facts, 80, 24, {.first = last}));
+    CHECK(last_first({many_hosts(3)}, {}, style, 24) == 0);
 }

@@ -104,6 +104,20 @@ class Page(unittest.TestCase):
     def focused(self):
         return self.browser.execute_script("return document.activeElement.id || document.activeElement.innerText")
 
+    def in_module(self, module, body, *arguments):
+        """What `body` returns, of one of the page's modules and of arguments."""
+        answer = self.browser.execute_async_script(
+            "const [path, given, done] = arguments; import(path).then((module) => done(['said', (() => {" + body + "})()]))"
+            ".catch((error) => done(['failed', String(error)]));", module, list(arguments))
+        self.assertEqual(answer[0], "said", answer[1])
+        return answer[1]
+
+    @staticmethod
+    def facts(immovable=()):
+        """An overview in which nothing happens."""
+        return {"status": {"problems": [], "findings": [], "mode": "automatic", "paused": False}, "power": [],
+                "operations": {"active": [], "ended": []}, "plan": {"moves": [], "restarts": [], "power": [], "immovable": list(immovable)}}
+
     def picture(self, name, whole=True):
         if folder := os.environ.get("BALLAST_PICTURES"):
             shot = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
@@ -155,8 +169,8 @@ class Page(unittest.TestCase):
         self.eventually("#host tbody .why", r"\w+ \w+")
         self.picture("host")
         self.find("#host .close")[0].click()
-        eventually(lambda: not self.browser.execute_script("return document.querySelector('#host').open"), "it is closed")
-        self.assertNotIn("#host=", self.browser.current_url)
+        eventually(lambda: "#host=" not in self.browser.current_url, "it is closed")
+        self.assertFalse(self.browser.execute_script("return document.querySelector('#host').open"))
 
     def test_a_host_can_be_linked_to_and_one_that_does_not_exist_says_so(self):
         self.open(self.cluster(), "#host=host2")
@@ -194,6 +208,68 @@ class Page(unittest.TestCase):
         before = self.text("#news")
         eventually(lambda: self.text("#news") != before, "a newer time is shown")
         self.assertEqual(self.focused(), "host3")
+
+    def test_focus_stays_on_a_row_that_news_put_elsewhere(self):
+        self.open(self.cluster(calm=True))
+        focused = self.in_module("/dom.js", r"""
+            const list = document.body.appendChild(module.el("ul"));
+            const rows = (...names) => names.map((name) => module.el("li", {"data-key": name}, module.el("a", {href: "#"}, name)));
+            module.show(list, rows("a", "b", "c"));
+            list.children[2].firstChild.focus();
+            module.show(list, rows("c", "a", "b"));
+            return [document.activeElement.innerText, list.innerText.replace(/\s+/g, "")];""")
+        self.assertEqual(focused, ["c", "cab"])
+
+    def test_vms_that_cannot_leave_need_somebody_and_are_told_once_each(self):
+        self.open(self.cluster(calm=True))
+        stays = [{"vm": "id-db", "vm_name": "db1", "text": "uses a device of the host", "detail": "0000:01:00.0"},
+                 {"vm": "id-db", "vm_name": "db1", "text": "is not on storage declared shared", "detail": "vda"}]
+        many = [{"vm": f"id-{i}", "vm_name": f"vm{i}", "text": "has a snapshot", "detail": ""} for i in range(12)]
+        headline = "return [module.verdict(given[0], {}).headline, module.needs(given[0]).map((line) => line.innerText)];"
+        self.assertEqual(self.in_module("/sections.js", headline, self.facts(immovable=stays)),
+                         ["1 VM has to leave and cannot", ["db1 has to leave its host and cannot: uses a device of the host (0000:01:00.0); "
+                                                           "is not on storage declared shared (vda)"]])
+        said, lines = self.in_module("/sections.js", headline, self.facts(immovable=many))
+        self.assertEqual([said, len(lines), lines[-1]], ["12 VMs have to leave and cannot", 11, "And 2 more: ballastctl plan"])
+
+    def test_what_is_seen_while_nobody_answers_for_the_cluster_is_told_to_be_old(self):
+        self.open(self.cluster(calm=True))
+        verdict = "return module.verdict(...given);"
+        trouble = {"trouble": {"message": "there may be no leader"}, "age": 61}
+        self.assertEqual(self.in_module("/sections.js", verdict, self.facts(), trouble)["more"], "there may be no leader. What you see is 60 s old.")
+        self.assertEqual(self.in_module("/sections.js", verdict, None, trouble)["more"], "there may be no leader")
+        self.assertEqual(self.in_module("/sections.js", verdict, None, {"refused": False})["headline"], "Connecting …")
+        self.assertEqual(self.in_module("/sections.js", verdict, None, {"refused": True})["headline"], "No answer from the daemon")
+
+    def test_answers_of_a_dialog_that_was_closed_are_not_shown_in_the_next_nor_asked_for_again(self):
+        self.open(self.cluster())
+        self.browser.execute_script("""
+            window.asked = [], window.held = [], window.hold = true;
+            const really = fetch.bind(window), later = setTimeout.bind(window);
+            window.setTimeout = (what, ms) => later(what, ms / 50);
+            window.fetch = async (target, options) => {
+              asked.push(target);
+              if (hold) await new Promise((go) => held.push(go));
+              return really(target, options);
+            };
+            window.letGo = () => { held.forEach((go) => go()); held.length = 0; };""")
+        for closed in (True, False):
+            self.browser.execute_script("location.hash = '#host=host1'")
+            eventually(lambda: self.browser.execute_script("return held.length > 0"), "the host is asked for")
+            if closed:
+                self.keys(Keys.ESCAPE)
+                eventually(lambda: "#host=" not in self.browser.current_url, "it is closed")
+        self.browser.execute_script("hold = false; letGo();")
+        self.eventually("#host .why", "host1")
+        self.browser.execute_script("hold = true; location.hash = '#host=host2'")
+        eventually(lambda: self.browser.execute_script("return asked.at(-1) === '/v1/hosts/host2'"), "the other is asked for")
+        self.browser.execute_script("held.splice(-1)[0]();")
+        self.eventually("#host", "vm2-")
+        self.assertEqual(self.find("#host > .body > .why"), [])
+        self.browser.execute_script("hold = false; letGo();")
+        self.keys(Keys.ESCAPE)
+        time.sleep(1)
+        self.assertEqual(self.browser.execute_script("return asked.filter((target) => target.includes('null'))"), [])
 
     def test_a_phone_shows_all_of_it_without_scrolling_sideways(self):
         self.window(360, 740)
