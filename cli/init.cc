@@ -427,7 +427,12 @@ private:
             if (!flag(host, "answers"))
                 page.item(
                     Phrase(text(host, "name"), Tone::strong).add(" does not answer yet: " + text(host, "problem")));
-        if (by_ssh)
+        if (first_.cluster)
+            page.item(
+                "Root of each host has to reach the others by key, as libvirtd migrates as root; etcd wants "
+                "certificates "
+                "(store: ca_file, cert_file, key_file); and this file belongs on all hosts: install.md, cluster.md.");
+        else if (by_ssh)
             page.item(
                 "The daemon runs as the user ballast, which needs an ssh key of its own, and the hosts' keys: "
                 "install.md has the three commands.");
@@ -435,7 +440,7 @@ private:
                   (usual ? "" : " --config " + first_.directory + "/ballast.yaml"));
         page.item(usual ? std::string("Start it: systemctl restart ballastd")
                         : "Start it: ballastd --config " + first_.directory +
-                              "/ballast.yaml, or move the folder to /etc/ballast");
+                              "/ballast.yaml. The file names its folder: for /etc/ballast run init without --into");
         page.item("Look: ballastctl status --watch, ballastctl preflight; when something is odd: ballastctl doctor");
         if (first_.mode == "observe") page.item("When you trust it: ballastctl mode confirm, then automatic");
     }

@@ -510,7 +510,7 @@ const Table<Options>& policy_table() {
          {"overload.ready_time", "Share of time that vCPUs wait for a CPU, mean over the host's VMs."},
          {"overload.memory", "Memory in use, of the host's memory."},
          {"overload.memory_pressure",
-          "Share of time in which something waited for memory (Linux PSI); known for the local host only."},
+          "Share of time in which something waited for memory (Linux PSI); known of hosts on which a daemon runs."},
          {"repair", "Moving VMs whose placement breaks a rule or an owner's wish now."},
          {"overload.swap", "What the host reads back from swap, and guests whose balloon took memory from them."},
          {"estimator", "What a VM is taken to want where it is moved to."},

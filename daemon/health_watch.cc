@@ -124,7 +124,8 @@ void HealthWatch::take_report(Watched& watched, const std::string& origin, const
 // What was seen before stays: nobody knows that it is over.
 void HealthWatch::took_no_answer(Watched& watched, const std::string& origin, const std::string& why) {
     watched.record.looked(origin + " itself",
-                          {{{HealthSource::unread, origin, origin + " was not read: " + health::tidy(why)},
+                          {{{HealthSource::unread, origin,
+                             (origin == "disks" ? "SMART" : origin) + " was not read: " + health::tidy(why)},
                             looks_needed(HealthSource::unread)}});
 }
 

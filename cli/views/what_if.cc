@@ -93,8 +93,8 @@ void show_replay(const value& replayed, Page& page) {
     const std::string cycle = text(replay, "cycle");
     std::string from = cycle.empty() ? "an inventory" : cycle;
     if (const std::string at_time = text(replay, "taken_at"); !at_time.empty()) from += " of " + local_time(at_time);
-    page.say(
-        Phrase("What Ballast plans from " + from + ", written by " + text(replay, "written_by") + ".", Tone::faint));
+    if (const std::string by = text(replay, "written_by"); !by.empty()) from += ", written by " + by;
+    page.say(Phrase("What Ballast plans from " + from + ".", Tone::faint));
     if (const value& supposed = at(replayed, "what_if"); !supposed.is_null()) show_what_if(supposed, page);
     show_plan(at(replayed, "plan"), page);
     const value& identical = at(replay, "identical");

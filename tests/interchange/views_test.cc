@@ -270,7 +270,7 @@ TEST_CASE("A host's problems are told with what the policy makes of them, and wh
     for (const char* name : {"h1", "h2", "h3"}) look.cluster.host(name);
     look.cluster.vm("web", "h1", 1).facts.wishes.no_migrate = true;
     look.cluster.at("h1").health = {{HealthSource::units, "systemd", "failed units: a.service"},
-                                    {HealthSource::unread, "disks", "disks was not read"}};
+                                    {HealthSource::unread, "disks", "SMART was not read"}};
     look.cluster.tick();
     look.last.plan = look.cluster.plan();
     const auto verdict = [&](const char* name) {
