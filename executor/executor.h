@@ -190,7 +190,7 @@ private:
     boost::asio::awaitable<void> end_shut_down(RunPtr run, Picture picture);
     boost::asio::awaitable<void> go_on(RunPtr run, HostId host);
     boost::asio::awaitable<void> resume_source(RunPtr run);
-    boost::asio::awaitable<void> resume_post_copy(RunPtr run);
+    boost::asio::awaitable<void> resume_post_copy(RunPtr run, Duration held);
     std::string method_of(const Run& run) const;
     boost::asio::awaitable<void> stop_source(RunPtr run);
     boost::asio::awaitable<void> end_double_run(RunPtr run);

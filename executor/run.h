@@ -38,6 +38,7 @@ struct Attempt {
     bool in_post_copy = false;
     std::optional<Bytes> post_copy_seen;  // sent when it was last looked at after an interruption
     std::optional<Instant> next_resume;   // of what was interrupted
+    bool interruption_told = false;
     unsigned resumes = 0;
     std::string abort_reason;  // not empty: an abort was sent
     std::optional<Instant> first_abort;

@@ -31,6 +31,11 @@ constexpr Duration settled_by_loss = std::chrono::seconds{3};
 // back, and whether a migration goes on by itself shows within this.
 constexpr Duration resume_every = std::chrono::seconds{5};
 
+// A connection whose network is back goes on with the source's next try to send, two minutes later at most
+// [TCP_RTO_MAX]. Broken off before that, it may never be heard of at the target, whose QEMU then waits at it for ever:
+// the source's kernel drops what nobody holds any more and has been sent in vain that often [tcp_orphan_retries].
+constexpr Duration goes_on_within = std::chrono::seconds{130};
+
 // How long a picture has to hold before it is acted upon.
 Duration must_hold(Verdict verdict, const Attempt& attempt, bool one_is_lost) {
     switch (verdict) {
@@ -201,7 +206,7 @@ boost::asio::awaitable<bool> Executor::act(RunPtr run, Verdict verdict, Picture 
         case Verdict::drop_arrival: co_await hypervisor_.destroy(run->op.to, run->op.vm); co_return false;
         case Verdict::resume_source: co_await go_on(run, run->op.from); co_return false;
         case Verdict::resume_target: co_await go_on(run, run->op.to); co_return false;
-        case Verdict::post_copy_interrupted: co_await resume_post_copy(run); co_return false;
+        case Verdict::post_copy_interrupted: co_await resume_post_copy(run, held); co_return false;
         case Verdict::hands_off:
             if (picture.ran_on_target) co_await drop_what_is_past(run);
             co_return false;
@@ -336,18 +341,26 @@ boost::asio::awaitable<void> Executor::resume_source(RunPtr run) {
 
 // The network between the hosts failed in post-copy, and each of them holds a part of the guest's memory: it stands
 // still as soon as it wants a page that has not come. Only sending the rest helps; neither part is ever stopped.
-boost::asio::awaitable<void> Executor::resume_post_copy(RunPtr run) {
+boost::asio::awaitable<void> Executor::resume_post_copy(RunPtr run, Duration held) {
     Attempt& attempt = run->attempt;
     attempt.in_post_copy = true;
     if (attempt.next_resume && clock_.now() < *attempt.next_resume) co_return;
     attempt.next_resume = clock_.now() + resume_every;
     const auto progress = co_await hypervisor_.progress(run->op.from, run->op.vm);
     if (!progress) co_return;
-    // A libvirt that was started anew calls it failed although QEMU goes on: what goes on is left alone.
+    // A libvirt that was started anew, or had no word from the other one, calls it failed although QEMU goes on: what
+    // goes on is left alone.
     const bool goes_on = attempt.post_copy_seen != progress->processed;
     attempt.post_copy_seen = progress->processed;
     if (goes_on) co_return;
     const std::string what = run->op.vm_name + " was interrupted in post-copy, its memory is on both hosts";
+    if (held < goes_on_within) {
+        if (!std::exchange(attempt.interruption_told, true))
+            co_await raise_alarm(run, what +
+                                          "; the rest may come by itself within two minutes, then Ballast "
+                                          "sends it: stop it on neither host");
+        co_return;
+    }
     const std::string tries = "try " + std::to_string(++attempt.resumes);
     if (attempt.resumes == 1) co_await raise_alarm(run, what + "; sending the rest of it");
     auto request = request_for(*run);

@@ -184,6 +184,9 @@ def cut_in_post_copy(seconds):
                    timeout=120, step=0.2)
         wait_until("the guest to run on the target", lambda: named(TARGET).virsh("domstate", matrix.vm, "--reason", check=False),
                    lambda state: "post-copy" in state, timeout=30, step=0.1)
+        # What the guest's kernel needs all the time has to be there: emulated, QEMU waits for a page that an interrupt needs
+        # with its lock held, and answers nobody any more.
+        time.sleep(8)
         network.cut(named(TARGET))
         try:
             wait_until("the alarm", lambda: matrix.ballast.operation(identity), lambda op: op["alarm"], timeout=seconds + 60)
