@@ -430,8 +430,7 @@ private:
         if (first_.cluster)
             page.item(
                 "Root of each host has to reach the others by key, as libvirtd migrates as root; etcd wants "
-                "certificates "
-                "(store: ca_file, cert_file, key_file); and this file belongs on all hosts: install.md, cluster.md.");
+                "certificates (store: ca_file, cert_file, key_file); this file belongs on all hosts: cluster.md.");
         else if (by_ssh)
             page.item(
                 "The daemon runs as the user ballast, which needs an ssh key of its own, and the hosts' keys: "

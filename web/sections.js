@@ -181,7 +181,7 @@ export function history({ operations, at }, all) {
   if (ended.length === 0) return [el("p", { class: "nothing" }, "No migration has ended yet.")];
   return [
     ...ended.slice(0, all ? ended.length : fewPast).map((operation) => past(operation, at)),
-    !all && ended.length > fewPast && el("button", { type: "button", id: "earlier" }, `Show ${ended.length - fewPast} earlier ones`),
+    !all && ended.length > fewPast && el("button", { type: "button", id: "earlier" }, `Show ${words.count(ended.length - fewPast, "earlier one", "earlier ones")}`),
   ];
 }
 
