@@ -1,6 +1,7 @@
 #include "store/sqlite.h"
 
 #include <cerrno>
+#include <string_view>
 
 namespace ballast::store {
 
@@ -36,7 +37,10 @@ bool Database::check(int code) {
     if (failed()) return false;
     const int system_errno = handle() ? sqlite3_system_errno(handle()) : 0;
     const char* message = handle() ? sqlite3_errmsg(handle()) : sqlite3_errstr(code);
-    fail({error_code_of(code, system_errno), file(), message});
+    // Of a header with a damaged format number, which SQLite takes for that of a later version
+    // [fileformat2.html, 1.3.9].
+    const bool damaged = (code & 0xff) == SQLITE_ERROR && std::string_view(message) == "unsupported file format";
+    fail({damaged ? ErrorCode::corrupt : error_code_of(code, system_errno), file(), message});
     return false;
 }
 

@@ -196,6 +196,13 @@ TEST_CASE("A recovery that is cut short at any step is done by the next start") 
     check_restored(prepared, "the last good copy is used instead");
 }
 
+TEST_CASE("A damaged number of the schema's format is damage, not a later version's file") {
+    Prepared prepared;
+    overwrite(prepared.bench, "store.db", 44, std::string(4, '\x5a'));
+    prepared.bench.reopen();
+    check_restored(prepared, "the last good copy is used instead");
+}
+
 TEST_CASE("Bytes changed anywhere in the database never change what the store says without a word") {
     Prepared prepared;
     const auto database = prepared.bench.read("store.db"), copy = prepared.bench.read("store.db.good");
